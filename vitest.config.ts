@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config'
+
+// Two cores: files run a few at a time; every project's tests are real processes talking to real services.
+const shared = { environment: 'node', testTimeout: 60_000, hookTimeout: 120_000 } as const
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...shared, name: 'boundaries', include: ['shared/testing/src/boundaries/*.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['{shared,services,migrations}/**/*.test.ts'],
+          exclude: [
+            '**/node_modules/**',
+            '**/*.db.test.ts',
+            '**/*.docker.test.ts',
+            'shared/testing/src/boundaries/**',
+          ],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'db',
+          include: ['{shared,services,migrations}/**/*.db.test.ts'],
+          exclude: ['**/node_modules/**'],
+          globalSetup: ['shared/testing/src/services.setup.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'docker',
+          include: ['{shared,services}/**/*.docker.test.ts', 'e2e/**/*.test.ts'],
+          exclude: ['**/node_modules/**'],
+          globalSetup: ['shared/testing/src/services.setup.ts'],
+          maxWorkers: 2,
+          testTimeout: 180_000,
+        },
+      },
+    ],
+  },
+})
