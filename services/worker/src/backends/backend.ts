@@ -1,0 +1,136 @@
+import type { Probe, ReloadAction, SecretFile } from '@nora/runtimes/runtime'
+
+/** All that a backend must know of one agent; pure data made from the database row and its runtime. */
+export type Target = {
+  installation: string
+  workspaceId: string
+  agentId: string
+  generation: number
+  desired: 'running' | 'stopped' | 'deleted'
+  /** With `desired: 'deleted'`: leave the state volume. */
+  keepData: boolean
+  /** An image reference that the target's engine holds or can pull; local images are assembled before. */
+  image: { reference: string; pull: boolean }
+  command: string[]
+  /** Non-secret only. */
+  env: Record<string, string>
+  user: string
+  hostname: string
+  resources: { cpus: number; memoryMb: number; diskMb: number; pids: number }
+  sandboxProfile: 'standard'
+  /** Where the volume that survives a redeploy is mounted. */
+  statePath?: string
+  httpPort?: number
+  probe?: Probe
+  reload?: ReloadAction
+  /** The agent's own small network. Addresses are the design's: .1 bridge, .2 gateway, .3 agent. */
+  network: { subnet: string; bridge: string; gateway: string; agent: string }
+  /** Hash over everything above that a running container cannot change. */
+  specHash: string
+}
+
+/** What is really there. A thing with our name and other labels is `foreign`: it is never touched. */
+export type Observed = {
+  image: 'present' | 'absent'
+  network: 'present' | 'absent' | 'wrong' | { foreign: string }
+  storage: 'present' | 'absent'
+  container: 'absent' | { foreign: string } | ObservedContainer
+}
+
+export type ObservedContainer = {
+  id: string
+  status: 'created' | 'running' | 'paused' | 'exited' | 'dead'
+  generation: number
+  specHash: string
+  imageDigest: string
+  ip: string | null
+  startedAt: string | null
+  finishedAt: string | null
+  exitCode: number | null
+  oomKilled: boolean
+  /** Whether the agent's gateway stands on its network. */
+  gatewayAttached: boolean
+}
+
+export type LogCursor = { containerId: string; ts: string; ordinal: number }
+/** One engine frame split into lines; `partial` marks a line that goes on in the next frame. */
+export type LogFrame = {
+  containerId: string
+  /** RFC 3339 with nanoseconds, as the engine gave it. */
+  ts: string
+  /** Position among frames of the same timestamp, from 0. */
+  ordinal: number
+  stream: 'stdout' | 'stderr'
+  text: Buffer
+  partial: boolean
+}
+
+/** One container of the installation as the one-call listing shows it. */
+export type ListedContainer = {
+  containerId: string
+  name: string
+  agentId: string
+  workspaceId: string
+  generation: number
+  specHash: string
+  status: ObservedContainer['status']
+}
+
+export type BackendEvent = { agentId: string; containerId: string; action: 'start' | 'die' | 'oom' | 'destroy' | 'pause' | 'unpause' | 'rename' }
+
+/**
+ * What Nora asks of a place that runs agents. Every verb is idempotent and bounded by its signal; it throws `BackendError`.
+ * docs/adr/0003-backend-verbs.md says what each means for Docker and for Kubernetes.
+ */
+export type Backend = {
+  observe(target: Target, signal: AbortSignal): Promise<Observed>
+  ensureImage(target: Target, signal: AbortSignal, onProgress: (text: string) => void): Promise<void>
+  ensureNetwork(target: Target, signal: AbortSignal): Promise<void>
+  /** Gives whether the size limit is enforced by the storage itself. */
+  ensureStorage(target: Target, signal: AbortSignal): Promise<{ diskEnforced: boolean }>
+  /** Replaces the agent's secret files by write-then-rename, mode 0400, on memory-backed storage. Files not named go. */
+  writeSecrets(target: Target, files: SecretFile[], signal: AbortSignal): Promise<void>
+  ensureContainer(target: Target, signal: AbortSignal): Promise<{ containerId: string; imageDigest: string }>
+  start(target: Target, signal: AbortSignal): Promise<void>
+  /** Tells the program that its keys changed. `unsupported`: it must be restarted. */
+  reload(target: Target, signal: AbortSignal): Promise<'reloaded' | 'unsupported'>
+  stop(target: Target, signal: AbortSignal): Promise<void>
+  removeContainer(target: Target, signal: AbortSignal): Promise<void>
+  removeNetwork(target: Target, signal: AbortSignal): Promise<void>
+  removeStorage(target: Target, signal: AbortSignal): Promise<void>
+  removeSecrets(target: Target, signal: AbortSignal): Promise<void>
+  /** The last lines the container printed, for a person; at most 20 lines, 4 KiB. */
+  lastWords(containerId: string, signal: AbortSignal): Promise<string[]>
+  /** Frames after the cursor, from the beginning without one; ends when the container has ended and all was read. */
+  logs(containerId: string, after: LogCursor | undefined, signal: AbortSignal): AsyncIterable<LogFrame>
+  /** Every container of this installation, with one call. */
+  list(signal: AbortSignal): Promise<ListedContainer[]>
+  /** Removes one listed container by id, when its labels still say that it is this installation's. */
+  removeOrphan(container: ListedContainer, signal: AbortSignal): Promise<void>
+  events(signal: AbortSignal): AsyncIterable<BackendEvent>
+}
+
+export type BackendErrorCode =
+  | 'engine-unavailable'
+  | 'image-not-found'
+  | 'image-pull-failed'
+  | 'name-taken'
+  | 'network-conflict'
+  | 'resources-refused'
+  | 'container-invalid'
+  | 'not-found'
+  | 'timeout'
+  | 'engine-error'
+
+/** `retry`: the same call may work later without anybody changing anything. `message` is for people and holds no secret. */
+export class BackendError extends Error {
+  readonly code: BackendErrorCode
+  readonly retry: boolean
+
+  constructor(code: BackendErrorCode, message: string, options: { retry: boolean; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'BackendError'
+    this.code = code
+    this.retry = options.retry
+  }
+}

@@ -1,0 +1,16 @@
+/** What a caller may do inside one workspace. Every route names one of these, or one of the few special accesses. */
+export type Permission =
+  | 'workspace:read'
+  | 'agent:read'
+  | 'agent:create'
+  | 'agent:update'
+  | 'agent:operate'
+  | 'agent:delete'
+  | 'agent:invoke'
+  | 'logs:read'
+  | 'key:read'
+  | 'key:write'
+  | 'key:sync'
+
+/** `public`: no session is looked at. `session`: any signed-in person, whatever the workspace. */
+export type Access = Permission | 'public' | 'session'

@@ -1,0 +1,25 @@
+import type { Permission } from '@nora/contract/permissions'
+
+export type Role = 'viewer' | 'editor' | 'admin' | 'owner'
+
+const rank: Record<Role, number> = { viewer: 0, editor: 1, admin: 2, owner: 3 }
+
+/** The least role in a workspace that a permission asks for. */
+const least: Record<Permission, Role> = {
+  'workspace:read': 'viewer',
+  'agent:read': 'viewer',
+  'agent:create': 'editor',
+  'agent:update': 'editor',
+  'agent:operate': 'editor',
+  'agent:delete': 'editor',
+  'agent:invoke': 'editor',
+  'logs:read': 'viewer',
+  'key:read': 'viewer',
+  'key:write': 'editor',
+  'key:sync': 'editor',
+}
+
+/** Whether somebody with `role` in a workspace may do what `permission` names. */
+export function allows(role: Role, permission: Permission): boolean {
+  return rank[role] >= rank[least[permission]]
+}
