@@ -1,0 +1,176 @@
+import { type AllowedHost, parseAllowedHost } from './provider-hosts.ts'
+import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
+import {
+  isLoopback,
+  type LogLevel,
+  logLevels,
+  parseCidr,
+  parseKey32,
+  parseOrigin,
+  readDatabaseUrl,
+  readKey32,
+  readRedisUrl,
+} from './values.ts'
+
+export type ApiConfig = {
+  nodeEnv: NodeEnv
+  production: boolean
+  bind: string
+  port: number
+  /** Origin under which browsers see us, no trailing slash. */
+  publicUrl: string
+  databaseUrl: string
+  /** redis:// URL, or the path of a unix socket (as ioredis takes it). */
+  redisUrl: string
+  /** The first signs, all verify. */
+  jwtSecrets: readonly string[]
+  /** `nsk1.<version>.<public>.<psk>`, shape checked; @nora/crypto parses it. */
+  sealKey: string
+  /** Ed25519 seed, 32 bytes. */
+  capabilityPrivateKey: Buffer
+  setupToken: string | undefined
+  corsOrigins: readonly string[]
+  signupEnabled: boolean
+  enabledBackends: readonly 'docker'[]
+  limits: { vcpu: number; ramMb: number; diskGb: number; agents: number }
+  /** Addresses and blocks whose X-Forwarded-* are believed. */
+  trustProxy: readonly string[]
+  providerAllowHosts: readonly AllowedHost[]
+  allowPlaintextSecrets: boolean
+  logLevel: LogLevel
+}
+
+/** Parses the api's environment once. Throws ConfigError with every problem found. */
+export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
+  const reader = createReader(env, 'api')
+  const bind = reader.raw('NORA_BIND') ?? '127.0.0.1'
+  const port = reader.number('NORA_PORT', 8080, { min: 0, max: 65_535 })
+  return reader.finish<ApiConfig>({
+    nodeEnv: reader.nodeEnv,
+    production: reader.production,
+    bind,
+    port,
+    publicUrl: readPublicUrl(reader, bind, port),
+    databaseUrl: readDatabaseUrl(reader, 'nora_app'),
+    redisUrl: readRedisUrl(reader),
+    jwtSecrets: readJwtSecrets(reader),
+    sealKey: readSealKey(reader),
+    capabilityPrivateKey: readKey32(
+      reader,
+      'NORA_CAPABILITY_PRIVATE_KEY',
+      `make one with \`${commands.seed}\``,
+    ),
+    setupToken: readSetupToken(reader),
+    corsOrigins: readCorsOrigins(reader),
+    signupEnabled: reader.boolean('SIGNUP_ENABLED', true),
+    enabledBackends: readBackends(reader),
+    limits: {
+      vcpu: reader.number('MAX_VCPU', 4, { min: 0.1, max: 1024, integer: false }),
+      ramMb: reader.number('MAX_RAM_MB', 8192, { min: 64, max: 16_777_216 }),
+      diskGb: reader.number('MAX_DISK_GB', 50, { min: 1, max: 65_536 }),
+      agents: reader.number('MAX_AGENTS', 50, { min: 0, max: 1_000_000 }),
+    },
+    trustProxy: readTrustProxy(reader),
+    providerAllowHosts: readAllowHosts(reader),
+    allowPlaintextSecrets: readAllowPlaintext(reader),
+    logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),
+  })
+}
+
+function readPublicUrl(reader: Reader, bind: string, port: number): string {
+  const how = 'set it to the https origin that browsers use, such as https://nora.your-domain.org'
+  if (reader.raw('NORA_PUBLIC_URL') === undefined && isLoopback(bind)) return `http://localhost:${port}`
+  const text = reader.required('NORA_PUBLIC_URL', how)
+  if (text === undefined) return ''
+  const url = parseOrigin(text)
+  if (!url) {
+    reader.problem('NORA_PUBLIC_URL', `must be an origin, scheme and host without a path: ${how}`)
+    return ''
+  }
+  if (reader.production && url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    reader.problem(
+      'NORA_PUBLIC_URL',
+      `is plain http and not loopback: ${how}, or reach it through an ssh tunnel`,
+    )
+  }
+  return url.origin
+}
+
+function readJwtSecrets(reader: Reader): string[] {
+  const how = `make one with \`${commands.hex32}\``
+  const text = reader.required('JWT_SECRET', how)
+  if (text === undefined) return []
+  const secrets = text.split(',').map((secret) => secret.trim())
+  for (const secret of secrets) reader.checkStrength('JWT_SECRET', secret, how, 32)
+  if (secrets.some((secret) => secret === '')) reader.problem('JWT_SECRET', `has an empty item: ${how}`)
+  return secrets
+}
+
+function readSealKey(reader: Reader): string {
+  const how =
+    'derive it from ENCRYPTION_KEY with `./setup.sh` (the api can write secrets with it, not read them)'
+  const text = reader.required('NORA_SEAL_KEY', how)
+  if (text === undefined) return ''
+  const [tag, version, publicKey, psk, more] = text.split('.')
+  const shaped = tag === 'nsk1' && /^[1-9]\d{0,9}$/.test(version ?? '') && more === undefined
+  if (!shaped || !parseKey32(publicKey ?? '') || !parseKey32(psk ?? '')) {
+    reader.problem('NORA_SEAL_KEY', `must read nsk1.<version>.<public key>.<psk>: ${how}`)
+  }
+  return text
+}
+
+function readSetupToken(reader: Reader): string | undefined {
+  const value = reader.raw('NORA_SETUP_TOKEN')
+  if (value !== undefined) {
+    reader.checkStrength('NORA_SETUP_TOKEN', value, `make one with \`${commands.hex32}\``, 32)
+  }
+  return value
+}
+
+function readCorsOrigins(reader: Reader): string[] {
+  return reader.list('CORS_ORIGINS').flatMap((text) => {
+    if (text === '*' && !reader.production) return [text]
+    const url = parseOrigin(text)
+    if (!url)
+      reader.problem('CORS_ORIGINS', 'must list exact origins (https://app.your-domain.org), never `*`')
+    return url ? [url.origin] : []
+  })
+}
+
+function readBackends(reader: Reader): 'docker'[] {
+  const names = reader.list('ENABLED_BACKENDS')
+  for (const name of names) {
+    if (name !== 'docker') reader.problem('ENABLED_BACKENDS', 'may only list `docker` in this version')
+  }
+  return ['docker']
+}
+
+function readTrustProxy(reader: Reader): string[] {
+  return reader.list('NORA_TRUST_PROXY').filter((text) => {
+    const block = parseCidr(text)
+    if (!block) reader.problem('NORA_TRUST_PROXY', 'must list addresses or CIDR blocks')
+    else if (block.prefix === 0) {
+      reader.problem('NORA_TRUST_PROXY', 'must not trust every address: list the proxy alone')
+    }
+    return block !== undefined
+  })
+}
+
+function readAllowHosts(reader: Reader): AllowedHost[] {
+  return reader.list('NORA_PROVIDER_ALLOW_HOSTS').flatMap((text) => {
+    const host = parseAllowedHost(text)
+    if (!host) reader.problem('NORA_PROVIDER_ALLOW_HOSTS', 'must list host, host:port or CIDR blocks')
+    return host ? [host] : []
+  })
+}
+
+function readAllowPlaintext(reader: Reader): boolean {
+  const value = reader.raw('NORA_ALLOW_PLAINTEXT_SECRETS')
+  if (value === undefined || value === 'true') return value === 'true'
+  // A wish to switch it off is best said by leaving it out: `True`, `1` or `yes` must not be guessed at.
+  reader.problem(
+    'NORA_ALLOW_PLAINTEXT_SECRETS',
+    'may only be `true`; to keep secrets sealed, remove the line',
+  )
+  return false
+}

@@ -1,0 +1,59 @@
+/** The processes that read configuration; each reads its own variables and no others. */
+export type Service = 'api' | 'worker' | 'migrate'
+
+type Variable = {
+  readBy: readonly Service[]
+  /** A secret may also come as `<NAME>_FILE`, a path whose content is the value. */
+  secret?: true
+  /** Services that refuse to boot in production when they find it: they must never hold it. */
+  forbiddenTo?: readonly Service[]
+}
+
+/** Every variable there is. The readers accept no other name, and a test holds .env.example to this list. */
+export const variables = {
+  NODE_ENV: { readBy: ['api', 'worker', 'migrate'] },
+  NORA_LOG_LEVEL: { readBy: ['api', 'worker', 'migrate'] },
+  DATABASE_URL: { readBy: ['api', 'worker', 'migrate'], secret: true },
+  REDIS_URL: { readBy: ['api', 'worker'], secret: true },
+
+  NORA_BIND: { readBy: ['api'] },
+  NORA_PORT: { readBy: ['api'] },
+  NORA_PUBLIC_URL: { readBy: ['api'] },
+  JWT_SECRET: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
+  NORA_SEAL_KEY: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
+  NORA_CAPABILITY_PRIVATE_KEY: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
+  NORA_SETUP_TOKEN: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
+  CORS_ORIGINS: { readBy: ['api'] },
+  SIGNUP_ENABLED: { readBy: ['api'] },
+  ENABLED_BACKENDS: { readBy: ['api'] },
+  MAX_VCPU: { readBy: ['api'] },
+  MAX_RAM_MB: { readBy: ['api'] },
+  MAX_DISK_GB: { readBy: ['api'] },
+  MAX_AGENTS: { readBy: ['api'] },
+  NORA_TRUST_PROXY: { readBy: ['api'] },
+  NORA_PROVIDER_ALLOW_HOSTS: { readBy: ['api'] },
+  NORA_ALLOW_PLAINTEXT_SECRETS: { readBy: ['api'] },
+
+  ENCRYPTION_KEY: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
+  ENCRYPTION_KEYS_PREVIOUS: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
+  NORA_CAPABILITY_PUBLIC_KEY: { readBy: ['worker'] },
+  NORA_INSTALLATION_ID: { readBy: ['worker'] },
+  NORA_AGENT_NETWORK_POOL: { readBy: ['worker'] },
+  NORA_WORKER_BIND: { readBy: ['worker'] },
+  NORA_WORKER_PORT: { readBy: ['worker'] },
+  NORA_WORKER_URL: { readBy: ['worker'] },
+  NORA_WORKER_ID: { readBy: ['worker'] },
+  DOCKER_HOST: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
+  NORA_KEYS_DIR: { readBy: ['worker'] },
+  NORA_DATA_DIR: { readBy: ['worker'] },
+
+  NORA_DB_PASSWORD_APP: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },
+  NORA_DB_PASSWORD_WORKER: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },
+} as const satisfies Record<string, Variable>
+
+export type VariableName = keyof typeof variables
+
+export const variableNames = Object.keys(variables) as VariableName[]
+
+/** The declared facts of one variable, as the general type (the table itself is literal). */
+export const describeVariable = (name: VariableName): Variable => variables[name]

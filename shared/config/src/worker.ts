@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { isAbsolute } from 'node:path'
+import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
+import {
+  type LogLevel,
+  logLevels,
+  parseCidr,
+  parseKey32,
+  parseOrigin,
+  readDatabaseUrl,
+  readRedisUrl,
+} from './values.ts'
+
+export type WorkerConfig = {
+  nodeEnv: NodeEnv
+  production: boolean
+  databaseUrl: string
+  redisUrl: string
+  /** 32 bytes. */
+  encryptionKey: Buffer
+  /** 1 + the highest previous version, else 1. */
+  keyVersion: number
+  encryptionKeysPrevious: readonly { version: number; key: Buffer }[]
+  /** Ed25519 public key, 32 bytes. */
+  capabilityPublicKey: Buffer
+  installationId: string
+  agentNetworkPool: string
+  bind: string
+  /** 0 = any free port. */
+  port: number
+  /** What the api dials; undefined when the port is only known after listening. */
+  url: string | undefined
+  dockerHost: string
+  keysDir: string
+  dataDir: string
+  workerId: string
+  logLevel: LogLevel
+}
+
+/** Parses the worker's environment once. Throws ConfigError with every problem found. */
+export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
+  const reader = createReader(env, 'worker')
+  const previous = readPrevious(reader)
+  const bind = reader.raw('NORA_WORKER_BIND') ?? '127.0.0.1'
+  const port = reader.number('NORA_WORKER_PORT', 7070, { min: 0, max: 65_535 })
+  return reader.finish<WorkerConfig>({
+    nodeEnv: reader.nodeEnv,
+    production: reader.production,
+    databaseUrl: readDatabaseUrl(reader, 'nora_worker'),
+    redisUrl: readRedisUrl(reader),
+    encryptionKey: readEncryptionKey(reader),
+    keyVersion: 1 + Math.max(0, ...previous.map((one) => one.version)),
+    encryptionKeysPrevious: previous,
+    capabilityPublicKey: readPublicKey(reader),
+    installationId: readInstallationId(reader),
+    agentNetworkPool: readPool(reader),
+    bind,
+    port,
+    url: readUrl(reader, bind, port),
+    dockerHost: readDockerHost(reader),
+    keysDir: readFolder(reader, 'NORA_KEYS_DIR', 'a memory-backed folder such as /run/nora/keys'),
+    dataDir: readFolder(reader, 'NORA_DATA_DIR', 'a folder on disk such as /var/lib/nora/worker'),
+    workerId:
+      reader.raw('NORA_WORKER_ID') ?? `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
+    logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),
+  })
+}
+
+const howToMakeKey = `make one with \`${commands.hex32}\` and keep a copy off this machine`
+
+function readEncryptionKey(reader: Reader): Buffer {
+  const text = reader.required('ENCRYPTION_KEY', howToMakeKey)
+  if (text === undefined) return Buffer.alloc(0)
+  if (!/^[0-9a-f]{64}$/i.test(text)) {
+    reader.problem('ENCRYPTION_KEY', `must be 64 hex characters: ${howToMakeKey}`)
+    return Buffer.alloc(0)
+  }
+  reader.checkStrength('ENCRYPTION_KEY', text, howToMakeKey, 64)
+  return Buffer.from(text, 'hex')
+}
+
+function readPrevious(reader: Reader): { version: number; key: Buffer }[] {
+  const seen = new Set<number>()
+  return reader.list('ENCRYPTION_KEYS_PREVIOUS').flatMap((item) => {
+    const match = /^([1-9]\d{0,8}):([0-9a-f]{64})$/i.exec(item)
+    const version = Number(match?.[1])
+    if (!match || seen.has(version)) {
+      reader.problem('ENCRYPTION_KEYS_PREVIOUS', 'must list <version>:<64 hex characters>, each version once')
+      return []
+    }
+    seen.add(version)
+    return [{ version, key: Buffer.from(match[2] as string, 'hex') }]
+  })
+}
+
+function readPublicKey(reader: Reader): Buffer {
+  const how = 'it is the public half of NORA_CAPABILITY_PRIVATE_KEY (./setup.sh derives it)'
+  const text = reader.required('NORA_CAPABILITY_PUBLIC_KEY', how)
+  const key = text === undefined ? undefined : parseKey32(text)
+  if (text !== undefined && !key) {
+    reader.problem('NORA_CAPABILITY_PUBLIC_KEY', `must be 32 bytes in base64url without padding: ${how}`)
+  }
+  return key ?? Buffer.alloc(0)
+}
+
+function readInstallationId(reader: Reader): string {
+  const how = 'make one with `cat /proc/sys/kernel/random/uuid` and never change it'
+  const text = reader.required('NORA_INSTALLATION_ID', how)
+  if (text !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) {
+    reader.problem('NORA_INSTALLATION_ID', `must be a lower-case UUID: ${how}`)
+  }
+  return text ?? ''
+}
+
+function readPool(reader: Reader): string {
+  const expected = 'a private IPv4 block from /8 to /24, such as 10.214.0.0/16'
+  const isPrivate = /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/
+  const pool = reader.parsed('NORA_AGENT_NETWORK_POOL', expected, (text) => {
+    const block = parseCidr(text)
+    if (block?.family !== 4 || block.prefix < 8 || block.prefix > 24) return undefined
+    return isPrivate.test(block.address) ? text : undefined
+  })
+  return pool ?? '10.214.0.0/16'
+}
+
+function readUrl(reader: Reader, bind: string, port: number): string | undefined {
+  const given = reader.parsed(
+    'NORA_WORKER_URL',
+    'an http origin such as http://127.0.0.1:7070',
+    (text) => parseOrigin(text)?.origin,
+  )
+  if (given !== undefined) return given
+  if (port === 0) return undefined
+  if (bind === '0.0.0.0' || bind === '::') {
+    reader.problem(
+      'NORA_WORKER_URL',
+      'is missing: with a wildcard NORA_WORKER_BIND say what the api is to dial',
+    )
+  }
+  return `http://${bind.includes(':') ? `[${bind}]` : bind}:${port}`
+}
+
+function readDockerHost(reader: Reader): string {
+  const host = reader.parsed('DOCKER_HOST', 'unix:///path/of/the/socket', (text) =>
+    /^unix:\/\/\/.+/.test(text) ? text : undefined,
+  )
+  return host ?? 'unix:///var/run/docker.sock'
+}
+
+function readFolder(reader: Reader, name: 'NORA_KEYS_DIR' | 'NORA_DATA_DIR', how: string): string {
+  const text = reader.required(name, `set it to ${how}`)
+  if (text !== undefined && !isAbsolute(text)) reader.problem(name, `must be an absolute path: ${how}`)
+  return text ?? ''
+}
