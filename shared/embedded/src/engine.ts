@@ -1,0 +1,127 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { dirname } from 'node:path'
+import { type Exit, launch } from './child.ts'
+import { findProgram } from './find-program.ts'
+import { isRoot } from './privileges.ts'
+import { lastLines, waitFor } from './wait.ts'
+
+export type Engine = { socketPath: string; version: string; cgroupVersion: string }
+
+export type StartedEngine = Engine & {
+  pid: number
+  exited: Promise<Exit>
+  stop(): Promise<void>
+}
+
+export const defaultEngineSocket = '/var/run/docker.sock'
+
+/** The Docker Engine that answers on this unix socket, or undefined when none does within two seconds. */
+export async function findEngine(socketPath: string = defaultEngineSocket): Promise<Engine | undefined> {
+  const answer = await engineGet(socketPath, '/info')
+  if (!answer) return undefined
+  const info = answer as { ServerVersion?: string; CgroupVersion?: string }
+  return { socketPath, version: info.ServerVersion ?? 'unknown', cgroupVersion: info.CgroupVersion ?? '1' }
+}
+
+/**
+ * Starts dockerd by hand, for machines where no init system does. It is left running when we die (agents outlive a
+ * crash of the control plane); its pid file lets the next start know it for ours. Only one engine may run in a
+ * network namespace: callers ask `findEngine` first. Throws, naming the fix, when it cannot start.
+ */
+export async function startEngine(options: {
+  logFile: string
+  pidFile: string
+  signal: AbortSignal
+  socketPath?: string
+}): Promise<StartedEngine> {
+  const socketPath = options.socketPath ?? defaultEngineSocket
+  const binary = findProgram('dockerd')
+  if (!isRoot())
+    throw new Error('no Docker Engine answers: start it (`sudo systemctl start docker`), then try again')
+  if (!binary) throw new Error('dockerd is not installed: run `apt-get install docker.io`')
+  if (!findProgram('iptables')) throw new Error('dockerd needs iptables: run `apt-get install iptables`')
+  await requireControlGroups()
+  await mkdir(dirname(options.pidFile), { recursive: true })
+  // docker.io leaves these behind after a kill -9 and then refuses to start.
+  await rm('/var/run/docker.pid', { force: true })
+  const child = await launch({
+    command: binary,
+    args: [`--host=unix://${socketPath}`],
+    env: { PATH: enginePath() },
+    logFile: options.logFile,
+    deathSignal: 'none',
+  })
+  await writeFile(options.pidFile, `${child.pid}\n`)
+  let exit: Exit | undefined
+  void child.exited.then((ended) => {
+    exit = ended
+  })
+  try {
+    const engine = await waitFor(
+      async () => {
+        if (exit) throw new Error(`dockerd ended while starting:\n${await lastLines(options.logFile)}`)
+        return findEngine(socketPath)
+      },
+      {
+        signal: options.signal,
+        deadlineMs: 60_000,
+        everyMs: 200,
+        describe: async () => `dockerd did not answer within 60 s:\n${await lastLines(options.logFile)}`,
+      },
+    )
+    const stop = async () => {
+      await child.stop({ graceMs: 25_000 })
+      await rm(options.pidFile, { force: true })
+    }
+    return { ...engine, pid: child.pid, exited: child.exited, stop }
+  } catch (error) {
+    await child.stop({ graceMs: 5_000 })
+    await rm(options.pidFile, { force: true })
+    throw error
+  }
+}
+
+/** The pid of an engine that an earlier supervisor started and that still runs, else undefined. */
+export async function ownEnginePid(pidFile: string): Promise<number | undefined> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
+  if (!Number.isInteger(pid) || pid <= 0) return undefined
+  const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+  return name.trim() === 'dockerd' ? pid : undefined
+}
+
+/** How many running containers do not carry our installation's label: an engine with some is not ours to stop. */
+export async function foreignContainers(socketPath: string, installationId: string): Promise<number> {
+  const list = (await engineGet(socketPath, '/containers/json')) as
+    | { Labels?: Record<string, string> }[]
+    | undefined
+  return (list ?? []).filter((one) => one.Labels?.['com.nora.installation'] !== installationId).length
+}
+
+async function requireControlGroups(): Promise<void> {
+  const mounts = await readFile('/proc/self/mounts', 'utf8')
+  if (/^\S+ \S+ cgroup2? /m.test(mounts)) return
+  throw new Error(
+    'dockerd needs control groups: mount them (`mount -t cgroup2 none /sys/fs/cgroup`), then try again',
+  )
+}
+
+const enginePath = () => `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`
+
+/** One GET on the engine's socket, parsed; undefined when it does not answer 200 within two seconds. */
+function engineGet(socketPath: string, path: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path, timeout: 2_000 }, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (text: string) => {
+        body += text
+      })
+      response.on('error', () => resolve(undefined))
+      response.on('end', () => resolve(response.statusCode === 200 ? JSON.parse(body) : undefined))
+    })
+    call.on('timeout', () => call.destroy())
+    call.on('error', () => resolve(undefined))
+    call.end()
+  })
+}
