@@ -1,0 +1,155 @@
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+
+// This file imports node:crypto and nothing else: the gateway's image carries it alone.
+
+/** Who a capability is for. A holder of the public key accepts those for itself only. */
+export type Audience = 'worker' | 'gateway' | 'gateway-control'
+
+/** One permission to do one thing, for at most 30 seconds. Times are whole seconds since 1970. */
+export type Claims = {
+  readonly aud: Audience
+  readonly op: string
+  readonly agent?: string
+  readonly workspace?: string
+  readonly sub: string
+  readonly stream?: string
+  /** `hashBody` of the request's body: without it the body is not covered. */
+  readonly bodySha256?: string
+  readonly iat: number
+  readonly exp: number
+}
+
+/** What a verifier demands. Each claim that is given must be in the token with exactly that value. */
+export type Expected = {
+  readonly audience: Audience
+  /** Milliseconds since 1970; the clock unless given. */
+  readonly now?: number
+  readonly op?: string
+  readonly agent?: string
+  readonly workspace?: string
+  readonly stream?: string
+  readonly bodySha256?: string
+}
+
+/** Says that a capability is not accepted. `reason` is for our own log; the caller is told the code alone. */
+export class CapabilityError extends Error {
+  readonly code = 'capability-invalid'
+  readonly reason: string
+
+  constructor(reason: string) {
+    super('the capability is not valid')
+    this.name = 'CapabilityError'
+    this.reason = reason
+  }
+}
+
+const MAX_LIFETIME_S = 30
+const CLOCK_SKEW_S = 5
+const MAX_TOKEN_CHARS = 4096
+const AUDIENCES: readonly string[] = ['worker', 'gateway', 'gateway-control']
+const REQUIRED_TEXT = ['op', 'sub'] as const
+const OPTIONAL_TEXT = ['agent', 'workspace', 'stream', 'bodySha256'] as const
+const KNOWN: readonly string[] = ['aud', ...REQUIRED_TEXT, ...OPTIONAL_TEXT, 'iat', 'exp']
+const EXPECTABLE = ['op', 'agent', 'workspace', 'stream', 'bodySha256'] as const
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex')
+const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
+
+/**
+ * Makes `v1.<claims>.<signature>`, both base64url: Ed25519 (RFC 8032) over the two parts before the signature.
+ * @param privateSeed raw 32-byte Ed25519 seed.
+ * @throws CapabilityError when the claims are not what a verifier would accept.
+ */
+export function signCapability(privateSeed: Buffer, claims: Claims): string {
+  const problem = problemOf(claims)
+  if (problem) throw new CapabilityError(problem)
+  if (privateSeed.length !== 32) throw new CapabilityError('the private seed must have 32 bytes')
+  const der = Buffer.concat([PKCS8_ED25519, privateSeed])
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  der.fill(0)
+  const body = `v1.${Buffer.from(JSON.stringify(claims), 'utf8').toString('base64url')}`
+  return `${body}.${sign(null, Buffer.from(body, 'latin1'), key).toString('base64url')}`
+}
+
+/**
+ * Checks signature, form, audience, time (5 s of clock skew) and every expected claim.
+ * It keeps no memory: within its life a token can be presented again, so calls that must happen once say so
+ * elsewhere, and tokens travel on loopback or a private network only.
+ * @param publicKey raw 32-byte Ed25519 public key.
+ * @throws CapabilityError for every failure alike.
+ */
+export function verifyCapability(publicKey: Buffer, token: string, expected: Expected): Claims {
+  const claims = readSigned(publicKey, token)
+  const problem = problemOf(claims) ?? mismatchOf(claims as Claims, expected)
+  if (problem) throw new CapabilityError(problem)
+  return claims as Claims
+}
+
+/** SHA-256 of a body, base64url: the value of the claim `bodySha256`. */
+export function hashBody(body: string | Uint8Array): string {
+  return createHash('sha256').update(body).digest('base64url')
+}
+
+/** The raw 32-byte public key of a raw 32-byte Ed25519 seed. */
+export function capabilityPublicKey(privateSeed: Buffer): Buffer {
+  if (privateSeed.length !== 32) throw new CapabilityError('the private seed must have 32 bytes')
+  const der = Buffer.concat([PKCS8_ED25519, privateSeed])
+  const key = createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))
+  der.fill(0)
+  return key.export({ format: 'der', type: 'spki' }).subarray(SPKI_ED25519.length)
+}
+
+// Nothing of the claims is looked at before the signature holds.
+function readSigned(publicKey: Buffer, token: string): unknown {
+  if (publicKey.length !== 32) throw new CapabilityError('the public key must have 32 bytes')
+  const match =
+    typeof token === 'string' && token.length <= MAX_TOKEN_CHARS
+      ? /^(v1\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{86})$/.exec(token)
+      : null
+  if (!match) throw new CapabilityError('not a capability')
+  const [, body, payload, signatureText] = match as unknown as [string, string, string, string]
+  const signature = Buffer.from(signatureText, 'base64url')
+  // 86 characters hold four bits more than 64 bytes: a second spelling of one signature is refused.
+  if (signature.toString('base64url') !== signatureText) throw new CapabilityError('not canonical')
+  const key = createPublicKey({
+    key: Buffer.concat([SPKI_ED25519, publicKey]),
+    format: 'der',
+    type: 'spki',
+  })
+  if (!verify(null, Buffer.from(body, 'latin1'), key, signature)) throw new CapabilityError('bad signature')
+  try {
+    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))
+  } catch {
+    throw new CapabilityError('the claims are not JSON')
+  }
+}
+
+function problemOf(claims: unknown): string | undefined {
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return 'no claims'
+  const given = claims as Record<string, unknown>
+  const unknown = Object.keys(given).find((name) => !KNOWN.includes(name))
+  if (unknown !== undefined) return 'an unknown claim'
+  if (!AUDIENCES.includes(given['aud'] as string)) return 'aud is not known'
+  for (const name of REQUIRED_TEXT) if (!isText(given[name])) return `${name} is missing`
+  for (const name of OPTIONAL_TEXT) {
+    if (given[name] !== undefined && !isText(given[name])) return `${name} is not text`
+  }
+  const { iat, exp } = given
+  if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) return 'iat and exp must be whole seconds'
+  const lifetime = (exp as number) - (iat as number)
+  if (lifetime <= 0 || lifetime > MAX_LIFETIME_S) return 'the lifetime is not 1 to 30 seconds'
+  return undefined
+}
+
+function mismatchOf(claims: Claims, expected: Expected): string | undefined {
+  if (claims.aud !== expected.audience) return 'meant for another audience'
+  const now = (expected.now ?? Date.now()) / 1000
+  // Written so that a NaN clock refuses.
+  if (!(claims.iat <= now + CLOCK_SKEW_S)) return 'not valid yet'
+  if (!(claims.exp > now - CLOCK_SKEW_S)) return 'expired'
+  for (const name of EXPECTABLE) {
+    if (expected[name] !== undefined && claims[name] !== expected[name]) return `${name} differs`
+  }
+  return undefined
+}
+
+const isText = (value: unknown) => typeof value === 'string' && value !== '' && value.length <= 512
