@@ -26,13 +26,13 @@ export async function bootstrapDatabase(
     for (const role of [...heldRoles, ...laterRoles]) await ensureRole(client, role, 'nologin')
     for (const role of loginRoles) await ensureRole(client, role, 'login')
     await ensureRole(client, 'nora_migrator', 'login createrole')
-    await client.query(
-      `alter role nora_migrator password ${client.escapeLiteral(options.migratorPassword)}`,
-    )
+    await client.query(`alter role nora_migrator password ${client.escapeLiteral(options.migratorPassword)}`)
     await client.query(`grant nora_owner, nora_definer to nora_migrator`)
     const { rows } = await client.query('show server_version_num')
     if (Number(rows[0].server_version_num) >= 160000) {
-      await client.query(`grant nora_app, nora_worker to nora_migrator with admin true, inherit false, set false`)
+      await client.query(
+        `grant nora_app, nora_worker to nora_migrator with admin true, inherit false, set false`,
+      )
     }
     const name = client.escapeIdentifier(options.database)
     const found = await client.query('select 1 from pg_database where datname = $1', [options.database])

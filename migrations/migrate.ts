@@ -40,7 +40,10 @@ export async function migrate(options: MigrateOptions, signal: AbortSignal): Pro
       await client.query('begin')
       try {
         await client.query(sql)
-        await client.query('insert into public.nora_migrations (name, sha256) values ($1, $2)', [name, sha256])
+        await client.query('insert into public.nora_migrations (name, sha256) values ($1, $2)', [
+          name,
+          sha256,
+        ])
         await client.query('commit')
       } catch (error) {
         await client.query('rollback')

@@ -58,7 +58,9 @@ async function enter(tx: Tx, actor: Actor): Promise<unknown> {
       )
     case 'follower':
       return first(
-        sql`select nora.enter_follower(${actor.agentId}, ${actor.workerId}, ${actor.fence}) as "workspaceId"`.execute(tx),
+        sql`select nora.enter_follower(${actor.agentId}, ${actor.workerId}, ${actor.fence}) as "workspaceId"`.execute(
+          tx,
+        ),
       )
     case 'viewer':
       return first(

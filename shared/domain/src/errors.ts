@@ -8,7 +8,11 @@ export class DomainError extends Error {
   readonly code: ProblemCode
   readonly facts: Record<string, unknown>
 
-  constructor(code: ProblemCode, facts: Record<string, unknown> = {}, options?: { detail?: string; cause?: unknown }) {
+  constructor(
+    code: ProblemCode,
+    facts: Record<string, unknown> = {},
+    options?: { detail?: string; cause?: unknown },
+  ) {
     super(options?.detail ?? code, options?.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'DomainError'
     this.code = code

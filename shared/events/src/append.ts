@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
 import type { Tx } from '@nora/db/actor'
+import { sql } from 'kysely'
 
 /**
  * Appends one event to an agent's timeline in the caller's transaction and returns its sequence number. The agent's row

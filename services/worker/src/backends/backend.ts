@@ -76,7 +76,11 @@ export type ListedContainer = {
   status: ObservedContainer['status']
 }
 
-export type BackendEvent = { agentId: string; containerId: string; action: 'start' | 'die' | 'oom' | 'destroy' | 'pause' | 'unpause' | 'rename' }
+export type BackendEvent = {
+  agentId: string
+  containerId: string
+  action: 'start' | 'die' | 'oom' | 'destroy' | 'pause' | 'unpause' | 'rename'
+}
 
 /**
  * What Nora asks of a place that runs agents. Every verb is idempotent and bounded by its signal; it throws `BackendError`.

@@ -1,0 +1,47 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import type { SessionActor } from '@nora/db/actor'
+import { sql } from 'kysely'
+import type { TestDatabase } from './postgres.ts'
+
+export type Person = {
+  userId: string
+  email: string
+  workspaceId: string
+  sessionId: string
+  secret: Buffer
+  /** The proof of this person's session, in their personal workspace. */
+  actor: SessionActor
+}
+
+/** Signs somebody up and in by the definer functions the api itself uses; the first one claims the server. */
+export async function person(database: TestDatabase, name: string): Promise<Person> {
+  const email = `${name}-${randomUUID().slice(0, 8)}@example.test`
+  const secret = randomBytes(32)
+  const digest = (value: Buffer) => createHash('sha256').update(value).digest()
+  await sql`select nora.sign_up(${email}, ${name}, 'not-a-hash', true, true, null, 'test')`.execute(
+    database.app,
+  )
+  const [account] = (
+    await sql<{ user_id: string }>`select user_id from nora.login_lookup(${email})`.execute(database.app)
+  ).rows
+  const userId = account!.user_id
+  const [session] = (
+    await sql<{
+      id: string
+    }>`select id from nora.open_session(${userId}, 'bearer', ${digest(secret)}, ${digest(randomBytes(32))},
+      interval '1 day', interval '7 days', null, 'test', 'test')`.execute(database.app)
+  ).rows
+  const [workspace] = await database.asSuperuser<{ id: string }>(
+    'select id from nora.workspaces where personal_of = $1',
+    [userId],
+  )
+  const sessionId = session!.id
+  return {
+    userId,
+    email,
+    workspaceId: workspace!.id,
+    sessionId,
+    secret,
+    actor: { kind: 'session', sessionId, secret, workspaceId: null },
+  }
+}
