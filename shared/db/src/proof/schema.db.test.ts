@@ -9,14 +9,18 @@ const closed = new Set(['context_key', 'installation', 'refresh_tokens'])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }
 
-/** What schema.ts says, read as text: every `type XTable = {...}` block. */
+/** What schema.ts says, read as text: every `export type XTable = {...}` block. */
 async function declared(): Promise<Map<string, Column[]>> {
-  const text = await readFile(new URL('../schema.ts', import.meta.url), 'utf8')
+  const files = ['schema.ts', 'account-tables.ts', 'agent-tables.ts']
+  const texts = await Promise.all(
+    files.map((name) => readFile(new URL(`../${name}`, import.meta.url), 'utf8')),
+  )
+  const text = texts.join('\n')
   const names = new Map(
     [...text.matchAll(/^ {2}(\w+): (\w+Table)$/gm)].map((match) => [match[2]!, match[1]!]),
   )
   const tables = new Map<string, Column[]>()
-  for (const [, typeName, body] of text.matchAll(/^type (\w+Table) = \{\n([\s\S]*?)^\}/gm)) {
+  for (const [, typeName, body] of text.matchAll(/^export type (\w+Table) = \{\n([\s\S]*?)^\}/gm)) {
     const columns = [...body!.matchAll(/^ {2}(\w+): (.+)$/gm)].map(([, name, type]) =>
       describeColumn(name!, type!),
     )

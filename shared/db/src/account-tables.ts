@@ -1,0 +1,87 @@
+import type { ColumnType, Generated } from 'kysely'
+import type { Json, JsonDefault, MaybeTime, StreamKind, Time, TimeDefault, WorkspaceRole } from './columns.ts'
+
+export type AuditLogTable = {
+  seq: ColumnType<number, never, never>
+  id: Generated<string>
+  ts: TimeDefault
+  event_type: string
+  actor_kind: 'user' | 'operation' | 'system' | 'anonymous'
+  actor_id: string | null
+  workspace_id: string | null
+  target_kind: string | null
+  target_id: string | null
+  ip: string | null
+  correlation_id: string | null
+  details: JsonDefault<Record<string, unknown>>
+}
+
+export type IdempotencyKeysTable = {
+  workspace_id: string
+  user_id: string
+  key: string
+  request_hash: Buffer
+  status: number | null
+  location: string | null
+  body: Json | null
+  replayable: Generated<boolean>
+  created_at: TimeDefault
+}
+
+export type MembershipsTable = {
+  workspace_id: string
+  user_id: string
+  role: WorkspaceRole
+  created_at: TimeDefault
+}
+
+export type SessionsTable = {
+  id: Generated<string>
+  user_id: string
+  transport: 'cookie' | 'bearer'
+  /** Never selectable by the api. */
+  secret_hash: Buffer
+  ip: string | null
+  user_agent: string | null
+  created_at: TimeDefault
+  last_seen_at: TimeDefault
+  stepped_up_until: MaybeTime
+  idle_expires_at: Time
+  expires_at: Time
+  revoked_at: MaybeTime
+  revoked_reason: string | null
+}
+
+export type StreamsTable = {
+  id: Generated<string>
+  workspace_id: string
+  agent_id: string
+  user_id: string
+  session_id: string
+  kind: StreamKind
+  /** Never selectable by the api. */
+  ticket_hash: Buffer
+  ticket_expires_at: Time
+  redeemed_at: MaybeTime
+  created_at: TimeDefault
+}
+
+export type UsersTable = {
+  id: Generated<string>
+  email: string
+  name: Generated<string>
+  /** Never selectable by the api; see nora.login_lookup. */
+  password_hash: string | null
+  platform_role: Generated<'user' | 'admin'>
+  disabled_at: MaybeTime
+  created_at: TimeDefault
+  updated_at: TimeDefault
+}
+
+export type WorkspacesTable = {
+  id: Generated<string>
+  name: string
+  personal_of: string | null
+  created_at: TimeDefault
+  updated_at: TimeDefault
+}
