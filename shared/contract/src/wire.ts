@@ -1,0 +1,35 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** Ids are UUIDs in the spelling Postgres gives back. */
+export const Uuid = Type.String({ format: 'uuid' })
+
+/** RFC 3339, UTC. */
+export const Time = Type.String({ format: 'date-time' })
+
+/**
+ * `schema` or null. Written as one multi-type schema and not as anyOf: the serializer then looks at the value's type
+ * and validates nothing, which is what list pages cost most.
+ */
+export function orNull<T extends TSchema & { type: string }>(schema: T) {
+  return Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] })
+}
+
+/** One of a few words. The type is said, so that the serializer need not look for it. */
+export const oneOf = <const T extends readonly string[]>(words: T) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...words] })
+
+/** Text without control characters, so that it can stand in one line of a log or a page. */
+export const lineOfText = (maxLength: number, minLength = 1) =>
+  Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' })
+
+/** `?limit=&cursor=` of every list. */
+export const PageQuery = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
+  cursor: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: '`nextCursor` of the page before' }),
+  ),
+}
+
+/** The answer of every list. */
+export const pageOf = <T extends TSchema>(item: T) =>
+  Type.Object({ items: Type.Array(item), nextCursor: orNull(Type.String()) }, { additionalProperties: false })
