@@ -1,0 +1,116 @@
+import { waitUntil } from '@nora/testing/wait-until'
+import WebSocket from 'ws'
+import type { Stack } from './stack.ts'
+
+export type Answer<T = Record<string, unknown>> = { status: number; body: T; headers: Headers }
+
+export type Agent = {
+  id: string
+  state: string
+  stateReason: string
+  generation: number
+  providerKeys: { id: string; syncedSecretVersion: number | null }[]
+  operation: { id: string; kind: string; status: string; error: unknown } | null
+}
+
+export type Client = ReturnType<typeof client>
+
+/** A person's program: signs up (the first one claims the server), signs in with a bearer session, and calls the API. */
+export async function signedIn(stack: Stack, name: string): Promise<Client> {
+  const credentials = { email: `${name}@example.test`, password: `correct horse ${name} battery` }
+  const signup = await call(stack.url, 'POST', 'auth/signup', {
+    ...credentials,
+    setupToken: stack.setupToken,
+  })
+  if (signup.status !== 202)
+    throw new Error(`sign-up answered ${signup.status} ${JSON.stringify(signup.body)}`)
+  const login = await call(stack.url, 'POST', 'auth/login', { ...credentials, transport: 'bearer' })
+  if (login.status !== 200) throw new Error(`sign-in answered ${login.status} ${JSON.stringify(login.body)}`)
+  return client(stack, String(login.body['accessToken']))
+}
+
+function client(stack: Stack, token: string) {
+  const authorization = { authorization: `Bearer ${token}` }
+  const request = <T = Record<string, unknown>>(method: string, path: string, body?: unknown) =>
+    call<T>(stack.url, method, path, body, authorization)
+  return {
+    token,
+    get: <T = Record<string, unknown>>(path: string) => request<T>('GET', path),
+    post: <T = Record<string, unknown>>(path: string, body?: unknown) => request<T>('POST', path, body ?? {}),
+    put: (path: string, body: unknown) => request('PUT', path, body),
+    patch: (path: string, body: unknown) => request('PATCH', path, body),
+    delete: (path: string) => request('DELETE', path),
+    agent: async (id: string) => (await request<Agent>('GET', `agents/${id}`)).body,
+    /** Deploys and gives the id; the answer must be 202. */
+    deploy: async (body: Record<string, unknown>) => {
+      const answer = await request<Agent>('POST', 'agents', body)
+      if (answer.status !== 202)
+        throw new Error(`deploy answered ${answer.status} ${JSON.stringify(answer.body)}`)
+      return answer.body.id
+    },
+    until: (id: string, state: string, deadlineMs = 60_000) =>
+      waitUntil(
+        `agent to be ${state}`,
+        async () => {
+          const { body } = await request<Agent>('GET', `agents/${id}`)
+          if (body.state === state && !isOpen(body)) return body
+          throw new Error(`it is ${body.state}: ${body.stateReason} (${JSON.stringify(body.operation)})`)
+        },
+        { deadlineMs, everyMs: 100 },
+      ),
+    /** Opens the live log and collects its lines. */
+    follow: (id: string, after?: number) => followLogs(stack, id, request, authorization, after),
+  }
+}
+
+const isOpen = (agent: Agent) =>
+  agent.operation !== null && ['queued', 'running'].includes(agent.operation.status)
+
+export type LogLine = { seq: number; ts: string; stream: string; text: string }
+
+async function followLogs(
+  stack: Stack,
+  id: string,
+  request: (method: string, path: string, body?: unknown) => Promise<Answer>,
+  headers: Record<string, string>,
+  after?: number,
+) {
+  const { body } = await request('POST', 'ws-tickets', { kind: 'logs', agentId: id })
+  const query = after === undefined ? '' : `?after=${after}`
+  const socket = new WebSocket(
+    `${stack.url.replace('http', 'ws')}/api/ws/logs/${id}${query}`,
+    ['nora.v1', `ticket.${body['ticket']}`],
+    { headers },
+  )
+  const frames: Record<string, unknown>[] = []
+  const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+  socket.on('message', (data) => frames.push(JSON.parse(String(data))))
+  await new Promise((resolve, reject) => {
+    socket.once('open', resolve)
+    socket.once('error', reject)
+  })
+  return {
+    frames,
+    closed,
+    lines: () => frames.filter((f) => f['type'] === 'lines').flatMap((f) => f['lines'] as LogLine[]),
+    close: () => socket.close(),
+  }
+}
+
+async function call<T = Record<string, unknown>>(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer<T>> {
+  const response = await fetch(`${url}/api/${path}`, {
+    method,
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    signal: AbortSignal.timeout(30_000),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  const parsed = text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : { text }
+  return { status: response.status, body: parsed as T, headers: response.headers }
+}

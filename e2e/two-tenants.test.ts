@@ -1,0 +1,65 @@
+import { assembleTinyImage } from '@nora/testing/tiny-image'
+import { beforeAll, expect, test } from 'vitest'
+import { type Agent, type Client, signedIn } from './client.ts'
+import { stack } from './stack.ts'
+
+const each = 20
+const it = stack({ MAX_AGENTS: String(each) })
+let alice: Client
+let bob: Client
+let image: string
+
+beforeAll(async () => {
+  alice = await signedIn(it, 'alice')
+  bob = await signedIn(it, 'bob')
+  image = (
+    await assembleTinyImage(it.docker, {
+      name: 'e2e-sleeper',
+      cmd: ['/bin/sh', '-c', 'echo up; exec sleep 3600'],
+    })
+  ).reference
+}, 120_000)
+
+const list = async (client: Client) => {
+  const { body } = await client.get<{ items: Agent[] }>('agents?limit=200')
+  return body.items
+}
+
+test('two people deploy 20 agents each at once: all run, quotas are exact, nobody sees the other', {
+  timeout: 400_000,
+}, async () => {
+  const attempts = [alice, bob].map((client) =>
+    Promise.all(
+      Array.from({ length: each + 3 }, (_, index) =>
+        client.post<Agent & { code?: string }>('agents', {
+          name: `agent-${index}`,
+          runtime: 'image',
+          image,
+          resources: { cpus: 0.1, memoryMb: 32, diskMb: 64, pids: 32 },
+        }),
+      ),
+    ),
+  )
+  for (const answers of await Promise.all(attempts)) {
+    expect(answers.filter((answer) => answer.status === 202)).toHaveLength(each)
+    const refused = answers.filter((answer) => answer.status !== 202)
+    expect(refused.map((answer) => [answer.status, answer.body.code])).toEqual(
+      Array(3).fill([422, 'quota-exceeded']),
+    )
+  }
+  for (const client of [alice, bob]) {
+    for (const agent of await list(client)) await client.until(agent.id, 'running', 300_000)
+  }
+  const [hers, his] = [await list(alice), await list(bob)]
+  expect([hers.length, his.length]).toEqual([each, each])
+  expect(hers.filter((agent) => his.some((other) => other.id === agent.id))).toEqual([])
+  const absent = await alice.get('agents/00000000-0000-4000-8000-000000000000')
+  for (const path of ['', '/events', '/logs', '/operations']) {
+    const answer = await alice.get(`agents/${his[0]!.id}${path}`)
+    expect([path, answer.status, answer.body['code']]).toEqual([path, 404, absent.body['code']])
+  }
+  for (const verb of ['start', 'stop', 'restart', 'sync-keys']) {
+    expect((await alice.post(`agents/${his[0]!.id}/${verb}`)).status).toBe(404)
+  }
+  expect((await alice.delete(`agents/${his[0]!.id}`)).status).toBe(404)
+})
