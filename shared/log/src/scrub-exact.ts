@@ -1,0 +1,72 @@
+import { REDACTED } from './sensitive-keys.ts'
+
+// Shorter than this, a "secret" is a piece of ordinary text: removing it would blank lines and hide nothing.
+const MIN_BYTES = 4
+// From here on a part of a longer encoded text can be told from chance.
+const MIN_PART_CHARS = 12
+const MIN_LINE_CHARS = 16
+
+/**
+ * Removes these exact secrets from a line: as they are, JSON-escaped, URL-encoded, in base64 and base64url (also
+ * in the middle of a longer base64 text, as in Basic auth), in hex, and a secret of many lines also line by line.
+ * For many lines and the same secrets use `exactScrubber`, which prepares the forms once.
+ * @param secrets at least 4 bytes each; shorter ones are ignored.
+ */
+export function scrubExact(line: string, secrets: readonly Buffer[]): string {
+  return exactScrubber(secrets)(line)
+}
+
+/**
+ * `scrubExact` for a stream of lines. The forms are kept as strings, which cannot be wiped: drop the function when
+ * the agent that was given these secrets is gone.
+ */
+export function exactScrubber(secrets: readonly Buffer[]): (line: string) => string {
+  const forms = [...new Set(secrets.filter((s) => s.length >= MIN_BYTES).flatMap(formsOf))]
+  forms.sort((a, b) => b.length - a.length) // the longest first, or a part would leave the rest standing
+  return (line) => {
+    let clean = line
+    for (const form of forms) if (clean.includes(form)) clean = clean.replaceAll(form, REDACTED)
+    return clean
+  }
+}
+
+function formsOf(secret: Buffer): string[] {
+  const forms = [secret.toString('base64'), secret.toString('base64').replace(/=+$/, '')]
+  forms.push(secret.toString('base64url'), ...base64Parts(secret))
+  const hex = secret.toString('hex')
+  forms.push(hex, hex.toUpperCase())
+  const text = secret.toString('utf8')
+  if (!Buffer.from(text, 'utf8').equals(secret)) return forms // not text: it has no other spelling
+  const trimmed = text.trim()
+  const texts = [text, trimmed, ...trimmed.split(/\r?\n/).filter((l) => l.length >= MIN_LINE_CHARS)]
+  for (const one of texts) if (one.length >= MIN_BYTES) forms.push(one, ...escaped(one))
+  return forms
+}
+
+function escaped(text: string): string[] {
+  const json = JSON.stringify(text).slice(1, -1)
+  const twice = JSON.stringify(json).slice(1, -1)
+  const url = encodeURIComponent(text.toWellFormed())
+  const strict = url.replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`) // RFC 3986
+  const form = strict.replaceAll('%20', '+')
+  const lower = (s: string) => s.replace(/%[0-9A-F]{2}/g, (e) => e.toLowerCase())
+  const slashes = json.replaceAll('/', '\\/')
+  return [json, twice, slashes, url, strict, form, lower(url), lower(strict), lower(form)]
+}
+
+// Inside a longer base64 text a secret begins at one of three places in a group; the characters that also hold bits
+// of its neighbours differ, those between are always the same.
+function base64Parts(secret: Buffer): string[] {
+  const parts: string[] = []
+  for (const skip of [0, 1, 2]) {
+    const encoded = Buffer.concat([Buffer.alloc(skip), secret])
+      .toString('base64')
+      .replace(/=+$/, '')
+    const whole = Math.floor(((skip + secret.length) * 8) / 6)
+    const part = encoded.slice(Math.ceil((skip * 8) / 6), whole)
+    if (part.length >= MIN_PART_CHARS) {
+      parts.push(part, part.replaceAll('+', '-').replaceAll('/', '_'))
+    }
+  }
+  return parts
+}
