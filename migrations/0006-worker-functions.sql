@@ -1,6 +1,6 @@
 -- What workers need without a tenant's context: lease, sweep, listings. Each returns ids and states, never a secret.
 
--- Takes one operation: pending and due, or leased by somebody whose lease ended. Oldest first per agent. The attempt is the fence.
+-- Takes one operation: pending and due (a cancelled one at once), or leased by somebody whose lease ended. Oldest first per agent. The attempt is the fence.
 create function nora.lease_operation(p_operation uuid, p_worker text, p_lease interval)
   returns table (id uuid, workspace_id uuid, agent_id uuid, credential_id uuid, kind text, attempt int, deadline_at timestamptz,
     correlation_id text, cancel_requested boolean) language plpgsql volatile security definer
@@ -10,7 +10,8 @@ begin
     set status = 'leased', worker_id = p_worker, attempt = o.attempt + 1, lease_until = clock_timestamp() + p_lease,
         started_at = coalesce(o.started_at, now()), reason = case when o.attempt = 0 then 'a worker took it' else 'a worker took it over' end
     where o.id = p_operation
-      and ((o.status = 'pending' and o.not_before <= now()) or (o.status = 'leased' and o.lease_until < clock_timestamp()))
+      and ((o.status = 'pending' and (o.not_before <= now() or o.cancel_requested_at is not null))
+        or (o.status = 'leased' and o.lease_until < clock_timestamp()))
       and not exists (select 1 from nora.operations e where e.agent_id = o.agent_id and e.seq < o.seq and e.status in ('pending', 'leased'))
     returning o.id, o.workspace_id, o.agent_id, o.credential_id, o.kind, o.attempt, o.deadline_at, o.correlation_id,
       o.cancel_requested_at is not null;
@@ -53,7 +54,8 @@ end $$;
 create function nora.due_operations(p_limit int) returns table (id uuid) language sql stable security definer
   set search_path = pg_catalog, pg_temp as $$
   select o.id from nora.operations o
-  where ((o.status = 'pending' and o.not_before <= now()) or (o.status = 'leased' and o.lease_until < now()))
+  where ((o.status = 'pending' and (o.not_before <= now() or o.cancel_requested_at is not null))
+      or (o.status = 'leased' and o.lease_until < now()))
     and not exists (select 1 from nora.operations e where e.agent_id = o.agent_id and e.seq < o.seq and e.status in ('pending', 'leased'))
   order by o.not_before limit p_limit
 $$;
@@ -61,10 +63,10 @@ $$;
 -- One call for reconciliation: every agent that is or may still be somewhere.
 create function nora.fleet() returns table (agent_id uuid, workspace_id uuid, generation int, observed_generation int, desired_state text,
   state text, container_id text, container_ip inet, http_port int, network_slot int, gateway_id uuid, disk_enforced boolean, disk_mb int,
-  crash_count int, open_operation boolean) language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  crash_count int, last_crash_at timestamptz, open_operation boolean) language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select a.id, a.workspace_id, a.generation, a.observed_generation, a.desired_state, a.state, a.container_id, a.container_ip, a.http_port,
     a.network_slot, a.gateway_id, a.disk_enforced, a.disk_mb, a.crash_count,
-    exists (select 1 from nora.operations o where o.agent_id = a.id and o.status in ('pending', 'leased'))
+    a.last_crash_at, exists (select 1 from nora.operations o where o.agent_id = a.id and o.status in ('pending', 'leased'))
   from nora.agents a where a.deleted_at is null
 $$;
 

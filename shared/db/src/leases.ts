@@ -1,0 +1,70 @@
+import { type Kysely, sql } from 'kysely'
+import type { OperationActor } from './actor.ts'
+import type { DB, OperationKind } from './schema.ts'
+
+/** An operation in this worker's hands; `actor` is the proof for every later write. */
+export type LeasedOperation = {
+  id: string
+  workspaceId: string
+  agentId: string | null
+  credentialId: string | null
+  kind: OperationKind
+  /** How often it was leased, this time included; the fence. */
+  attempt: number
+  deadlineAt: Date
+  correlationId: string | null
+  cancelRequested: boolean
+  actor: OperationActor
+}
+
+/**
+ * Takes one operation for `leaseMs`. Undefined: it is finished, not due, held by a live worker, or an older operation of
+ * the same agent is still open.
+ */
+export async function leaseOperation(
+  db: Kysely<DB>,
+  operationId: string,
+  workerId: string,
+  leaseMs: number,
+): Promise<LeasedOperation | undefined> {
+  const { rows } = await sql<Omit<LeasedOperation, 'actor'>>`select id, workspace_id as "workspaceId",
+      agent_id as "agentId", credential_id as "credentialId", kind, attempt, deadline_at as "deadlineAt",
+      correlation_id as "correlationId", cancel_requested as "cancelRequested"
+    from nora.lease_operation(${operationId}, ${workerId}, ${interval(leaseMs)})`.execute(db)
+  const row = rows[0]
+  return row && { ...row, actor: { kind: 'operation', operationId: row.id, workerId, attempt: row.attempt } }
+}
+
+/** Extends the lease. Undefined: it is lost, and its holder must stop at once. */
+export async function renewOperation(
+  db: Kysely<DB>,
+  actor: OperationActor,
+  leaseMs: number,
+): Promise<{ cancelRequested: boolean } | undefined> {
+  const { rows } = await sql<{ cancelRequested: boolean }>`select cancel_requested as "cancelRequested"
+    from nora.renew_operation(${actor.operationId}, ${actor.workerId}, ${actor.attempt}, ${interval(leaseMs)})`.execute(
+    db,
+  )
+  return rows[0]
+}
+
+/** Gives the operation back, due again after `delayMs`, with a reason for people. False: it was no longer ours. */
+export async function releaseOperation(
+  db: Kysely<DB>,
+  actor: OperationActor,
+  delayMs: number,
+  reason: string,
+): Promise<boolean> {
+  const { rows } = await sql<{ released: boolean }>`select nora.release_operation(${actor.operationId},
+    ${actor.workerId}, ${actor.attempt}, ${interval(delayMs)}, ${reason}) as released`.execute(db)
+  return rows[0]?.released ?? false
+}
+
+/** Operations that a worker may take now, the longest due first: pending and due, cancelled, or leased by the dead. */
+export async function dueOperations(db: Kysely<DB>, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`select id from nora.due_operations(${limit})`.execute(db)
+  return rows.map((row) => row.id)
+}
+
+/** Milliseconds as an interval that Postgres reads without rounding. */
+export const interval = (ms: number) => sql`${`${Math.round(ms)} milliseconds`}::interval`
