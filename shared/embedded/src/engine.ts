@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
 import { dirname } from 'node:path'
 import { type Exit, launch } from './child.ts'
+import { engineCall } from './engine-call.ts'
 import { findProgram } from './find-program.ts'
 import { isRoot } from './privileges.ts'
 import { lastLines, waitFor } from './wait.ts'
@@ -18,9 +18,9 @@ export const defaultEngineSocket = '/var/run/docker.sock'
 
 /** The Docker Engine that answers on this unix socket, or undefined when none does within two seconds. */
 export async function findEngine(socketPath: string = defaultEngineSocket): Promise<Engine | undefined> {
-  const answer = await engineGet(socketPath, '/info')
-  if (!answer) return undefined
-  const info = answer as { ServerVersion?: string; CgroupVersion?: string }
+  const answer = await engineCall({ socketPath, method: 'GET', path: '/info', timeoutMs: 2_000 })
+  if (answer?.status !== 200) return undefined
+  const info = answer.body as { ServerVersion?: string; CgroupVersion?: string }
   return { socketPath, version: info.ServerVersion ?? 'unknown', cgroupVersion: info.CgroupVersion ?? '1' }
 }
 
@@ -38,7 +38,7 @@ export async function startEngine(options: {
   const socketPath = options.socketPath ?? defaultEngineSocket
   const binary = findProgram('dockerd')
   if (!isRoot())
-    throw new Error('no Docker Engine answers: start it (`sudo systemctl start docker`), then try again')
+    throw new Error('only root can start dockerd: run `sudo systemctl start docker`, then try again')
   if (!binary) throw new Error('dockerd is not installed: run `apt-get install docker.io`')
   if (!findProgram('iptables')) throw new Error('dockerd needs iptables: run `apt-get install iptables`')
   await requireControlGroups()
@@ -92,10 +92,9 @@ export async function ownEnginePid(pidFile: string): Promise<number | undefined>
 
 /** How many running containers do not carry our installation's label: an engine with some is not ours to stop. */
 export async function foreignContainers(socketPath: string, installationId: string): Promise<number> {
-  const list = (await engineGet(socketPath, '/containers/json')) as
-    | { Labels?: Record<string, string> }[]
-    | undefined
-  return (list ?? []).filter((one) => one.Labels?.['com.nora.installation'] !== installationId).length
+  const answer = await engineCall({ socketPath, method: 'GET', path: '/containers/json', timeoutMs: 5_000 })
+  const list = (answer?.status === 200 ? answer.body : []) as { Labels?: Record<string, string> }[]
+  return list.filter((one) => one.Labels?.['com.nora.installation'] !== installationId).length
 }
 
 async function requireControlGroups(): Promise<void> {
@@ -107,21 +106,3 @@ async function requireControlGroups(): Promise<void> {
 }
 
 const enginePath = () => `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`
-
-/** One GET on the engine's socket, parsed; undefined when it does not answer 200 within two seconds. */
-function engineGet(socketPath: string, path: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const call = request({ socketPath, path, timeout: 2_000 }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (text: string) => {
-        body += text
-      })
-      response.on('error', () => resolve(undefined))
-      response.on('end', () => resolve(response.statusCode === 200 ? JSON.parse(body) : undefined))
-    })
-    call.on('timeout', () => call.destroy())
-    call.on('error', () => resolve(undefined))
-    call.end()
-  })
-}

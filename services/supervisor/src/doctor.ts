@@ -1,0 +1,89 @@
+import { readdir, readFile, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findEngine } from '@nora/embedded/engine'
+import { findProgram } from '@nora/embedded/find-program'
+import { hasInit } from './engine-part.ts'
+import { readInstallation } from './installation.ts'
+import { type Layout, setupCommand } from './layout.ts'
+import { isMemoryBacked } from './prepare.ts'
+import { askSupervisor } from './status-socket.ts'
+
+export type Finding = { ok: boolean; what: string; fix?: string }
+
+/** Looks at everything an installation stands on; changes nothing. A finding that is not ok names its fix. */
+export async function examine(layout: Layout): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const say = (ok: boolean, what: string, fix?: string) =>
+    findings.push({ ok, what, ...(ok || !fix ? {} : { fix }) })
+  const again = `run ${setupCommand(layout)}`
+
+  for (const program of ['redis-server', 'setpriv', 'prlimit', 'openssl', 'docker']) {
+    say(findProgram(program) !== undefined, `${program} is installed`, again)
+  }
+  const node = Number(process.versions.node.split('.')[0])
+  say(node >= 24, `Node ${process.versions.node} runs it`, `${again}: it puts Node 24 first on PATH`)
+
+  const installation = await readInstallation(layout).catch((error: Error) => {
+    say(false, 'it is installed', error.message)
+    return undefined
+  })
+  if (!installation) return findings
+  const engine = await findEngine(installation.engineSocket)
+  const startEngine = (await hasInit()) ? 'run `systemctl start docker`' : again
+  say(engine !== undefined, `Docker Engine ${engine?.version ?? ''} answers`, startEngine)
+  if (engine) {
+    const mode = (await stat(installation.engineSocket)).mode
+    say(
+      (mode & 0o006) === 0,
+      'the engine socket is closed to others',
+      `chmod 660 ${installation.engineSocket}`,
+    )
+  }
+
+  await examineFiles(layout, say)
+  const memory = [layout.run, '/dev/shm'].map((path) => isMemoryBacked(path).catch(() => false))
+  say((await Promise.all(memory)).includes(true), 'keys can be kept in memory', 'mount a tmpfs on /dev/shm')
+  const disk = await statfs(layout.data)
+  const freeGb = (disk.bavail * disk.bsize) / 1024 ** 3
+  say(
+    freeGb > 2,
+    `${freeGb.toFixed(1)} GiB free in ${layout.data}`,
+    'make room: agents and Postgres need more than 2 GiB',
+  )
+
+  const status = await askSupervisor(layout.statusSocket, 'status')
+  say(status !== undefined, 'the supervisor runs', again)
+  for (const one of status?.processes ?? []) {
+    say(one.state === 'running', `${one.name}: ${one.reason}`, `read ${join(layout.logs, `${one.name}.log`)}`)
+  }
+  if (status) {
+    const answer = await fetch(`${installation.localUrl}/api/readyz`, {
+      signal: AbortSignal.timeout(5_000),
+    }).then(
+      async (response) => ({ ok: response.ok, text: (await response.text()).slice(0, 300) }),
+      (error: Error) => ({ ok: false, text: error.message }),
+    )
+    say(answer.ok, `the api is ready at ${installation.localUrl}`, `it says: ${answer.text}`)
+  }
+  return findings
+}
+
+async function examineFiles(layout: Layout, say: (ok: boolean, what: string, fix?: string) => void) {
+  const files = (await readdir(layout.config)).filter((name) => name.endsWith('.env'))
+  for (const name of files) {
+    const path = join(layout.config, name)
+    say(((await stat(path)).mode & 0o077) === 0, `${path} is closed to others`, `chmod 600 ${path}`)
+  }
+  for (const [file, secret] of [
+    ['worker', 'ENCRYPTION_KEY'],
+    ['api', 'JWT_SECRET'],
+  ] as const) {
+    const text = await readFile(join(layout.config, `${file}.env`), 'utf8').catch(() => '')
+    const there = new RegExp(`^${secret}(_FILE)?=.`, 'm').test(text)
+    say(
+      there,
+      `${file}.env has ${secret}`,
+      `run ${setupCommand(layout)}; never make a new ENCRYPTION_KEY over old data`,
+    )
+  }
+}

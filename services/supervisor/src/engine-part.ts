@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Exit, within } from '@nora/embedded/child'
+import { findEngine, foreignContainers, ownEnginePid, startEngine } from '@nora/embedded/engine'
+import { isRoot } from '@nora/embedded/privileges'
+import { waitFor } from '@nora/embedded/wait'
+import type { Installation } from './installation.ts'
+import { type Kept, keepRunning, type Running } from './keep-running.ts'
+
+/** Whether an init system that starts services runs here (then the engine is its business, not ours). */
+export const hasInit = async (): Promise<boolean> =>
+  (await readFile('/proc/1/comm', 'utf8')).trim() === 'systemd'
+
+/**
+ * The engine, when it is ours to keep: none answers and no init system would start it, or an earlier supervisor of
+ * this installation started the one that runs. Undefined when somebody else's answers. Throws, naming the fix.
+ */
+export async function keepEngine(
+  installation: Installation,
+  say: (line: string) => void,
+): Promise<Kept | undefined> {
+  const { engineSocket, enginePidFile } = installation
+  const answering = await findEngine(engineSocket)
+  const own = await ownEnginePid(enginePidFile)
+  if (answering && own === undefined) {
+    say(`engine: Docker ${answering.version} answers on ${engineSocket}`)
+    return undefined
+  }
+  if (!answering && (!isRoot() || (await hasInit()))) {
+    const allow = isRoot()
+      ? ''
+      : ', and `sudo usermod -aG docker $USER` if you may not use it, then sign in again'
+    throw new Error(
+      `no Docker Engine answers on ${engineSocket}: run \`sudo systemctl start docker\`${allow}`,
+    )
+  }
+  const logFile = join(installation.layout.logs, 'engine.log')
+  return keepRunning({
+    name: 'engine',
+    say,
+    start: async (signal) => {
+      const pid = await ownEnginePid(enginePidFile)
+      if (pid !== undefined && (await findEngine(engineSocket))) return adopt(pid)
+      return startEngine({ logFile, pidFile: enginePidFile, socketPath: engineSocket, signal })
+    },
+  })
+}
+
+/** Whether stopping the engine would stop somebody else's containers. */
+export const engineIsShared = async (installation: Installation): Promise<boolean> =>
+  (await foreignContainers(installation.engineSocket, installation.id)) > 0
+
+/** An engine that is not our child: its end is seen by looking, and its exit code is unknown. */
+function adopt(pid: number): Running {
+  const watching = new AbortController()
+  const exited = waitFor<Exit>(async () => (isAlive(pid) ? undefined : { code: null, signal: null }), {
+    ...{ signal: watching.signal, deadlineMs: Number.MAX_SAFE_INTEGER, everyMs: 500 },
+    describe: async () => '',
+  })
+  const stop = async () => {
+    if (isAlive(pid)) process.kill(pid, 'SIGTERM')
+    await within(exited, 25_000)
+  }
+  return { pid, exited, stop }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,83 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
+import type { EnvFile, Variables } from './env-files.ts'
+
+/** What the running parts contribute to the processes' environments. */
+export type Facts = {
+  postgresPort: number
+  redisUrl: string
+  engineSocket: string
+  keysDir: string
+  workerDataDir: string
+}
+
+export type Environments = { api: Variables; worker: Variables; migrate: Variables; migratorPassword: string }
+
+/**
+ * The whole environment of each process, from the env files and what runs. What can be derived is derived at each
+ * start and stored nowhere: the seal key and the capability's public half follow their secrets through a rotation.
+ * Throws, naming the file and the fix, when a secret is missing.
+ */
+export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Facts): Environments {
+  const { installation, api, worker, migrate, demo } = files
+  const need = (file: Variables, name: string, where: EnvFile): string => {
+    const value = file[name]
+    if (!value) throw new Error(`${name} is missing in ${where}.env: run ./setup.sh again`)
+    return value
+  }
+  const migratorPassword = need(migrate, 'NORA_DB_PASSWORD_MIGRATOR', 'migrate')
+  const passwordApp = need(migrate, 'NORA_DB_PASSWORD_APP', 'migrate')
+  const passwordWorker = need(migrate, 'NORA_DB_PASSWORD_WORKER', 'migrate')
+  const database = (role: string, password: string) =>
+    `postgres://${role}:${password}@127.0.0.1:${facts.postgresPort}/nora`
+  const common = { NODE_ENV: 'production', LANG: 'C.UTF-8', TZ: 'UTC' }
+  const allowHosts = [api['NORA_PROVIDER_ALLOW_HOSTS'], demo['NORA_PROVIDER_ALLOW_HOSTS']].filter(Boolean)
+  return {
+    migratorPassword,
+    migrate: {
+      ...common,
+      DATABASE_URL: database('nora_migrator', migratorPassword),
+      NORA_DB_PASSWORD_APP: passwordApp,
+      NORA_DB_PASSWORD_WORKER: passwordWorker,
+    },
+    worker: {
+      ...{ ...common, DATABASE_URL: database('nora_worker', passwordWorker), REDIS_URL: facts.redisUrl },
+      ...{ DOCKER_HOST: `unix://${facts.engineSocket}` },
+      ...{ NORA_KEYS_DIR: facts.keysDir, NORA_DATA_DIR: facts.workerDataDir },
+      NORA_INSTALLATION_ID: need(installation, 'NORA_INSTALLATION_ID', 'installation'),
+      NORA_AGENT_NETWORK_POOL: need(installation, 'NORA_AGENT_NETWORK_POOL', 'installation'),
+      NORA_WORKER_PORT: need(installation, 'NORA_WORKER_PORT', 'installation'),
+      NORA_CAPABILITY_PUBLIC_KEY: publicHalf(need(api, 'NORA_CAPABILITY_PRIVATE_KEY', 'api')),
+      ...worker,
+    },
+    api: {
+      ...{ ...common, DATABASE_URL: database('nora_app', passwordApp), REDIS_URL: facts.redisUrl },
+      NORA_PORT: need(installation, 'NORA_PORT', 'installation'),
+      NORA_SEAL_KEY: sealKey(worker),
+      ...api,
+      ...(allowHosts.length > 0 ? { NORA_PROVIDER_ALLOW_HOSTS: allowHosts.join(',') } : {}),
+    },
+  }
+}
+
+/** The Ed25519 public key of a raw seed, both base64url. RFC 8410 gives the fixed PKCS #8 prefix of a seed. */
+export function publicHalf(seed: string): string {
+  const prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
+  const key = createPrivateKey({
+    key: Buffer.concat([prefix, Buffer.from(seed, 'base64url')]),
+    format: 'der',
+    type: 'pkcs8',
+  })
+  return String(createPublicKey(key).export({ format: 'jwk' })['x'])
+}
+
+function sealKey(worker: Variables): string {
+  const hex = worker['ENCRYPTION_KEY'] ?? ''
+  // A malformed key is the worker's to refuse, with its own clear line; here it would only end everything.
+  if (!/^[0-9a-f]{64}$/i.test(hex)) return ''
+  const versions = (worker['ENCRYPTION_KEYS_PREVIOUS'] ?? '')
+    .split(',')
+    .map((item) => Number.parseInt(item, 10))
+  const version = 1 + Math.max(0, ...versions.filter(Number.isInteger))
+  return formatSealKey(deriveSealing(Buffer.from(hex, 'hex'), version).sealKey)
+}

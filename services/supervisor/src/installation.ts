@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { defaultEngineSocket } from '@nora/embedded/engine'
+import { type EnvFile, readEnvFile, type Variables } from './env-files.ts'
+import { type Layout, setupCommand } from './layout.ts'
+
+/** An installation as its files describe it. */
+export type Installation = {
+  layout: Layout
+  files: Record<EnvFile, Variables>
+  id: string
+  port: number
+  /** Where the api answers on this machine, for our own checks. */
+  localUrl: string
+  /** What people open. */
+  publicUrl: string
+  engineSocket: string
+  enginePidFile: string
+}
+
+/** Reads an installation's files. Throws, naming the fix, when it was never prepared. */
+export async function readInstallation(layout: Layout): Promise<Installation> {
+  const names: EnvFile[] = ['installation', 'api', 'worker', 'migrate', 'demo']
+  const read = await Promise.all(names.map((name) => readEnvFile(layout.config, name)))
+  const files = Object.fromEntries(names.map((name, at) => [name, read[at] ?? {}])) as Installation['files']
+  const id = files.installation['NORA_INSTALLATION_ID']
+  if (!id) throw new Error(`nothing is installed in ${layout.config}: run ${setupCommand(layout)}`)
+  const port = Number(files.api['NORA_PORT'] ?? files.installation['NORA_PORT'])
+  const bind = files.api['NORA_BIND'] ?? '127.0.0.1'
+  const host = bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind
+  return {
+    ...{ layout, files, id, port },
+    localUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    publicUrl: files.api['NORA_PUBLIC_URL'] || `http://localhost:${port}`,
+    engineSocket: (files.worker['DOCKER_HOST'] ?? `unix://${defaultEngineSocket}`).replace(/^unix:\/\//, ''),
+    enginePidFile: join(layout.data, 'engine.pid'),
+  }
+}

@@ -1,0 +1,116 @@
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { parseArgs } from 'node:util'
+import { isRoot } from '@nora/embedded/privileges'
+import { examine } from './doctor.ts'
+import { type Layout, layoutFor } from './layout.ts'
+import { prepare } from './prepare.ts'
+import { resetAdmin } from './reset-admin.ts'
+import { formatStatus, start, stop, waitUntilReady } from './start.ts'
+import { askSupervisor } from './status-socket.ts'
+import { uninstall } from './uninstall.ts'
+import { up } from './up.ts'
+
+const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
+
+  prepare              users, folders, id, ports (setup.sh calls it)
+  up                   run in the foreground: engine, Postgres, Redis, worker, api
+  start                run in the background and wait until it is ready
+  wait                 wait until a supervisor that someone else starts is ready
+  stop [--keep-agents] stop everything; with --keep-agents an engine we started stays up
+  status               what runs, since when and why
+  doctor               look for problems; each comes with its fix
+  reset-admin [EMAIL]  a new password for the first platform admin
+  uninstall [--yes] [--purge]   remove this installation; data stays without --purge
+  demo [--keep]        the whole way once: claim, key, agent, answer, logs
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    prefix: { type: 'string' },
+    code: { type: 'string' },
+    yes: { type: 'boolean', default: false },
+    purge: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    'keep-agents': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+async function run(command: string | undefined, layout: Layout): Promise<number> {
+  const signal = AbortSignal.timeout(900_000)
+  switch (command) {
+    case 'prepare':
+      await prepare(layout, signal)
+      return 0
+    case 'up':
+      return up(layout)
+    case 'start':
+      await start(layout, import.meta.filename, (line) => say(`  ${line}`))
+      return 0
+    case 'wait':
+      await waitUntilReady(layout, (line) => say(`  ${line}`))
+      return 0
+    case 'stop':
+      say((await stop(layout, values['keep-agents'] ? 'pause' : 'stop')) ? 'stopped' : 'was not running')
+      return 0
+    case 'status': {
+      const status = await askSupervisor(layout.statusSocket, 'status')
+      say(formatStatus(layout, status))
+      return status?.ready ? 0 : 3
+    }
+    case 'doctor':
+      return doctor(layout)
+    case 'reset-admin': {
+      const done = await resetAdmin(layout, positionals[1], signal)
+      say(
+        `new password of ${done.email}: ${done.password}\nevery session of theirs has ended; change it after signing in`,
+      )
+      return 0
+    }
+    case 'uninstall':
+      if (!values.yes && !(await confirmed(layout))) return 1
+      await uninstall(layout, { purge: values.purge, signal, say })
+      return 0
+    default:
+      process.stderr.write(help)
+      return 2
+  }
+}
+
+async function doctor(layout: Layout): Promise<number> {
+  const findings = await examine(layout)
+  for (const one of findings)
+    say(`${one.ok ? 'ok  ' : 'FAIL'} ${one.what}${one.fix ? `\n     fix: ${one.fix}` : ''}`)
+  const bad = findings.filter((one) => !one.ok).length
+  say(bad === 0 ? 'no problem found' : `${bad} problems found`)
+  return bad === 0 ? 0 : 1
+}
+
+/** Nothing is removed on a mere Enter: the word has to be typed. */
+async function confirmed(layout: Layout): Promise<boolean> {
+  const what = values.purge ? 'with the database, all keys and all volumes' : 'but not its data'
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const answer = await terminal.question(
+    `Remove the installation in ${layout.config}, ${what}? Type "remove": `,
+  )
+  terminal.close()
+  if (answer.trim() === 'remove') return true
+  say('nothing was removed')
+  return false
+}
+
+const code = values.code ?? dirname(dirname(dirname(import.meta.dirname)))
+const layout = layoutFor({ root: isRoot(), prefix: values.prefix, code: join(code) })
+if (values.help) {
+  process.stdout.write(help)
+} else {
+  try {
+    process.exitCode = await run(positionals[0], layout)
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+import { hashPassword } from '@nora/crypto/passwords'
+import pg from 'pg'
+import { buildEnvironments } from './environments.ts'
+import { readInstallation } from './installation.ts'
+import type { Layout } from './layout.ts'
+import { setupCommand } from './layout.ts'
+import { askSupervisor } from './status-socket.ts'
+
+/**
+ * Gives a platform admin (the first one, or the one with this e-mail) a new random password; every session of theirs
+ * ends. Needs the running database. Returns the e-mail and the password, which is stored nowhere.
+ */
+export async function resetAdmin(
+  layout: Layout,
+  email: string | undefined,
+  signal: AbortSignal,
+): Promise<{ email: string; password: string }> {
+  if (!(await askSupervisor(layout.statusSocket, 'status'))) {
+    throw new Error(`the database does not run: start it with ${setupCommand(layout)}`)
+  }
+  const { files } = await readInstallation(layout)
+  const { migrate } = buildEnvironments(files, {
+    ...{ postgresPort: Number(files.installation['NORA_POSTGRES_PORT']), redisUrl: '', engineSocket: '' },
+    ...{ keysDir: '', workerDataDir: '' },
+  })
+  const password = randomBytes(18).toString('base64url')
+  const hash = await hashPassword(password, signal)
+  const client = new pg.Client({
+    connectionString: migrate['DATABASE_URL'],
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: 10_000,
+  })
+  await client.connect()
+  try {
+    const answer = await client.query('select nora.reset_admin($1, $2) as email', [email ?? null, hash])
+    const found = answer.rows[0]?.email as string | null
+    if (!found)
+      throw new Error(email ? `${email} is no platform admin` : 'nobody has claimed this server yet')
+    return { email: found, password }
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { findProgram } from '@nora/embedded/find-program'
+import { type Layout, setupCommand } from './layout.ts'
+import { askSupervisor, type Command, type SupervisorStatus } from './status-socket.ts'
+
+const startDeadlineMs = 240_000
+
+type Say = (line: string) => void
+
+/** Starts a supervisor that outlives this command, unless one runs, and waits until everything is ready. */
+export async function start(layout: Layout, main: string, say: Say): Promise<SupervisorStatus> {
+  const running = await askSupervisor(layout.statusSocket, 'status')
+  if (running?.ready) return running
+  if (!running) {
+    const options = [
+      '--code',
+      layout.code,
+      ...(layout.prefix === undefined ? [] : ['--prefix', layout.prefix]),
+    ]
+    const node = [process.execPath, '--disable-sigusr1', main, ...options, 'up']
+    // A session of its own: closing the terminal must not end it.
+    const setsid = findProgram('setsid')
+    if (!setsid) throw new Error('setsid is missing: run `apt-get install util-linux`')
+    spawn(setsid, node, { detached: true, stdio: 'ignore', cwd: '/' }).unref()
+  }
+  return waitUntilReady(layout, say)
+}
+
+/** Follows a starting supervisor, saying each new step. Throws with its reason when it fails. */
+export async function waitUntilReady(layout: Layout, say: Say): Promise<SupervisorStatus> {
+  const deadline = Date.now() + startDeadlineMs
+  let told = ''
+  let seen = false
+  while (Date.now() < deadline) {
+    const status = await askSupervisor(layout.statusSocket, 'status')
+    if (status?.failed) throw new Error(status.failed)
+    if (status?.ready) return status
+    if (seen && !status) break
+    if (status && status.step !== told) {
+      told = status.step
+      say(told)
+    }
+    seen ||= status !== undefined
+    if (!seen && Date.now() > deadline - startDeadlineMs + 15_000) break
+    await delay(100)
+  }
+  throw new Error(`the supervisor did not become ready: read ${layout.logs}/supervisor.log`)
+}
+
+/** Stops the supervisor and waits until it has ended. False when none was running. */
+export async function stop(layout: Layout, command: Extract<Command, 'stop' | 'pause'>): Promise<boolean> {
+  const status = await askSupervisor(layout.statusSocket, command)
+  if (!status) return false
+  const deadline = Date.now() + 60_000
+  while (await askSupervisor(layout.statusSocket, 'status')) {
+    if (Date.now() > deadline) {
+      throw new Error(`the supervisor (pid ${status.pid}) does not stop: read ${layout.logs}/supervisor.log`)
+    }
+    await delay(100)
+  }
+  return true
+}
+
+/** The status as a table for people; each line ends with the reason. */
+export function formatStatus(layout: Layout, status: SupervisorStatus | undefined): string {
+  if (!status) return `not running: start it with ${setupCommand(layout)}`
+  const rows = status.processes.map((one) =>
+    [
+      one.name,
+      one.state,
+      String(one.pid ?? '-'),
+      `${one.restarts} restarts`,
+      `since ${one.since}`,
+      one.reason,
+    ].join('  '),
+  )
+  const head = status.ready ? `ready at ${status.url}` : `not ready: ${status.failed ?? status.step}`
+  return [`${head} (supervisor pid ${status.pid})`, ...rows].join('\n')
+}

@@ -1,0 +1,67 @@
+import { rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { engineCall } from '@nora/embedded/engine-call'
+import { removeAccounts } from './accounts.ts'
+import { type Installation, readInstallation } from './installation.ts'
+import type { Layout } from './layout.ts'
+import { keysFolder } from './prepare.ts'
+import { stop } from './start.ts'
+
+type Say = (line: string) => void
+
+/**
+ * Removes what this installation made and nothing else: its processes, the Docker objects that carry its label, its
+ * run folder and logs. Env files, database and agents' volumes stay unless `purge`. The unit and the code folder are
+ * setup.sh's to remove, because this program runs from there.
+ */
+export async function uninstall(
+  layout: Layout,
+  options: { purge: boolean; signal: AbortSignal; say: Say },
+): Promise<void> {
+  const { say, signal, purge } = options
+  const installation = await readInstallation(layout)
+  // The engine stays up for now: the objects in it have to be removed first.
+  if (await stop(layout, 'pause')) say('stopped')
+  await removeDockerObjects(installation, { purge, signal, say })
+  await rm(await keysFolder(layout, installation.id), { recursive: true, force: true })
+  await rm(layout.run, { recursive: true, force: true })
+  await rm(layout.logs, { recursive: true, force: true })
+  say(`removed ${layout.run} and ${layout.logs}`)
+  if (!purge)
+    return say(`kept ${layout.config} (keys) and ${layout.data} (database, volumes); --purge removes them`)
+  await rm(layout.config, { recursive: true, force: true })
+  await rm(layout.data, { recursive: true, force: true })
+  say(`removed ${layout.config} and ${layout.data}`)
+  if (layout.system) await removeAccounts(signal)
+  if (layout.prefix === undefined && !layout.system)
+    await rmdir(join(layout.code, '.nora')).catch(() => undefined)
+}
+
+async function removeDockerObjects(
+  { engineSocket, id }: Installation,
+  { purge, signal, say }: { purge: boolean; signal: AbortSignal; say: Say },
+): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`com.nora.installation=${id}`] }))
+  const call = (method: 'GET' | 'DELETE', path: string) =>
+    engineCall({ socketPath: engineSocket, method, path, signal, timeoutMs: 60_000 })
+  const list = async <T>(path: string) => {
+    const answer = await call('GET', `${path}filters=${filters}`)
+    return (answer?.status === 200 ? answer.body : []) as T
+  }
+  const remove = async (kind: string, name: string, path: string) => {
+    const answer = await call('DELETE', path)
+    const done = answer && (answer.status < 300 || answer.status === 404)
+    say(
+      done ? `removed ${kind} ${name}` : `could not remove ${kind} ${name}: ${JSON.stringify(answer?.body)}`,
+    )
+  }
+  for (const one of await list<{ Id: string; Names: string[] }[]>('/containers/json?all=1&')) {
+    await remove('container', one.Names[0] ?? one.Id, `/containers/${one.Id}?force=1`)
+  }
+  for (const one of await list<{ Id: string; Name: string }[]>('/networks?')) {
+    await remove('network', one.Name, `/networks/${one.Id}`)
+  }
+  if (!purge) return
+  const volumes = await list<{ Volumes?: { Name: string }[] | null }>('/volumes?')
+  for (const one of volumes.Volumes ?? []) await remove('volume', one.Name, `/volumes/${one.Name}?force=1`)
+}

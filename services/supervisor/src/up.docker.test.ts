@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { isRoot, privilegePrefix } from '@nora/embedded/privileges'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { loadAccounts } from './accounts.ts'
+import { readInstallation } from './installation.ts'
+import { type StandIn, standInInstallation } from './stand-in.fixture.ts'
+
+const exec = promisify(execFile)
+let standIn: StandIn
+let supervisor: Awaited<ReturnType<StandIn['up']>> | undefined
+
+beforeAll(async () => {
+  standIn = await standInInstallation()
+  supervisor = await standIn.up()
+})
+afterAll(async () => {
+  if (supervisor) process.kill(supervisor.pid, 'SIGTERM')
+  await supervisor?.exited
+  await standIn.remove()
+})
+
+const pidOf = async (name: string) => {
+  const status = await standIn.untilStatus((now) => now.processes.some((one) => one.name === name && one.pid))
+  return status.processes.find((one) => one.name === name)?.pid as number
+}
+
+test('everything runs, each told only what it may hold', async () => {
+  const status = await standIn.untilStatus((now) => now.processes.every((one) => one.state === 'running'))
+  expect(status.processes.map((one) => one.name)).toEqual(['postgres', 'redis', 'worker', 'api'])
+  const api = await standIn.log('api')
+  expect(api).toContain('NORA_SEAL_KEY')
+  expect(api).not.toMatch(/ENCRYPTION_KEY|DOCKER_HOST|NORA_DB_PASSWORD/)
+  const worker = await standIn.log('worker')
+  expect(worker).toContain('ENCRYPTION_KEY')
+  expect(worker).not.toMatch(/JWT_SECRET|NORA_SEAL_KEY|NORA_CAPABILITY_PRIVATE_KEY|NORA_SETUP_TOKEN/)
+})
+
+test('a killed worker is started again; the others are left alone', async () => {
+  const before = { worker: await pidOf('worker'), api: await pidOf('api') }
+  process.kill(before.worker, 'SIGKILL')
+  const after = await standIn.untilStatus((now) =>
+    now.processes.some(
+      (one) => one.name === 'worker' && one.state === 'running' && one.pid !== before.worker,
+    ),
+  )
+  expect(after.processes.find((one) => one.name === 'worker')?.restarts).toBe(1)
+  expect(await pidOf('api')).toBe(before.api)
+  expect(await standIn.log('supervisor')).toContain('worker: ended with SIGKILL; starting again in 0.2 s')
+})
+
+test('a killed Postgres comes back with its data on the same port', async () => {
+  const before = await pidOf('postgres')
+  process.kill(before, 'SIGKILL')
+  await standIn.untilStatus((now) =>
+    now.processes.some((one) => one.name === 'postgres' && one.state === 'running' && one.pid !== before),
+  )
+  const { files } = await readInstallation(standIn.layout)
+  const password = files.migrate['NORA_DB_PASSWORD_MIGRATOR']
+  const client = new pg.Client(
+    `postgres://nora_migrator:${password}@127.0.0.1:${files.installation['NORA_POSTGRES_PORT']}/nora`,
+  )
+  await client.connect()
+  expect((await client.query('select current_user as me')).rows).toEqual([{ me: 'nora_migrator' }])
+  await client.end()
+})
+
+test("the status socket, the env files and the config folder are their owner's alone", async () => {
+  const mode = async (path: string) => (await stat(path)).mode & 0o777
+  expect(await mode(standIn.layout.statusSocket)).toBe(0o600)
+  expect(await mode(standIn.layout.config)).toBe(0o700)
+  for (const name of ['api', 'worker', 'migrate', 'installation']) {
+    expect(await mode(join(standIn.layout.config, `${name}.env`))).toBe(0o600)
+  }
+})
+
+test.runIf(isRoot())('each process has its own uid, no privileges and no core dumps', async () => {
+  const uids = new Set<string>()
+  for (const name of ['postgres', 'redis', 'worker', 'api']) {
+    const { stdout } = await exec('cat', [
+      `/proc/${await pidOf(name)}/status`,
+      `/proc/${await pidOf(name)}/limits`,
+    ])
+    uids.add(/^Uid:\t(\d+)/m.exec(stdout)?.[1] as string)
+    expect(stdout).toMatch(/^NoNewPrivs:\t1$/m)
+    expect(stdout).toMatch(/^Max core file size +0 /m)
+    if (name !== 'worker') expect(stdout).toMatch(/^CapEff:\t0+$/m)
+  }
+  expect(uids.size).toBe(4)
+  expect(uids.has('0')).toBe(false)
+})
+
+test.runIf(isRoot())("the api's uid reads neither the worker's secrets nor the engine", async () => {
+  const { engineSocket } = await readInstallation(standIn.layout)
+  const accounts = await loadAccounts(engineSocket)
+  const [file, ...prefix] = privilegePrefix(accounts.api, 'none')
+  const asApi = (...command: string[]) => exec(file as string, [...prefix, ...command])
+  const worker = await pidOf('worker')
+  // The same commands work on what is the api's own, so a refusal below is not a broken test.
+  expect((await asApi('cat', `/proc/${await pidOf('api')}/environ`)).stdout).toContain('NORA_SEAL_KEY')
+  for (const command of [
+    ['cat', `/proc/${worker}/environ`],
+    ['cat', join(standIn.layout.config, 'worker.env')],
+    ['ls', join(standIn.layout.data, 'worker')],
+    ['ls', join(standIn.layout.data, 'postgres/data')],
+    ['cat', join(standIn.layout.data, 'postgres/data.superuser')],
+    ['cat', join(standIn.layout.logs, 'worker.log')],
+  ]) {
+    await expect(asApi(...command), command.join(' ')).rejects.toThrow('Permission denied')
+  }
+  const dial = `require('net').connect(process.argv[1]).on('error', (e) => { console.log(e.code) }).on('connect', () => { console.log('in'); process.exit() })`
+  for (const socket of [engineSocket, standIn.layout.statusSocket]) {
+    expect((await asApi(process.execPath, '-e', dial, socket)).stdout.trim()).toBe('EACCES')
+  }
+  const redis = join(standIn.layout.run, 'redis/redis.sock')
+  expect((await asApi(process.execPath, '-e', dial, redis)).stdout.trim()).toBe('in')
+})
+
+test('stops in order: the api before the worker, Postgres last', async () => {
+  const pids = await Promise.all(['postgres', 'redis', 'worker', 'api'].map(pidOf))
+  process.kill(supervisor?.pid as number, 'SIGTERM')
+  expect(await supervisor?.exited).toBe(0)
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  const stopped = [...(await standIn.log('supervisor')).matchAll(/ (\w+): stopped$/gm)].map(
+    ([, name]) => name,
+  )
+  expect(stopped).toEqual(['api', 'worker', 'redis', 'postgres'])
+  const when = async (name: string) => BigInt(/stopping (\d+)/.exec(await standIn.log(name))?.[1] ?? 0)
+  expect((await when('api')) < (await when('worker'))).toBe(true)
+  expect(await standIn.status()).toBeUndefined()
+
+  supervisor = await standIn.up()
+})

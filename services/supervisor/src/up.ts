@@ -1,0 +1,166 @@
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { lastLines } from '@nora/embedded/wait'
+import { loadAccounts } from './accounts.ts'
+import { engineIsShared, keepEngine } from './engine-part.ts'
+import { type Installation, readInstallation } from './installation.ts'
+import type { Kept } from './keep-running.ts'
+import { type Layout, setupCommand } from './layout.ts'
+import { keepPostgres, keepRedis, keepService, prepareEnvironments, runMigrate } from './parts.ts'
+import { makeFolders } from './prepare.ts'
+import { rotateLogs } from './rotate-logs.ts'
+import { askSupervisor, type SupervisorStatus, serveStatus } from './status-socket.ts'
+
+const readyDeadlineMs = 180_000
+const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 3 }
+
+/**
+ * The supervisor: starts engine (where nobody else does), Postgres, migrate, Redis, worker and api in this order,
+ * keeps them running, and stops them in the opposite order on SIGTERM, SIGINT or `stop`. Resolves with the exit code.
+ */
+export async function up(layout: Layout): Promise<number> {
+  if (await askSupervisor(layout.statusSocket, 'status')) {
+    throw new Error(`already running: see \`${setupCommand(layout)} --status\``)
+  }
+  await makeFolders(layout)
+  const installation = await readInstallation(layout)
+  const logFile = join(layout.logs, 'supervisor.log')
+  const say = (line: string) => {
+    const stamped = `${new Date().toISOString()} ${line}\n`
+    process.stdout.write(stamped)
+    appendFileSync(logFile, stamped, { mode: 0o600 })
+  }
+
+  const kept: Kept[] = []
+  const stopping = new AbortController()
+  let keepEngineRunning = false
+  const state = { ready: false, step: 'starting', failed: null as string | null }
+  const status = (): SupervisorStatus => ({
+    ...{ pid: process.pid, installationId: installation.id, url: installation.publicUrl, ...state },
+    processes: kept.map((one) => one.status()),
+  })
+  const stop = (options: { keepEngine: boolean }) => {
+    keepEngineRunning = options.keepEngine
+    stopping.abort()
+  }
+  const restartApi = () => void kept.find((one) => one.status().name === 'api')?.restart()
+  const closeSocket = await serveStatus(layout.statusSocket, { status, stop, restartApi })
+  process.on('SIGTERM', () => stop({ keepEngine: false }))
+  process.on('SIGINT', () => stop({ keepEngine: false }))
+  const rotation = setInterval(() => {
+    rotateLogs(layout.logs, logLimits).then(
+      (names) => {
+        for (const name of names) say(`rotated ${name}`)
+      },
+      (error) => say(`cannot rotate logs: ${error}`),
+    )
+  }, 30_000)
+
+  const step = (text: string) => {
+    state.step = text
+    say(text)
+  }
+  try {
+    await startAll(installation, { say, step, kept, signal: stopping.signal })
+    state.ready = true
+    step(`ready: ${installation.publicUrl}`)
+    await aborted(stopping.signal)
+  } catch (error) {
+    if (!stopping.signal.aborted) {
+      state.failed = error instanceof Error ? error.message : String(error)
+      say(`failed: ${state.failed}`)
+      // Whoever waits for us on the socket is to read why.
+      await delay(1_500, undefined, { signal: stopping.signal }).catch(() => undefined)
+    }
+  }
+  step('stopping')
+  for (const one of kept.reverse()) {
+    if (one.status().name === 'engine') await stopEngine(one, installation, keepEngineRunning, say)
+    else await one.stop()
+    say(`${one.status().name}: ${one.status().state}`)
+  }
+  clearInterval(rotation)
+  await closeSocket()
+  say('stopped')
+  return state.failed ? 1 : 0
+}
+
+async function startAll(
+  installation: Installation,
+  run: { say(line: string): void; step(text: string): void; kept: Kept[]; signal: AbortSignal },
+): Promise<void> {
+  const { layout } = installation
+  const { say, step, kept, signal } = run
+  step('looking for the Docker Engine')
+  const engine = await keepEngine(installation, say)
+  if (engine) await keep(kept, engine)
+  const accounts = layout.separated ? await loadAccounts(installation.engineSocket) : undefined
+  const context = { installation, accounts, say }
+  const environments = await prepareEnvironments(context)
+  signal.throwIfAborted()
+  step('starting Postgres')
+  await keep(kept, keepPostgres(context, environments.migratorPassword))
+  signal.throwIfAborted()
+  step('bringing the database up to date')
+  await runMigrate(context, environments.migrate)
+  signal.throwIfAborted()
+  step('starting Redis')
+  await keep(kept, keepRedis(context))
+  step('starting the worker and the api')
+  kept.push(keepService(context, 'worker', async () => environments.worker))
+  // Read anew at each start: `restart-api` is how a changed setting is taken up.
+  const apiEnv = async () => {
+    const fresh = { ...context, installation: await readInstallation(layout) }
+    return (await prepareEnvironments(fresh)).api
+  }
+  kept.push(keepService(context, 'api', apiEnv))
+  step('waiting until the api is ready')
+  await untilReady(installation, kept, signal)
+}
+
+/** Listed before it is awaited, so that one which never comes up is stopped with the rest. */
+async function keep(kept: Kept[], one: Kept): Promise<void> {
+  kept.push(one)
+  await one.started
+}
+
+/** Waits for `GET /api/readyz` to answer 200. Throws with the last lines of what is in the way. */
+async function untilReady(installation: Installation, kept: Kept[], signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + readyDeadlineMs
+  const lines = async (name: string) =>
+    `${name}:\n${await lastLines(join(installation.layout.logs, `${name}.log`))}`
+  let answer = 'nothing answered'
+  while (Date.now() < deadline) {
+    const refused = kept.map((one) => one.status()).find((one) => one.state === 'refused')
+    if (refused) throw new Error(`the ${refused.name} refuses to start. ${await lines(refused.name)}`)
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
+    answer = await fetch(`${installation.localUrl}/api/readyz`, { signal: timeout }).then(
+      async (response) =>
+        response.ok ? 'ready' : `${response.status} ${(await response.text()).slice(0, 500)}`,
+      (error: Error) => `no answer (${error.cause instanceof Error ? error.cause.message : error.message})`,
+    )
+    signal.throwIfAborted()
+    if (answer === 'ready') return
+    await delay(100, undefined, { signal })
+  }
+  throw new Error(`not ready after 180 s: ${answer}\n${await lines('api')}\n${await lines('worker')}`)
+}
+
+async function stopEngine(
+  engine: Kept,
+  installation: Installation,
+  keep: boolean,
+  say: (line: string) => void,
+): Promise<void> {
+  if (keep) return say('engine: left running, and the agents with it')
+  if (await engineIsShared(installation))
+    return say('engine: left running, it runs containers that are not ours')
+  await engine.stop()
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
