@@ -24,7 +24,7 @@ export function scrubNamed(text: string): string {
   let at = 0
   HEAD.lastIndex = 0
   for (let head = HEAD.exec(text); head; head = HEAD.exec(text)) {
-    const [, name, nameQuote, quote] = head as unknown as [string, string, string, string]
+    const [, , nameQuote, quote] = head as unknown as [string, string, string, string]
     const from = HEAD.lastIndex
     // What is not a secret is looked at again from its start, as it may hold the next name: hence the short look.
     if (!isSecret(head, text.slice(from, valueEnd(text, from, head, LOOK_CHARS)))) continue
