@@ -1,0 +1,190 @@
+import { sql } from 'kysely'
+import type { Tx } from './actor.ts'
+import { afterCursor, createdUs, decodeCursor, pageOfRows } from './cursor.ts'
+import type { CredentialKind } from './schema.ts'
+
+const metadata = [
+  'credentials.id',
+  'credentials.workspace_id',
+  'credentials.owner_id',
+  'credentials.kind',
+  'credentials.provider',
+  'credentials.label',
+  'credentials.suite',
+  'credentials.key_version',
+  'credentials.secret_version',
+  'credentials.destination_hosts',
+  'credentials.base_url',
+  'credentials.fingerprint',
+  'credentials.shared_with_workspace',
+  'credentials.created_at',
+  'credentials.updated_at',
+  'credentials.last_used_at',
+] as const
+
+/** All of a credential that may be shown, and the agents that hold it. The sealed bytes cannot be selected here. */
+export type CredentialRow = NonNullable<Awaited<ReturnType<typeof credentialById>>>
+
+const select = (tx: Tx, kind: CredentialKind) =>
+  tx
+    .selectFrom('credentials')
+    .select(metadata)
+    .select(createdUs('credentials').as('created_us'))
+    .select(
+      sql<string[]>`array(select ac.agent_id from agent_credentials ac
+        join agents a on a.workspace_id = ac.workspace_id and a.id = ac.agent_id
+        where ac.workspace_id = credentials.workspace_id and ac.credential_id = credentials.id
+          and a.deleted_at is null order by ac.attached_at, ac.agent_id)`.as('used_by'),
+    )
+    .where('credentials.kind', '=', kind)
+    .where('credentials.workspace_id', '=', sql<string>`(select nora.workspace())`)
+
+/** One credential that the actor may see (own, or shared with the workspace), or undefined. */
+export function credentialById(tx: Tx, kind: CredentialKind, id: string) {
+  return select(tx, kind).where('credentials.id', '=', id).executeTakeFirst()
+}
+
+/** Credentials that the actor may see, newest first. Throws DomainError `bad-request` for a foreign cursor. */
+export async function listCredentials(
+  tx: Tx,
+  kind: CredentialKind,
+  page: { limit: number; cursor?: string },
+) {
+  const query = select(tx, kind)
+    .orderBy('credentials.created_at', 'desc')
+    .orderBy('credentials.id', 'desc')
+    .limit(page.limit + 1)
+  const rows = await (page.cursor === undefined
+    ? query
+    : query.where(afterCursor('credentials', decodeCursor(page.cursor)))
+  ).execute()
+  return pageOfRows(rows, page.limit)
+}
+
+export type SealedCredential = {
+  id: string
+  workspaceId: string
+  ownerId: string
+  kind: CredentialKind
+  provider: string
+  label: string
+  sealed: Buffer
+  suite: number
+  keyVersion: number
+  secretVersion: number
+  destinationHosts: string[]
+  baseUrl: string | null
+  fingerprint: string
+  sharedWithWorkspace: boolean
+}
+
+/** Stores a credential sealed for exactly this row. */
+export async function insertCredential(tx: Tx, row: SealedCredential): Promise<void> {
+  await tx
+    .insertInto('credentials')
+    .values({
+      id: row.id,
+      workspace_id: row.workspaceId,
+      owner_id: row.ownerId,
+      kind: row.kind,
+      provider: row.provider,
+      label: row.label,
+      sealed: row.sealed,
+      suite: row.suite,
+      key_version: row.keyVersion,
+      secret_version: row.secretVersion,
+      destination_hosts: row.destinationHosts,
+      base_url: row.baseUrl,
+      fingerprint: row.fingerprint,
+      shared_with_workspace: row.sharedWithWorkspace,
+    })
+    .execute()
+}
+
+/**
+ * Replaces the sealed secret. Only when the row still has the version before `row.secretVersion`: the seal is bound to
+ * it. False when it has not (somebody else was faster), or the actor does not own the row.
+ */
+export async function replaceSecret(
+  tx: Tx,
+  row: Omit<SealedCredential, 'kind' | 'label' | 'sharedWithWorkspace'>,
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('credentials')
+    .set({
+      sealed: row.sealed,
+      suite: row.suite,
+      key_version: row.keyVersion,
+      secret_version: row.secretVersion,
+      destination_hosts: row.destinationHosts,
+      base_url: row.baseUrl,
+      fingerprint: row.fingerprint,
+      updated_at: sql<Date>`now()`,
+    })
+    .where('id', '=', row.id)
+    .where('workspace_id', '=', row.workspaceId)
+    .where('owner_id', '=', row.ownerId)
+    .where('provider', '=', row.provider)
+    .where('secret_version', '=', row.secretVersion - 1)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Changes what is not sealed. False when there is no such row of the actor's. */
+export async function updateCredentialLabels(
+  tx: Tx,
+  id: string,
+  change: { label?: string; sharedWithWorkspace?: boolean },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('credentials')
+    .set({
+      ...(change.label !== undefined && { label: change.label }),
+      ...(change.sharedWithWorkspace !== undefined && { shared_with_workspace: change.sharedWithWorkspace }),
+      updated_at: sql<Date>`now()`,
+    })
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return result.numUpdatedRows === 1n
+}
+
+/** Locks a row that the actor owns until the transaction ends, so that nobody attaches it meanwhile. */
+export async function lockOwnCredential(tx: Tx, kind: CredentialKind, id: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('credentials')
+    .select('id')
+    .where('id', '=', id)
+    .where('kind', '=', kind)
+    .forUpdate()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Deletes an own credential; its attachments and key tests go with it. */
+export async function deleteCredential(tx: Tx, id: string): Promise<boolean> {
+  const result = await tx.deleteFrom('credentials').where('id', '=', id).executeTakeFirst()
+  return result.numDeletedRows === 1n
+}
+
+/** Of these ids, the credentials the actor may see, with what decides whether an agent may hold them. */
+export function visibleCredentials(tx: Tx, ids: readonly string[]) {
+  return tx
+    .selectFrom('credentials')
+    .select(['id', 'owner_id', 'shared_with_workspace', 'kind'])
+    .where('id', 'in', ids.length > 0 ? [...ids] : [sql<string>`null`])
+    .execute()
+}
+
+/** The agents that hold a credential, locked in the order of their ids. */
+export function holdersOf(tx: Tx, credentialId: string) {
+  return tx
+    .selectFrom('agents')
+    .select(['id', 'workspace_id', 'name', 'owner_id', 'desired_state', 'state', 'state_reason'])
+    .where('deleted_at', 'is', null)
+    .where('id', 'in', (eb) =>
+      eb.selectFrom('agent_credentials').select('agent_id').where('credential_id', '=', credentialId),
+    )
+    .orderBy('id')
+    .forUpdate()
+    .execute()
+}
