@@ -28,7 +28,7 @@ const chat = (text: string, stream = false) =>
   )
 const synced = async () => (await alice.agent(agentId)).providerKeys.map((key) => key.syncedSecretVersion)
 
-describe.sequential('the main job', () => {
+describe('the main job', () => {
   test('a key is stored and never comes back', async () => {
     const { status, body } = await alice.post('llm-providers', {
       provider: 'openai-compatible',

@@ -1,5 +1,5 @@
-import { assembleTinyImage } from '@nora/testing/tiny-image'
 import { beforeAll, expect, test } from 'vitest'
+import { assembleTinyImage } from '../services/worker/src/images/tiny.ts'
 import { type Agent, type Client, signedIn } from './client.ts'
 import { stack } from './stack.ts'
 

@@ -17,7 +17,9 @@ end $$;
 
 -- credentials: the api may write what it cannot read.
 grant select (id, workspace_id, owner_id, kind, provider, label, suite, key_version, secret_version, destination_hosts, base_url,
-  fingerprint, shared_with_workspace, created_at, updated_at, last_used_at), insert, delete,
+  fingerprint, shared_with_workspace, created_at, updated_at, last_used_at), delete,
+  insert (id, workspace_id, owner_id, kind, provider, label, sealed, suite, key_version, secret_version, destination_hosts, base_url,
+  fingerprint, shared_with_workspace),
   update (label, sealed, suite, key_version, secret_version, destination_hosts, base_url, fingerprint, shared_with_workspace, updated_at)
   on nora.credentials to nora_app;
 create policy app_select on nora.credentials for select to nora_app
@@ -30,20 +32,28 @@ create policy app_update on nora.credentials for update to nora_app
 create policy app_delete on nora.credentials for delete to nora_app
   using (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write()));
 
--- The owner rule once more at delivery: attached to this agent, and the agent owner's own or shared with the workspace.
+-- The owner rule once more at delivery: the operation is about this key, or the key is attached to the operation's agent
+-- and is the agent owner's own or shared with the workspace.
+create function nora.may_deliver(p_credential uuid, p_owner uuid, p_shared boolean) returns boolean
+  language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select nora.context_field(1) = 'operation' and (p_credential = nora.context_field(6)::uuid or exists (
+    select 1 from nora.agent_credentials ac join nora.agents a on a.workspace_id = ac.workspace_id and a.id = ac.agent_id
+    where ac.workspace_id = nora.context_field(3)::uuid and ac.credential_id = p_credential
+      and ac.agent_id = nora.context_field(5)::uuid and (a.owner_id = p_owner or p_shared)))
+$$;
+alter function nora.may_deliver(uuid, uuid, boolean) owner to nora_definer;
+revoke all on function nora.may_deliver(uuid, uuid, boolean) from public;
+grant execute on function nora.may_deliver(uuid, uuid, boolean) to nora_worker;
 grant select, update (last_used_at) on nora.credentials to nora_worker;
 create policy worker_select on nora.credentials for select to nora_worker
-  using (workspace_id = (select nora.workspace()) and (select nora.actor_kind()) = 'operation' and (
-    id = (select nora.credential())
-    or exists (select 1 from nora.agent_credentials ac join nora.agents a on a.workspace_id = ac.workspace_id and a.id = ac.agent_id
-      where ac.workspace_id = credentials.workspace_id and ac.credential_id = credentials.id and ac.agent_id = (select nora.agent())
-        and (a.owner_id = credentials.owner_id or credentials.shared_with_workspace))));
+  using (workspace_id = (select nora.workspace()) and nora.may_deliver(id, owner_id, shared_with_workspace));
 create policy worker_update on nora.credentials for update to nora_worker
-  using (workspace_id = (select nora.workspace()) and (select nora.actor_kind()) = 'operation')
-  with check (workspace_id = (select nora.workspace()) and (select nora.actor_kind()) = 'operation');
+  using (workspace_id = (select nora.workspace()) and nora.may_deliver(id, owner_id, shared_with_workspace))
+  with check (workspace_id = (select nora.workspace()) and nora.may_deliver(id, owner_id, shared_with_workspace));
 
 -- agents: the api writes what should be, the worker what is.
-grant select, insert, update (name, image, sandbox_profile, cpus, memory_mb, disk_mb, pids, env, config, command, port, desired_state, state,
+grant select, insert (id, workspace_id, owner_id, name, runtime, image, target, sandbox_profile, cpus, memory_mb, disk_mb, pids, env, config,
+  command, port, desired_state, state, state_reason), update (name, image, sandbox_profile, cpus, memory_mb, disk_mb, pids, env, config, command, port, desired_state, state,
   state_reason, state_changed_at, generation, keep_data, crash_count, event_seq, updated_at) on nora.agents to nora_app;
 create policy app_select on nora.agents for select to nora_app using (workspace_id = (select nora.workspace()));
 create policy app_insert on nora.agents for insert to nora_app
@@ -61,7 +71,7 @@ create policy worker_update on nora.agents for update to nora_worker
   with check (workspace_id = (select nora.workspace()) and id = (select nora.agent()) and (select nora.actor_kind()) = 'operation');
 
 -- Attaching needs a key one may use; RLS on credentials decides that inside the sub-select.
-grant select, insert, delete on nora.agent_credentials to nora_app;
+grant select, insert (workspace_id, agent_id, credential_id), delete on nora.agent_credentials to nora_app;
 create policy app_select on nora.agent_credentials for select to nora_app using (workspace_id = (select nora.workspace()));
 create policy app_insert on nora.agent_credentials for insert to nora_app
   with check (workspace_id = (select nora.workspace()) and (select nora.may_write())
@@ -75,7 +85,8 @@ create policy worker_update on nora.agent_credentials for update to nora_worker
   using (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'operation')
   with check (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'operation');
 
-grant select, insert, update (cancel_requested_at, status, reason, finished_at, error) on nora.operations to nora_app;
+grant select, insert (id, workspace_id, agent_id, credential_id, kind, reason, input, requested_by, correlation_id, not_before, deadline_at),
+  update (cancel_requested_at, status, reason, finished_at, error) on nora.operations to nora_app;
 create policy app_select on nora.operations for select to nora_app using (workspace_id = (select nora.workspace()));
 create policy app_insert on nora.operations for insert to nora_app
   with check (workspace_id = (select nora.workspace()) and requested_by = (select nora.actor()) and (select nora.may_write())
@@ -117,7 +128,8 @@ create policy worker_insert on nora.log_chunks for insert to nora_worker
 create policy worker_delete on nora.log_chunks for delete to nora_worker
   using (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'follower');
 
-grant select (id, workspace_id, agent_id, user_id, session_id, kind, ticket_expires_at, redeemed_at, created_at), insert on nora.streams to nora_app;
+grant select (id, workspace_id, agent_id, user_id, session_id, kind, ticket_expires_at, redeemed_at, created_at),
+  insert (id, workspace_id, agent_id, user_id, session_id, kind, ticket_hash, ticket_expires_at) on nora.streams to nora_app;
 create policy app_select on nora.streams for select to nora_app
   using (workspace_id = (select nora.workspace()) and user_id = (select nora.actor()));
 create policy app_insert on nora.streams for insert to nora_app

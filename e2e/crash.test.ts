@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { waitUntil } from '@nora/testing/wait-until'
+import { Redis } from 'ioredis'
+import { beforeAll, expect, test } from 'vitest'
+import { assembleTinyImage } from '../services/worker/src/images/tiny.ts'
+import { type Client, signedIn } from './client.ts'
+import { stack } from './stack.ts'
+
+const it = stack()
+let alice: Client
+let image: string
+
+beforeAll(async () => {
+  alice = await signedIn(it, 'alice')
+  image = (
+    await assembleTinyImage(it.docker, {
+      name: 'e2e-sleeper',
+      cmd: ['/bin/sh', '-c', 'echo up; exec sleep 3600'],
+    })
+  ).reference
+}, 120_000)
+
+const deploy = (name: string, runtime: Record<string, unknown> = { runtime: 'image', image }) =>
+  alice.deploy({ name, ...runtime, resources: { cpus: 0.5, memoryMb: 256, diskMb: 64, pids: 64 } })
+const containersOf = (id: string) =>
+  it.docker.listContainers({ all: true, filters: { label: [`com.nora.agent=${id}`, 'com.nora.role=agent'] } })
+const stepOf = async (id: string) =>
+  (
+    await it.database.asSuperuser<{ step: string | null }>(
+      'select step from nora.operations where agent_id = $1 order by seq desc limit 1',
+      [id],
+    )
+  )[0]?.step
+
+test.each(['ensure-network', 'ensure-container', 'await-healthy'])(
+  'kill -9 of the worker at %s: one healthy container within 10 s of its restart',
+  async (step) => {
+    const id = await deploy(`killed-at-${step}`, { runtime: 'starter' })
+    await waitUntil(`the step ${step}`, async () => (await stepOf(id)) === step, {
+      deadlineMs: 60_000,
+      everyMs: 2,
+    })
+    await it.killWorker()
+    const restarted = Date.now()
+    await it.startWorker()
+    await alice.until(id, 'running', 30_000)
+    expect(Date.now() - restarted).toBeLessThan(10_000)
+    expect((await containersOf(id)).map((container) => container.State)).toEqual(['running'])
+    await alice.delete(`agents/${id}`)
+  },
+)
+
+test('FLUSHALL on Redis in the middle loses nothing', async () => {
+  const ids = await Promise.all(Array.from({ length: 4 }, (_, index) => deploy(`flushed-${index}`)))
+  const redis = new Redis(it.redis.url)
+  await redis.flushall()
+  redis.disconnect()
+  for (const id of ids) {
+    await alice.until(id, 'running', 60_000)
+    expect(await containersOf(id)).toHaveLength(1)
+  }
+})
+
+test('a container killed by hand comes back', async () => {
+  const id = await deploy('killed-by-hand')
+  await alice.until(id, 'running')
+  const [before] = await containersOf(id)
+  await it.docker.getContainer(before!.Id).remove({ force: true })
+  await waitUntil(
+    'another container to run',
+    async () => {
+      const [now] = await containersOf(id)
+      return now && now.Id !== before!.Id && now.State === 'running'
+    },
+    { deadlineMs: 60_000 },
+  )
+  await alice.until(id, 'running')
+})
+
+test('a container that is not ours but has our name is left alone, and the agent says why it cannot start', async () => {
+  await it.killWorker()
+  const id = await deploy('squatted')
+  const foreign = await it.docker.createContainer({
+    name: `${it.prefix}-agent-${id}`,
+    Image: image,
+    Cmd: ['/bin/sh', '-c', 'exec sleep 3600'],
+    Labels: { owner: randomUUID() },
+  })
+  try {
+    await foreign.start()
+    await it.startWorker()
+    const agent = await alice.until(id, 'error', 60_000)
+    expect(agent.stateReason).toContain(`${it.prefix}-agent-${id}`)
+    expect((await foreign.inspect()).State.Running).toBe(true)
+    await alice.delete(`agents/${id}`)
+    await waitUntil('the agent to be gone', async () => (await alice.get(`agents/${id}`)).status === 404, {
+      deadlineMs: 60_000,
+    })
+    expect((await foreign.inspect()).State.Running).toBe(true)
+  } finally {
+    await foreign.remove({ force: true })
+  }
+})
+
+test('an image that is nowhere, a program that ends, a program that is never healthy: each says so', {
+  timeout: 240_000,
+}, async () => {
+  const failing = await assembleTinyImage(it.docker, {
+    name: 'e2e-failing',
+    cmd: ['/bin/sh', '-c', 'echo the disk is on fire >&2; exit 3'],
+  })
+  const cases = [
+    {
+      body: { runtime: 'image', image: 'localhost:1/nora/nothing:here' },
+      says: /localhost:1\/nora\/nothing:here/,
+    },
+    { body: { runtime: 'image', image: failing.reference }, says: /code 3[\s\S]*the disk is on fire/ },
+    {
+      body: { runtime: 'image', image, port: 9, config: { probePath: '/healthz' } },
+      says: /not healthy after \d+ s/,
+    },
+  ]
+  const ids = await Promise.all(cases.map(({ body }, index) => deploy(`bad-${index}`, body)))
+  for (const [index, { says }] of cases.entries()) {
+    await waitUntil(
+      `agent ${index} to say what is wrong`,
+      async () => {
+        const agent = await alice.agent(ids[index]!)
+        if (['error', 'degraded'].includes(agent.state) && says.test(agent.stateReason)) return true
+        throw new Error(`${agent.state}: ${agent.stateReason}`)
+      },
+      { deadlineMs: 200_000, everyMs: 250 },
+    )
+  }
+})
