@@ -1,0 +1,59 @@
+import type { Redis } from 'ioredis'
+
+/**
+ * Bells say "look again" and carry nothing: what is new stands in Postgres. A bell may be lost; whoever listens looks
+ * by itself from time to time as well, so a lost bell costs latency and never a line.
+ */
+export type Bells = {
+  /** Rings without waiting; never throws. Without a connection it does nothing: bells are not kept. */
+  ring(channel: string): void
+  /** Calls `onRing` at every ring from now on, until the function it gives is called. Resolves once it is listening. */
+  listen(channel: string, onRing: () => void): Promise<() => void>
+  /** Ends the listening connection; the one that was given stays the caller's. */
+  close(): void
+}
+
+/** The bell of one agent's log. */
+export const logBell = (prefix: string, agentId: string): string => `${prefix}:bell:logs:${agentId}`
+
+/**
+ * Bells over Redis pub/sub. `connection` is used to ring; a second one, made from it, listens.
+ * Errors of either are told to `onError`: ioredis reconnects and subscribes again by itself.
+ */
+export function openBells(connection: Redis, onError: (error: unknown) => void): Bells {
+  const listeners = new Map<string, Set<() => void>>()
+  let subscriber: Redis | undefined
+  const open = (): Redis => {
+    if (subscriber) return subscriber
+    // Commands wait for the connection however long it takes: a listener is given before Redis is there.
+    subscriber = connection.duplicate({ maxRetriesPerRequest: null, lazyConnect: false })
+    subscriber.on('error', onError)
+    subscriber.on('message', (channel: string) => {
+      for (const onRing of listeners.get(channel) ?? []) onRing()
+    })
+    return subscriber
+  }
+  return {
+    ring(channel) {
+      if (connection.status !== 'ready') return
+      connection.publish(channel, '').catch(onError)
+    },
+    async listen(channel, onRing) {
+      const known = listeners.get(channel)
+      const group = known ?? new Set()
+      group.add(onRing)
+      listeners.set(channel, group)
+      if (!known) await open().subscribe(channel).catch(onError)
+      return () => {
+        group.delete(onRing)
+        if (group.size > 0 || listeners.get(channel) !== group) return
+        listeners.delete(channel)
+        subscriber?.unsubscribe(channel).catch(onError)
+      }
+    },
+    close() {
+      listeners.clear()
+      subscriber?.disconnect()
+    },
+  }
+}
