@@ -132,6 +132,10 @@ export type LogFollowersTable = {
   next_seq: Big
   stored_bytes: Big
   updated_at: TimeDefault
+  ended: Generated<boolean>
+  settle_requested: Generated<number>
+  settle_container: string | null
+  settled: Generated<number>
 }
 
 export type OperationsTable = {
