@@ -1,5 +1,4 @@
 import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
 import { isRoot } from '@nora/embedded/privileges'
 import { examine } from './doctor.ts'
@@ -21,7 +20,7 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   status               what runs, since when and why
   doctor               look for problems; each comes with its fix
   reset-admin [EMAIL]  a new password for the first platform admin
-  uninstall [--yes] [--purge]   remove this installation; data stays without --purge
+  uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
 `
 
@@ -71,7 +70,7 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       return 0
     }
     case 'uninstall':
-      if (!values.yes && !(await confirmed(layout))) return 1
+      if (!values.yes) throw new Error('nothing was removed: setup.sh asks first, --yes means it was asked')
       await uninstall(layout, { purge: values.purge, signal, say })
       return 0
     default:
@@ -87,19 +86,6 @@ async function doctor(layout: Layout): Promise<number> {
   const bad = findings.filter((one) => !one.ok).length
   say(bad === 0 ? 'no problem found' : `${bad} problems found`)
   return bad === 0 ? 0 : 1
-}
-
-/** Nothing is removed on a mere Enter: the word has to be typed. */
-async function confirmed(layout: Layout): Promise<boolean> {
-  const what = values.purge ? 'with the database, all keys and all volumes' : 'but not its data'
-  const terminal = createInterface({ input: process.stdin, output: process.stdout })
-  const answer = await terminal.question(
-    `Remove the installation in ${layout.config}, ${what}? Type "remove": `,
-  )
-  terminal.close()
-  if (answer.trim() === 'remove') return true
-  say('nothing was removed')
-  return false
 }
 
 const code = values.code ?? dirname(dirname(dirname(import.meta.dirname)))

