@@ -131,6 +131,14 @@ begin
   return query select 'reuse', t.id, t.user_id, t.transport;
 end $$;
 
+-- Which live session a refresh token belongs to, without using it up: for signing out when the access token has run out.
+create function nora.session_of_refresh(p_token_hash bytea, p_secret bytea) returns uuid language sql stable security definer
+  set search_path = pg_catalog, pg_temp as $$
+  select s.id from nora.refresh_tokens r join nora.sessions s on s.id = r.session_id join nora.users u on u.id = s.user_id
+  where r.token_hash = p_token_hash and s.secret_hash = sha256(p_secret) and s.revoked_at is null and s.expires_at > now()
+    and s.idle_expires_at > now() and u.disabled_at is null
+$$;
+
 -- For the session in the context only; the api has verified the current password against this hash.
 create function nora.my_password_hash() returns text language sql stable security definer
   set search_path = pg_catalog, pg_temp as $$ select password_hash from nora.users where id = nora.actor() $$;
@@ -198,7 +206,7 @@ begin
   foreach f in array array['enter_session(uuid,bytea,uuid)', 'my_workspaces()', 'is_claimed()',
     'sign_up(text,text,text,boolean,boolean,inet,text)', 'login_lookup(text)', 'sign_in_failed(uuid,inet,text)',
     'open_session(uuid,text,bytea,bytea,interval,interval,inet,text,text)', 'rotate_refresh(bytea,bytea,bytea,interval,inet,text)',
-    'my_password_hash()', 'change_password(uuid,text,text,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)',
+    'session_of_refresh(bytea,bytea)', 'my_password_hash()', 'change_password(uuid,text,text,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)',
     'write_audit(text,text,text,uuid,text,text,inet,text,jsonb)', 'reset_admin(text,text)'] loop
     execute format('alter function nora.%s owner to nora_definer', f);
     execute format('revoke all on function nora.%s from public', f);
@@ -206,7 +214,7 @@ begin
   foreach f in array array['enter_session(uuid,bytea,uuid)', 'my_workspaces()', 'is_claimed()',
     'sign_up(text,text,text,boolean,boolean,inet,text)', 'login_lookup(text)', 'sign_in_failed(uuid,inet,text)',
     'open_session(uuid,text,bytea,bytea,interval,interval,inet,text,text)', 'rotate_refresh(bytea,bytea,bytea,interval,inet,text)',
-    'my_password_hash()', 'change_password(uuid,text,text,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)'] loop
+    'session_of_refresh(bytea,bytea)', 'my_password_hash()', 'change_password(uuid,text,text,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)'] loop
     execute format('grant execute on function nora.%s to nora_app', f);
   end loop;
   grant execute on function nora.reset_admin(text,text) to nora_migrator;

@@ -12,6 +12,7 @@ export const problemTitles = {
   'setup-token-required': 'This server is not claimed yet: its setup token is required',
   'agent-holds-foreign-key': 'The agent holds a key that its owner has not let you use',
   'not-found': 'Not found',
+  'method-not-allowed': 'This address does not take that method; see Allow',
   'agent-busy': 'The agent has an open operation',
   'agent-not-running': 'The agent is not running',
   'provider-key-in-use': 'Agents use this key',

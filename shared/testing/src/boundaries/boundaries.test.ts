@@ -27,6 +27,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
     npm: [
       'fastify',
       'fastify-plugin',
+      '@fastify/ajv-compiler',
       '@fastify/cookie',
       '@fastify/cors',
       '@fastify/helmet',

@@ -1,0 +1,17 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { type FastifyInstance, fastify } from 'fastify'
+import type { Deps } from './deps.ts'
+import { installEdge, serverOptions } from './http/edge.ts'
+
+/**
+ * The whole api, ready to listen: the edge first, then every feature's routes under /api. This list is its table of
+ * contents; nothing is loaded that does not stand here.
+ */
+export async function buildApp(deps: Deps) {
+  const app = fastify(serverOptions(deps)).withTypeProvider<TypeBoxTypeProvider>()
+  await installEdge(app as unknown as FastifyInstance, deps)
+  const api = { deps, prefix: '/api' }
+  void api
+  await app.ready()
+  return app
+}

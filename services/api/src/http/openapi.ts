@@ -1,0 +1,67 @@
+import swagger from '@fastify/swagger'
+import type { Access } from '@nora/contract/permissions'
+import type { FastifyInstance } from 'fastify'
+import type { Deps } from '../deps.ts'
+import { cookieNames } from './credentials.ts'
+
+/** Describes every route, with its access and its problem answers, from the schemas that it is served by. */
+export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Nora',
+        version: '0.1.0',
+        description:
+          'Self-hosted control plane for AI agents. Every answer has X-Correlation-Id and RateLimit-* headers; errors are ' +
+          'RFC 9457 problem documents with a stable `code`.',
+      },
+      servers: [{ url: deps.config.publicUrl }],
+      components: {
+        securitySchemes: {
+          cookie: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: cookieNames(deps.config).access,
+            description: 'Mutations also need Origin and X-CSRF-Token.',
+          },
+          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        },
+      },
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`),
+    },
+    transform: ({ schema, url, route }) => {
+      const { access, idempotency } = route.config ?? {}
+      const described = { ...schema } as Record<string, unknown>
+      described['x-nora-access'] = access
+      described['security'] = access === 'public' ? [] : [{ cookie: [] }, { bearer: [] }]
+      described['description'] ??= describeAccess(access)
+      described['headers'] ??= headersOf(access, idempotency)
+      if (described['headers'] === undefined) delete described['headers']
+      return { schema: described, url }
+    },
+  })
+}
+
+function describeAccess(access: Access | undefined): string {
+  if (access === 'public') return 'Anybody may call this.'
+  if (access === 'session') return 'Any signed-in person may call this.'
+  return `Needs the permission \`${access}\` in the workspace.`
+}
+
+function headersOf(access: Access | undefined, idempotency: string | undefined) {
+  const properties: Record<string, unknown> = {}
+  if (access !== 'public' && access !== 'session') {
+    properties['x-nora-workspace'] = {
+      type: 'string',
+      format: 'uuid',
+      description: 'Default: the personal workspace.',
+    }
+  }
+  if (idempotency === 'answer' || idempotency === 'credential') {
+    properties['idempotency-key'] = { type: 'string', maxLength: 200 }
+  }
+  return Object.keys(properties).length === 0 ? undefined : { type: 'object', properties }
+}

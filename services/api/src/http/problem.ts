@@ -1,0 +1,159 @@
+import { type Problem, type ProblemCode, problemTitles } from '@nora/contract/problem'
+import { refusalOf } from '@nora/db/actor'
+import { DomainError } from '@nora/domain/errors'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isOutage, isUnstorableInput } from './outage.ts'
+import { validationProblems } from './validation.ts'
+
+/** A new code does not compile until it has a status. */
+export const statusOfCode = {
+  'bad-request': 400,
+  'conflicting-credentials': 400,
+  unauthenticated: 401,
+  'invalid-credentials': 401,
+  'capability-invalid': 401,
+  'csrf-failed': 403,
+  forbidden: 403,
+  'signup-disabled': 403,
+  'setup-token-required': 403,
+  'agent-holds-foreign-key': 403,
+  'not-found': 404,
+  'agent-not-routed': 404,
+  'method-not-allowed': 405,
+  'agent-busy': 409,
+  'agent-not-running': 409,
+  'provider-key-in-use': 409,
+  'idempotency-key-reused': 409,
+  'idempotency-not-replayable': 409,
+  'idempotency-in-progress': 409,
+  'operation-finished': 409,
+  'payload-too-large': 413,
+  'unsupported-media-type': 415,
+  'quota-exceeded': 422,
+  'target-unavailable': 422,
+  'runtime-unknown': 422,
+  'invalid-agent': 422,
+  'secret-in-env': 422,
+  'provider-unknown': 422,
+  'destination-not-allowed': 422,
+  'profile-unavailable': 422,
+  'rate-limited': 429,
+  'agent-unreachable': 502,
+  unavailable: 503,
+  'agent-timeout': 504,
+  internal: 500,
+} as const satisfies Record<ProblemCode, number>
+
+/**
+ * The problem document of a code (RFC 9457). `facts` become members of their own and cannot replace the standard ones.
+ */
+export function problemOf(
+  code: ProblemCode,
+  correlationId: string,
+  facts: Record<string, unknown> = {},
+  detail?: string,
+): Problem {
+  return {
+    ...facts,
+    type: `urn:nora:problem:${code}`,
+    title: problemTitles[code],
+    status: statusOfCode[code],
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    correlationId,
+  }
+}
+
+/** Sends a problem document, past the response schemas: it must arrive whatever a route declared. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem))
+}
+
+/** The one error handler, and the answer for what has no route. */
+export function installProblems(app: FastifyInstance): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => answer(error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(app, request.url)
+    if (allowed.length === 0) return sendProblem(reply, problemOf('not-found', request.id))
+    reply.header('allow', allowed.join(', '))
+    return sendProblem(reply, problemOf('method-not-allowed', request.id))
+  })
+}
+
+/** Turns any error into its problem document and sends it. Also serves errors met before routing (`frameworkErrors`). */
+export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = describe(error)
+  const status = statusOfCode[known.code]
+  if (status >= 500) {
+    // The log has the cause; the answer has the id with which to find it.
+    request.log.error({ err: error, code: known.code }, 'request failed')
+    return sendProblem(reply, problemOf(known.code, request.id))
+  }
+  request.log.debug({ code: known.code }, 'request refused')
+  const retryAfter = known.facts?.['retryAfterSeconds']
+  if (typeof retryAfter === 'number') reply.header('retry-after', retryAfter)
+  return sendProblem(reply, problemOf(known.code, request.id, known.facts, known.detail))
+}
+
+type Known = { code: ProblemCode; facts?: Record<string, unknown>; detail?: string }
+
+function describe(error: unknown): Known {
+  if (error instanceof DomainError) {
+    const detail = error.message === error.code ? {} : { detail: error.message }
+    return { code: error.code, facts: error.facts, ...detail }
+  }
+  const refusal = refusalOf(error)
+  if (refusal) return { code: codeOfRefusal(refusal) }
+  const invalid = validationProblems(error)
+  if (invalid) return { code: 'bad-request', facts: { errors: invalid } }
+  if (isUnstorableInput(error)) return { code: 'bad-request', detail: 'a value cannot be stored' }
+  if (isOutage(error)) return { code: 'unavailable' }
+  return { code: codeOfFramework(error) }
+}
+
+/** Codes that a definer function raised and that people know pass; the rest are named by their status. */
+function codeOfRefusal({ status, code }: { status: number; code: string }): ProblemCode {
+  if (code in problemTitles) return code as ProblemCode
+  if (status === 401) return 'unauthenticated'
+  if (status === 403) return 'forbidden'
+  return status === 404 ? 'not-found' : 'internal'
+}
+
+const byStatus: Record<number, ProblemCode> = {
+  404: 'not-found',
+  405: 'method-not-allowed',
+  413: 'payload-too-large',
+  415: 'unsupported-media-type',
+  429: 'rate-limited',
+  503: 'unavailable',
+}
+
+/** Fastify's own errors carry a `FST_` code and a status; an error of anything else is ours, and a fault. */
+function codeOfFramework(error: unknown): ProblemCode {
+  if (!(error instanceof Error) || !('statusCode' in error)) return 'internal'
+  const status = error.statusCode
+  if (typeof status !== 'number' || status < 400 || status > 599) return 'internal'
+  return byStatus[status] ?? (status < 500 ? 'bad-request' : 'internal')
+}
+
+function methodsOf(app: FastifyInstance, url: string): string[] {
+  const path = url.split('?', 1)[0] ?? ''
+  const found = app.routeList.filter((route) => patternOf(route.url).test(path)).map((route) => route.method)
+  return [...new Set(found)].sort()
+}
+
+const patterns = new Map<string, RegExp>()
+function patternOf(url: string): RegExp {
+  let pattern = patterns.get(url)
+  if (!pattern) {
+    const source = url
+      .split('/')
+      .map((part) =>
+        part.startsWith(':') ? '[^/]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace('*', '.*'),
+      )
+      .join('/')
+    pattern = new RegExp(`^${source}$`)
+    patterns.set(url, pattern)
+  }
+  return pattern
+}

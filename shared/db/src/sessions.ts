@@ -1,0 +1,42 @@
+import { sql } from 'kysely'
+import type { Tx } from './actor.ts'
+
+const columns = [
+  'id',
+  'transport',
+  'ip',
+  'user_agent as userAgent',
+  'created_at as createdAt',
+  'last_seen_at as lastSeenAt',
+  'stepped_up_until as steppedUpUntil',
+] as const
+
+/** The caller's live sessions, the one used last first; at most 200. */
+export async function liveSessions(tx: Tx) {
+  return tx
+    .selectFrom('sessions')
+    .select(columns)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .where('idle_expires_at', '>', sql<Date>`now()`)
+    .orderBy('last_seen_at', 'desc')
+    .orderBy('id')
+    .limit(200)
+    .execute()
+}
+
+/** One session of the caller's. */
+export async function ownSession(tx: Tx, id: string) {
+  return tx.selectFrom('sessions').select(columns).where('id', '=', id).executeTakeFirstOrThrow()
+}
+
+/** Ends one live session of the caller's; false when there is no such session. */
+export async function revokeSession(tx: Tx, id: string, reason: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('sessions')
+    .set({ revoked_at: sql<Date>`now()`, revoked_reason: reason })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
