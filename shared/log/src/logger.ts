@@ -100,14 +100,23 @@ function guardSerializers(serializers: Record<string, Serializer>): Record<strin
   )
 }
 
+// A value that a scrub of the whole line would cut across JSON's own quotes is scrubbed string by string instead.
 function scrubLine(line: string): string {
   const clean = scrubText(line)
-  if (clean === line) return line
+  if (clean === line || isJson(clean)) return clean
+  const lost = {
+    level: 'error',
+    time: new Date().toISOString(),
+    msg: 'a log line was dropped: it was not JSON',
+  }
+  return `${JSON.stringify(isJson(line) ? redact(JSON.parse(line)) : lost)}\n`
+}
+
+function isJson(line: string): boolean {
   try {
-    JSON.parse(clean)
-    return clean
+    JSON.parse(line)
+    return true
   } catch {
-    // Never write the line it came from: losing a line is the lesser evil, and this one says that it happened.
-    return `${JSON.stringify({ level: 'error', time: new Date().toISOString(), msg: 'a log line was dropped: it could not be made safe' })}\n`
+    return false
   }
 }

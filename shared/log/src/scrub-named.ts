@@ -12,6 +12,8 @@ const ALWAYS = /^(?:passw|passp|passc|pwd|psk|authorization|x-nora|seed|mnemonic
 const TO_LINE_END = /^(?:cookie|authorization)/i
 const NOT_A_SECRET =
   /^(?:\[(?:redacted|truncated|bytes)|(?:null|undefined|true|false|none|missing|required|invalid|expired|not|is|was|must|has|and|or|for|from|the)\b)/i
+// After `"enter password: "` the quote has closed the sentence, not opened a value.
+const JSON_GOES_ON = /^(?:\s*$|[}\]]|,\\*"|:\\*["{[\dtfn-])/
 const MAX_VALUE_CHARS = 4096
 const LOOK_CHARS = 256
 
@@ -26,6 +28,7 @@ export function scrubNamed(text: string): string {
   for (let head = HEAD.exec(text); head; head = HEAD.exec(text)) {
     const [, , nameQuote, quote] = head as unknown as [string, string, string, string]
     const from = HEAD.lastIndex
+    if (quote !== '' && nameQuote !== quote && JSON_GOES_ON.test(text.slice(from, from + 40))) continue
     // What is not a secret is looked at again from its start, as it may hold the next name: hence the short look.
     if (!isSecret(head, text.slice(from, valueEnd(text, from, head, LOOK_CHARS)))) continue
     const to = valueEnd(text, from, head, MAX_VALUE_CHARS)
@@ -48,7 +51,7 @@ function isSecret(head: RegExpExecArray, value: string): boolean {
 function valueEnd(text: string, from: number, head: RegExpExecArray, most: number): number {
   const [, name, nameQuote, quote] = head as unknown as [string, string, string, string]
   const end = Math.min(text.length, from + most)
-  if (quote !== '') return quotedEnd(text, from, end, quote.at(-1)!, quote.length - 1)
+  if (quote !== '') return quotedEnd(text, from, end, quote)
   const stop = stopAfter(name, nameQuote)
   stop.lastIndex = from
   const found = stop.exec(text.slice(0, end))
@@ -63,9 +66,11 @@ function stopAfter(name: string, nameQuote: string): RegExp {
   return ALWAYS.test(name) ? /[\s"'`\\&;]/g : /[\s"'`\\&;,<>(){}[\]|]/g
 }
 
-// The same quote behind the same number of backslashes ends the value; behind more, it belongs to the value; behind
-// fewer, it ends a string around it. A double quote that is followed by JSON's punctuation ends the line's string.
-function quotedEnd(text: string, from: number, end: number, mark: string, depth: number): number {
+// The value ends at the first quote of its own kind that is on its own level of escaping or on one around it, and
+// at any double quote after which a JSON document goes on: that one ends the string the whole text stands in.
+function quotedEnd(text: string, from: number, end: number, quote: string): number {
+  const mark = quote.at(-1)
+  const own = level(quote.length - 1)
   let backslashes = 0
   for (let i = from; i < end; i++) {
     const c = text[i]
@@ -74,11 +79,21 @@ function quotedEnd(text: string, from: number, end: number, mark: string, depth:
       backslashes++
       continue
     }
-    const closes = c === mark && backslashes <= depth
-    const surrounds =
-      c === '"' && mark !== '"' && backslashes === 0 && /^[,}\]:]?/.exec(text.slice(i + 1, i + 2))?.[0] !== ''
-    if (closes || surrounds) return i - backslashes
+    if (c === mark || c === '"') {
+      const found = level(backslashes)
+      const closes = c === mark && found <= own
+      if (closes || (c !== mark && JSON_GOES_ON.test(text.slice(i + 1, i + 40)))) return i - (2 ** found - 1)
+    }
     backslashes = 0
   }
   return end - backslashes
+}
+
+// How many JSON strings deep a quote behind this many backslashes stands. Each level doubles the backslashes of the
+// one below and adds one for the quote, so the level is the number of ones at the end of the binary number; the rest
+// are backslashes that belong to the text.
+function level(backslashes: number): number {
+  let ones = 0
+  for (let n = backslashes; n & 1; n >>>= 1) ones++
+  return ones
 }

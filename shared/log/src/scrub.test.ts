@@ -72,6 +72,9 @@ describe('beside a name', () => {
     '{"password":"c4n4ry\'s c4n4ry"}',
     '{\\"password\\":\\"c4n4ry \\\\\\"x\\\\\\" c4n4ry\\"}',
     '{"password":1234567890123}',
+    '{"token":"c4n4ry99\\\\","n":5}',
+    '{"a":"{\\"token\\":\\"c4n4ry99\\\\\\\\\\"}","n":5}',
+    '{"msg":"password=\\"c4n4ry"}',
     'passphrase => "c4n4ry"',
     'api_key=c4n4ry',
     'apiKey: "c4n4ry"',
@@ -130,6 +133,8 @@ test('what is no secret stays, to the letter', () => {
     `{"keyVersion":1,"containerId":"${hex64}"}`,
     'task-force-one risk-averse desk-bound',
     'the token: not found',
+    '{"msg":"enter password: ","next":"x9"}',
+    '{"msg":"enter password:"}',
     'password: null, secret: missing',
     'keyVersion=3 secretVersion: 4 tokens: 1234567',
     '"secretVersion":3,"tokenCount":1234567',
@@ -169,7 +174,7 @@ describe('time is linear in the length, whatever the text', () => {
     const text = (length: number) => piece.repeat(Math.ceil(length / piece.length))
     time(text(32_768))
     const [short, longer] = [time(text(32_768)), time(text(131_072))]
-    expect(longer).toBeLessThan(Math.max(10 * short, 25))
+    expect(longer).toBeLessThan(Math.max(10 * short, 60))
     expect(longer).toBeLessThan(1000)
   })
 })
