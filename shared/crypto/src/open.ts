@@ -11,6 +11,9 @@ import { type PlaintextOption, readPlaintext } from './seal-plaintext.ts'
  * @param aad the same bytes the record was sealed beside.
  * @param options `allowPlaintext` must be true for a suite 0 row; without it such a row is refused, so that writing
  * one into the database is no way to plant a secret.
+ *
+ * Memory: the padded plaintext is zeroed here; the answer is the only copy left that JavaScript can see. Node's own
+ * copy inside the AES job is cleared by its allocator; the library's secrets of this one record wait for collection.
  * @returns the secret in a buffer of its own, which the caller zeroes.
  * @throws SealError `seal-open-failed`, with a `reason` for our own records; nothing of the input is in it.
  */

@@ -8,7 +8,8 @@ const PARAMETERS = { algorithm: 2, memoryCost: 65_536, timeCost: 3, parallelism:
 const MAX_MEMORY_KIB = 262_144
 const MAX_PASSES = 10
 
-// Four at once is 256 MiB and the four threads that libuv has unless told otherwise. The bound keeps a flood of
+// Four at once is 256 MiB and all four threads that libuv has unless UV_THREADPOOL_SIZE says otherwise: HPKE, files
+// and name look-ups share them, and wait meanwhile. The bound keeps a flood of
 // sign-ins from queueing for longer than anyone waits: 200 of them are about 5 s of work on two cores.
 const gate = createGate(4, 200)
 
