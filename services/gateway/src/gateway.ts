@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { AddressPolicy } from './addresses.ts'
+import { controlHandler } from './control.ts'
+import type { ForwardLimits } from './forward.ts'
+import { invokeHandler } from './invoke.ts'
+import type { Log } from './log.ts'
+import { problems, rawProblem, sendProblem } from './problem.ts'
+import { createRouteTable } from './routes.ts'
+
+export type GatewayOptions = {
+  /** The one address to listen on; ports 0 take any. */
+  controlAddress: string
+  controlPort: number
+  invokePort: number
+  /** Raw Ed25519 public keys: of the api, which invokes, and of the worker, which controls. */
+  capabilityKey: Buffer
+  controlKey: Buffer
+  /** Which addresses may be dialled, and whose connections are taken. */
+  allow: AddressPolicy
+  acceptPeer: (remote: string | undefined) => boolean
+  log: Log
+  limits?: Partial<ForwardLimits & { connectMs: number }>
+}
+
+export type Gateway = {
+  controlPort: number
+  invokePort: number
+  bootId: string
+  stop(graceMs: number): Promise<void>
+}
+
+const defaults = { connectMs: 5_000, headersMs: 120_000, idleMs: 300_000, bodyBytes: 1024 * 1024 * 1024 }
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
+
+/** Starts both listeners; resolves when they listen. Rejects when an address or port is not to be had. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { allow, log } = options
+  const { connectMs, ...limits } = { ...defaults, ...options.limits }
+  const bootId = randomUUID()
+  const table = createRouteTable(allow, connectMs)
+
+  const listen = async (
+    handler: Handler,
+    port: number,
+    timing: { requestTimeout: number; maxConnections: number },
+  ) => {
+    const server = createServer(
+      {
+        insecureHTTPParser: false,
+        requireHostHeader: true,
+        maxHeaderSize: 32 * 1024,
+        headersTimeout: 10_000,
+        keepAliveTimeout: 65_000, // longer than a caller's pool keeps a connection, so that the caller closes first
+        requestTimeout: timing.requestTimeout,
+        connectionsCheckingInterval: 5_000,
+        noDelay: true,
+      },
+      (req, res) => {
+        handler(req, res).catch((error: Error) => {
+          log('error', 'request failed', { reason: error.name })
+          sendProblem(res, problems.unreachable)
+        })
+      },
+    )
+    server.maxConnections = timing.maxConnections
+    server.maxHeadersCount = 100
+    server.on('connection', (socket: Socket) => {
+      if (!options.acceptPeer(socket.remoteAddress)) socket.destroy()
+    })
+    server.on('upgrade', (_req, socket) => {
+      socket.on('error', () => socket.destroy())
+      socket.end(rawProblem(problems.upgrade), () => socket.destroy())
+    })
+    server.listen(port, options.controlAddress)
+    await once(server, 'listening')
+    return server
+  }
+
+  const control = await listen(
+    controlHandler({ table, key: options.controlKey, allow, bootId, log }),
+    options.controlPort,
+    { requestTimeout: 10_000, maxConnections: 64 },
+  )
+  const invoke = await listen(
+    invokeHandler({ table, key: options.capabilityKey, limits, log }),
+    options.invokePort,
+    // A long upload is fine as long as it moves: idleMs watches that, an hour bounds it.
+    { requestTimeout: 3_600_000, maxConnections: 2_048 },
+  )
+  const portOf = (server: Server) => (server.address() as AddressInfo).port
+  log('info', 'listening', { bootId, control: portOf(control), invoke: portOf(invoke) })
+
+  return {
+    controlPort: portOf(control),
+    invokePort: portOf(invoke),
+    bootId,
+    async stop(graceMs) {
+      const servers = [control, invoke]
+      const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+      const each = (close: (server: Server) => void) => () => {
+        for (const server of servers) close(server)
+      }
+      const sweep = setInterval(
+        each((server) => server.closeIdleConnections()),
+        50,
+      )
+      const cut = setTimeout(
+        each((server) => server.closeAllConnections()),
+        graceMs,
+      )
+      await closed
+      clearInterval(sweep)
+      clearTimeout(cut)
+      table.close()
+    },
+  }
+}
