@@ -2,15 +2,15 @@ import { hash, parseOptions, verify } from '@node-rs/argon2'
 import { SealError } from './errors.ts'
 import { createGate } from './gate.ts'
 
-// OWASP's and RFC 9106's second choice, rounded up: 64 MiB, three passes, one lane; algorithm 2 is argon2id (the
-// library's enum exists only for the compiler, and types are stripped here).
+// The second option of RFC 9106 section 4 (64 MiB, three passes), with one lane instead of four because the gate
+// below already fills the cores. Algorithm 2 is argon2id; the library's enum exists for the compiler only.
 const PARAMETERS = { algorithm: 2, memoryCost: 65_536, timeCost: 3, parallelism: 1, outputLen: 32 } as const
 const MAX_MEMORY_KIB = 262_144
 const MAX_PASSES = 10
 
-// Four at once is 256 MiB and all four threads that libuv has unless UV_THREADPOOL_SIZE says otherwise: HPKE, files
-// and name look-ups share them, and wait meanwhile. The bound keeps a flood of
-// sign-ins from queueing for longer than anyone waits: 200 of them are about 5 s of work on two cores.
+// Four at once is 256 MiB and all four threads that libuv has unless UV_THREADPOOL_SIZE says otherwise; HPKE, files
+// and name look-ups share them, and wait meanwhile. The bound keeps a flood of sign-ins from queueing for longer
+// than anyone waits: 200 of them are about 5 s of work on two cores.
 const gate = createGate(4, 200)
 
 // The hash of a random password that was thrown away, with today's parameters.
