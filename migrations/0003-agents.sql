@@ -9,9 +9,10 @@ create table nora.credentials (
   kind text not null check (kind in ('llm', 'integration', 'exchange')),
   provider text not null check (length(provider) between 1 and 64),
   label text not null check (length(label) between 1 and 100),
-  sealed bytea not null check (length(sealed) between 128 and 65536),
+  -- A record: 64 bytes of header and tag, and a plaintext padded to 64.
+  sealed bytea not null check (length(sealed) between 128 and 65600 and length(sealed) % 64 = 0),
   suite smallint not null default 1 check (suite in (0, 1)),
-  key_version int not null check (key_version >= 1),
+  key_version int not null,
   secret_version int not null default 1 check (secret_version >= 1),
   destination_hosts text[] not null default '{}',
   base_url text,
@@ -20,7 +21,8 @@ create table nora.credentials (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_used_at timestamptz,
-  unique (workspace_id, id)
+  unique (workspace_id, id),
+  check ((suite = 1 and key_version >= 1) or (suite = 0 and key_version = 0))
 );
 create index credentials_list on nora.credentials (workspace_id, kind, created_at desc, id desc);
 

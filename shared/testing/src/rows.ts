@@ -29,7 +29,7 @@ export async function tenantRows(database: TestDatabase, owner: Person): Promise
     kind: 'llm',
     provider: 'openai',
     label: 'key',
-    sealed: Buffer.alloc(200, 1),
+    sealed: Buffer.alloc(192, 1),
     key_version: 1,
     fingerprint: '00000000',
   })
