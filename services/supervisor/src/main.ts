@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isRoot } from '@nora/embedded/privileges'
+import { type DemoOptions, demo } from './demo/demo.ts'
 import { examine } from './doctor.ts'
 import { type Layout, layoutFor } from './layout.ts'
 import { prepare } from './prepare.ts'
@@ -73,10 +74,33 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       if (!values.yes) throw new Error('nothing was removed: setup.sh asks first, --yes means it was asked')
       await uninstall(layout, { purge: values.purge, signal, say })
       return 0
+    case 'demo': {
+      const stopping = new AbortController()
+      process.once('SIGINT', () => stopping.abort(new Error('interrupted')))
+      await demo({
+        ...{ layout, keep: values.keep, say, write: (text) => process.stdout.write(text) },
+        ...{ real: realKey(process.env), account: ownAccount(process.env) },
+        signal: AbortSignal.any([stopping.signal, signal]),
+      })
+      return 0
+    }
     default:
       process.stderr.write(help)
       return 2
   }
+}
+
+/** A real provider for the demo instead of the stand-in: any that speaks OpenAI's chat completions. */
+function realKey(env: NodeJS.ProcessEnv): DemoOptions['real'] {
+  const apiKey = env['NORA_DEMO_API_KEY']
+  if (!apiKey) return undefined
+  const baseUrl = env['NORA_DEMO_BASE_URL'] ?? 'https://api.openai.com/v1'
+  return { apiKey, baseUrl, model: env['NORA_DEMO_MODEL'] ?? 'gpt-4o-mini' }
+}
+
+function ownAccount(env: NodeJS.ProcessEnv): DemoOptions['account'] {
+  const [email, password] = [env['NORA_DEMO_EMAIL'], env['NORA_DEMO_PASSWORD']]
+  return email && password ? { email, password } : undefined
 }
 
 async function doctor(layout: Layout): Promise<number> {
