@@ -30,9 +30,9 @@ begin
   return query select s.user_id, m.workspace_id, m.role, s.platform_role;
 end $$;
 
-create function nora.my_workspaces() returns table (id uuid, name text, role text, personal boolean)
+create function nora.my_workspaces() returns table (id uuid, name text, role text, personal boolean, created_at timestamptz)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select w.id, w.name, m.role, w.personal_of is not null
+  select w.id, w.name, m.role, w.personal_of is not null, w.created_at
   from nora.memberships m join nora.workspaces w on w.id = m.workspace_id
   where m.user_id = nora.actor() order by w.personal_of is null, w.created_at, w.id
 $$;
@@ -64,7 +64,12 @@ begin
   insert into nora.users (email, name, password_hash, platform_role)
     values (p_email, p_name, p_password_hash, case when claimed then 'user' else 'admin' end)
     on conflict (lower(email)) do nothing returning id into uid;
-  if uid is null then return 'exists'; end if;
+  if uid is null then
+    -- As much is written as for a new account, so that the time of the answer does not tell the two apart.
+    perform nora.write_audit('SIGN_UP_REPEATED', 'anonymous', null, null, 'user', (select id::text from nora.users where lower(email) = lower(p_email)),
+      p_ip, p_correlation, '{}');
+    return 'exists';
+  end if;
   insert into nora.workspaces (name, personal_of) values ('Personal', uid) returning id into wid;
   insert into nora.memberships (workspace_id, user_id, role) values (wid, uid, 'owner');
   if not claimed then
@@ -80,6 +85,7 @@ create function nora.login_lookup(p_email text) returns table (user_id uuid, pas
   select id, password_hash, disabled_at is not null from nora.users where lower(email) = lower(p_email)
 $$;
 
+-- p_user is null for an address without an account, which costs the caller the same time.
 create function nora.sign_in_failed(p_user uuid, p_ip inet, p_correlation text) returns void
   language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   select nora.write_audit('SIGN_IN_FAILED', 'anonymous', null, null, 'user', p_user::text, p_ip, p_correlation, '{}')

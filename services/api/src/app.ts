@@ -1,7 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
+import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
+import { healthRoutes } from './health/routes.ts'
 import { installEdge, serverOptions } from './http/edge.ts'
+import { workspaceRoutes } from './workspaces/routes.ts'
 
 /**
  * The whole api, ready to listen: the edge first, then every feature's routes under /api. This list is its table of
@@ -11,7 +14,9 @@ export async function buildApp(deps: Deps) {
   const app = fastify(serverOptions(deps)).withTypeProvider<TypeBoxTypeProvider>()
   await installEdge(app as unknown as FastifyInstance, deps)
   const api = { deps, prefix: '/api' }
-  void api
+  await app.register(healthRoutes, api)
+  await app.register(authRoutes, api)
+  await app.register(workspaceRoutes, api)
   await app.ready()
   return app
 }

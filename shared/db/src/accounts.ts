@@ -55,10 +55,10 @@ export async function loginLookup(db: Db, email: string): Promise<LoginCandidate
   return rows[0]
 }
 
-/** Writes the audit row of a refused sign-in to an account that exists. */
+/** Writes the audit row of a refused sign-in; null stands for an address without an account. */
 export async function signInFailed(
   db: Db,
-  userId: string,
+  userId: string | null,
   ip: string | null,
   correlationId: string,
 ): Promise<void> {
@@ -158,13 +158,15 @@ export type MyWorkspace = {
   name: string
   role: 'viewer' | 'editor' | 'admin' | 'owner'
   personal: boolean
+  createdAt: Date
 }
 
 /** The workspaces the caller belongs to, the personal one first. */
 export async function myWorkspaces(tx: Tx): Promise<MyWorkspace[]> {
-  const { rows } = await sql<MyWorkspace>`select id, name, role, personal from nora.my_workspaces()`.execute(
-    tx,
-  )
+  const { rows } =
+    await sql<MyWorkspace>`select id, name, role, personal, created_at as "createdAt" from nora.my_workspaces()`.execute(
+      tx,
+    )
   return rows
 }
 

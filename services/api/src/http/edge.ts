@@ -5,7 +5,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import { Problem } from '@nora/contract/problem'
 import { DomainError } from '@nora/domain/errors'
-import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
+import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { installAccess } from './access.ts'
 import { installAccessTokens } from './access-tokens.ts'
@@ -25,10 +25,9 @@ export const bodyLimit = 256 * 1024
 export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
   return {
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    requestIdLogLabel: 'correlationId',
     trustProxy: deps.config.trustProxy.length > 0 ? [...deps.config.trustProxy] : false,
     bodyLimit,
     connectionTimeout: 120_000,
@@ -52,6 +51,14 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-correlation-id', request.id)
     reply.header('cache-control', 'no-store')
+  })
+  // The pattern of the route, never the URL: a query may hold what must not be logged.
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions, log } = request
+    log.debug(
+      { method, route: routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'answered',
+    )
   })
   const limits = await installLimits(app, deps)
   app.addHook('onRequest', limits.countAddress)

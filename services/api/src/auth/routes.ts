@@ -1,0 +1,181 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import {
+  BootstrapStatus,
+  LoginBody,
+  Me,
+  PasswordBody,
+  RefreshBody,
+  SessionItem,
+  SignedIn,
+  SignUpAccepted,
+  SignUpBody,
+} from '@nora/contract/auth'
+import { pageOf, Uuid } from '@nora/contract/wire'
+import { isClaimed, myAccount, myWorkspaces } from '@nora/db/accounts'
+import { withActor } from '@nora/db/actor'
+import { audit } from '@nora/db/audit'
+import { liveSessions, ownSession, revokeSession } from '@nora/db/sessions'
+import { DomainError } from '@nora/domain/errors'
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Deps } from '../deps.ts'
+import { clientIp } from '../http/client-ip.ts'
+import { clearSessionCookies, refreshCookie } from '../http/credentials.ts'
+import { csrfToken, refuseForeignOrigin, requireOwnOrigin } from '../http/csrf.ts'
+import { addressOf } from '../http/limits.ts'
+import { signedIn } from './answer.ts'
+import { changeOwnPassword } from './change-password.ts'
+import { logIn } from './login.ts'
+import { loginBackoff } from './login-backoff.ts'
+import { logOut } from './logout.ts'
+import { refreshSession } from './refresh.ts'
+import { signUpAccount } from './sign-up.ts'
+
+/** Hashing takes its turn behind others; nobody waits longer than this for an answer. */
+const hashDeadlineMs = 10_000
+const NoContent = Type.Null({ description: 'No content' })
+
+export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
+  const backoff = loginBackoff(deps)
+
+  app.get(
+    '/auth/bootstrap-status',
+    { config: { access: 'public' }, schema: { response: { 200: BootstrapStatus } } },
+    async () => ({ claimed: await isClaimed(deps.db) }),
+  )
+
+  app.post(
+    '/auth/signup',
+    { config: { access: 'public' }, schema: { body: SignUpBody, response: { 202: SignUpAccepted } } },
+    async (request, reply) => {
+      refuseForeignOrigin(deps.config, request)
+      await app.limits.signupBurst(request, reply)
+      await app.limits.signupDaily(request, reply)
+      await signUpAccount(deps, request.body, callerOf(request), AbortSignal.timeout(hashDeadlineMs))
+      return reply.code(202).send({ status: 'accepted' })
+    },
+  )
+
+  app.post(
+    '/auth/login',
+    { config: { access: 'public' }, schema: { body: LoginBody, response: { 200: SignedIn } } },
+    async (request, reply) => {
+      refuseForeignOrigin(deps.config, request)
+      const { email, transport = 'cookie' } = request.body
+      await backoff.admit(email, addressOf(request))
+      const caller = { ...callerOf(request), userAgent: request.headers['user-agent']?.slice(0, 300) ?? null }
+      const deadline = AbortSignal.timeout(hashDeadlineMs)
+      const { sessionId, user, refresh } = await logIn(deps, request.body, caller, deadline)
+      await backoff.succeeded(email, addressOf(request))
+      return signedIn(app, deps, reply, { id: sessionId, transport, user, refresh })
+    },
+  )
+
+  app.post(
+    '/auth/refresh',
+    { config: { access: 'public' }, schema: { body: RefreshBody, response: { 200: SignedIn } } },
+    async (request, reply) => {
+      const inBody = request.body?.refreshToken
+      const inCookie = refreshCookie(deps.config, request)
+      if (inBody !== undefined && inCookie !== undefined) throw new DomainError('conflicting-credentials')
+      if (inBody === undefined) requireOwnOrigin(deps.config, request)
+      const transport = inBody === undefined ? 'cookie' : 'bearer'
+      const token = inBody ?? inCookie
+      if (token === undefined) throw new DomainError('unauthenticated')
+      try {
+        return signedIn(app, deps, reply, await refreshSession(deps, token, transport, callerOf(request)))
+      } catch (error) {
+        const refused = error instanceof DomainError && error.code === 'unauthenticated'
+        if (refused && transport === 'cookie') clearSessionCookies(deps.config, reply)
+        throw error
+      }
+    },
+  )
+
+  app.post(
+    '/auth/logout',
+    { config: { access: 'public' }, schema: { body: RefreshBody, response: { 204: NoContent } } },
+    async (request, reply) => {
+      await logOut(app, deps, request, request.body?.refreshToken)
+      clearSessionCookies(deps.config, reply)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.get(
+    '/auth/me',
+    { config: { access: 'session' }, schema: { response: { 200: Me } } },
+    async (request) => {
+      const { actor, userId } = request.actor
+      return withActor(deps.db, actor, async (tx) => {
+        const workspaces = await myWorkspaces(tx)
+        const { id, createdAt, steppedUpUntil } = await ownSession(tx, actor.sessionId)
+        return {
+          user: await myAccount(tx, userId),
+          csrfToken: csrfToken(deps.config, id),
+          personalWorkspaceId: workspaces.find((workspace) => workspace.personal)!.id,
+          workspaces: workspaces.map(({ id, name, role }) => ({ id, name, role })),
+          session: {
+            id,
+            createdAt: createdAt.toISOString(),
+            steppedUpUntil: steppedUpUntil?.toISOString() ?? null,
+          },
+        }
+      })
+    },
+  )
+
+  app.get(
+    '/auth/sessions',
+    { config: { access: 'session' }, schema: { response: { 200: pageOf(SessionItem) } } },
+    async (request) => {
+      const { actor } = request.actor
+      const sessions = await withActor(deps.db, actor, (tx) => liveSessions(tx))
+      const items = sessions.map(({ steppedUpUntil: _, ...session }) => ({
+        ...session,
+        createdAt: session.createdAt.toISOString(),
+        lastSeenAt: session.lastSeenAt.toISOString(),
+        current: session.id === actor.sessionId,
+      }))
+      return { items, nextCursor: null }
+    },
+  )
+
+  app.delete(
+    '/auth/sessions/:id',
+    {
+      config: { access: 'session' },
+      schema: { params: Type.Object({ id: Uuid }), response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      const { actor, userId, workspaceId, ip, correlationId } = request.actor
+      const { id } = request.params
+      await withActor(deps.db, actor, async (tx) => {
+        if (!(await revokeSession(tx, id, 'revoked by its owner'))) throw new DomainError('not-found')
+        await audit(tx, {
+          type: 'SESSION_REVOKED',
+          actor: { kind: 'user', id: userId },
+          workspaceId,
+          target: { kind: 'session', id },
+          ip,
+          correlationId,
+        })
+      })
+      if (id === actor.sessionId && request.actor.transport === 'cookie')
+        clearSessionCookies(deps.config, reply)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.patch(
+    '/auth/password',
+    { config: { access: 'session' }, schema: { body: PasswordBody, response: { 204: NoContent } } },
+    async (request, reply) => {
+      await app.limits.password(request, reply)
+      await changeOwnPassword(deps, request.actor, request.body, AbortSignal.timeout(hashDeadlineMs))
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+const callerOf = (request: FastifyRequest) => ({ ip: clientIp(request), correlationId: request.id })

@@ -1,0 +1,55 @@
+import { liveWorkers } from '@nora/db/registry-read'
+import type { Deps } from '../deps.ts'
+
+/** `worker`: none has been seen for 15 s. `worker-key`: none of those seen opens what this api seals. */
+export type MissingPart = 'postgres' | 'redis' | 'worker' | 'worker-key'
+
+const freshSeconds = 15
+const deadlineMs = 2_000
+const keptMs = 1_000
+
+/** Gives a function that says what is missing before this api can serve; the outcome is kept for a second. */
+export function readiness(deps: Deps): () => Promise<MissingPart[]> {
+  let kept: { at: number; parts: Promise<MissingPart[]> } | undefined
+  return () => {
+    const now = performance.now()
+    if (!kept || now - kept.at > keptMs) kept = { at: now, parts: look(deps) }
+    return kept.parts
+  }
+}
+
+async function look(deps: Deps): Promise<MissingPart[]> {
+  const [database, redis] = await Promise.all([
+    settle(deps, 'postgres', workerParts(deps)),
+    settle(deps, 'redis', redisParts(deps)),
+  ])
+  return [...database, ...redis]
+}
+
+async function workerParts(deps: Deps): Promise<MissingPart[]> {
+  const workers = await liveWorkers(deps.db, freshSeconds)
+  if (workers.length === 0) return ['worker']
+  return workers.some((worker) => worker.kid8.equals(deps.sealKey.kid8)) ? [] : ['worker-key']
+}
+
+async function redisParts(deps: Deps): Promise<MissingPart[]> {
+  if (deps.redis.status !== 'ready') return ['redis']
+  await deps.redis.ping()
+  return []
+}
+
+/** What a check found, or the part itself when the check failed or did not end in time. */
+async function settle(deps: Deps, part: MissingPart, check: Promise<MissingPart[]>): Promise<MissingPart[]> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('did not answer in time')), deadlineMs)
+  })
+  try {
+    return await Promise.race([check, late])
+  } catch (error) {
+    deps.log.warn({ err: error, part }, 'not ready')
+    return [part]
+  } finally {
+    clearTimeout(timer)
+  }
+}

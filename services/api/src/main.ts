@@ -1,0 +1,73 @@
+import { type ApiConfig, loadApiConfig } from '@nora/config/api'
+import { loadOrRefuse, refusedExitCode } from '@nora/config/boot'
+import { parseSealKey, type SealKey } from '@nora/crypto/keys'
+import { connect } from '@nora/db/connect'
+import { createLogger } from '@nora/log/logger'
+import { operationsDoorbell } from '@nora/queue/operations'
+import { buildApp } from './app.ts'
+import { defaultRateLimits } from './http/rate-limits.ts'
+import { connectQueue, connectRedis } from './redis.ts'
+
+const closeDeadlineMs = 9_000
+
+const config = loadOrRefuse(loadApiConfig, process.env)
+const sealKey = sealKeyOrRefuse(config)
+const log = createLogger({ service: 'api', level: config.logLevel })
+const db = connect({
+  databaseUrl: config.databaseUrl,
+  applicationName: 'nora-api',
+  max: 20,
+  onError: (error) => log.warn({ err: error }, 'a database connection was lost'),
+})
+const redis = connectRedis(config.redisUrl, log)
+const queueConnection = connectQueue(config.redisUrl, log)
+const queue = operationsDoorbell(queueConnection, 'nora')
+queue.on('error', () => undefined) // its connection has said so already
+
+const app = await buildApp({
+  config: { ...config, rateLimits: defaultRateLimits },
+  db,
+  redis,
+  queue,
+  log,
+  clock: Date.now,
+  sealKey,
+  capabilitySeed: config.capabilityPrivateKey,
+})
+
+let closing: Promise<void> | undefined
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    closing ??= close(signal)
+  })
+}
+
+await app.listen({ host: config.bind, port: config.port })
+log.info({ publicUrl: config.publicUrl }, 'api is listening')
+
+/** No new calls, the open ones finish, then the connections; past the deadline the process ends anyway. */
+async function close(signal: string): Promise<void> {
+  log.info({ signal }, 'api is stopping')
+  const late = setTimeout(() => {
+    log.error('api did not stop in time')
+    process.exit(1)
+  }, closeDeadlineMs)
+  late.unref()
+  await app.close()
+  await queue.close()
+  queueConnection.disconnect()
+  redis.disconnect()
+  await db.destroy()
+  process.exit(0)
+}
+
+function sealKeyOrRefuse({ sealKey: text }: ApiConfig): SealKey {
+  try {
+    return parseSealKey(text)
+  } catch {
+    process.stderr.write(
+      'refusing to start: NORA_SEAL_KEY is not a canonical nsk1 key: derive it from ENCRYPTION_KEY with `./setup.sh`\n',
+    )
+    process.exit(refusedExitCode)
+  }
+}
