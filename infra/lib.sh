@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Functions that setup.sh and infra/test.sh share: saying what happens, and installing what is missing.
 
+# A user's PATH on Debian lacks the folders in which mkfs, losetup and dockerd are.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 # One line a step. Colours only on a terminal.
 if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m'; else bold='' red='' plain=''; fi
 step() { printf '%s==>%s %s\n' "$bold" "$plain" "$*"; }
@@ -30,9 +33,12 @@ quiet() {
 # The Debian packages behind the programs that are not here yet.
 missing_packages() {
   local wanted=(
-    node:nodejs npm:npm openssl:openssl redis-server:redis-server dockerd:docker.io docker:docker.io
-    iptables:iptables mkfs.ext4:e2fsprogs setpriv:util-linux losetup:mount ip:iproute2 ps:procps tar:tar
+    node:nodejs npm:npm openssl:openssl redis-server:redis-server docker:docker.io setpriv:util-linux tar:tar
   )
+  # What only root can use: starting the engine, and sized volumes.
+  if is_root; then
+    wanted+=(dockerd:docker.io iptables:iptables mkfs.ext4:e2fsprogs losetup:mount ip:iproute2 useradd:passwd)
+  fi
   local pair found=()
   for pair in "${wanted[@]}"; do
     has "${pair%%:*}" || found+=("${pair#*:}")

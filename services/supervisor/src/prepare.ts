@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
-import { chmod, chown, mkdir, statfs } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -68,9 +68,15 @@ export async function keysFolder(layout: Layout, installationId: string): Promis
       () => true,
       () => false, // not ours to write: the next candidate
     )
-    if (made && (await isMemoryBacked(parent))) return join(parent, 'keys')
+    // Anyone may make folders in shared memory: one that another user made first is not ours to trust.
+    if (made && (await isOwn(parent)) && (await isMemoryBacked(parent))) return join(parent, 'keys')
   }
   throw new Error('no memory-backed folder for keys: mount a tmpfs on /run or /dev/shm, then start again')
+}
+
+async function isOwn(path: string): Promise<boolean> {
+  const found = await lstat(path)
+  return found.isDirectory() && found.uid === process.getuid?.()
 }
 
 /** The usual port when it is free, else any. Both loopback and wildcard are tried: someone may hold either. */

@@ -7,7 +7,7 @@ import { isRoot } from '@nora/embedded/privileges'
 import { waitFor } from '@nora/embedded/wait'
 import { completeEnvFile } from './env-files.ts'
 import { type Layout, layoutFor } from './layout.ts'
-import { prepare } from './prepare.ts'
+import { keysFolder, prepare } from './prepare.ts'
 import { askSupervisor, type SupervisorStatus } from './status-socket.ts'
 
 const never = new AbortController().signal
@@ -53,7 +53,7 @@ export async function standInInstallation(): Promise<StandIn> {
   }
   await writeFile(join(code, 'package.json'), '{"type":"module"}')
   const layout = layoutFor({ root: isRoot(), prefix: join(folder, 'root'), code })
-  await prepare(layout, never)
+  const { NORA_INSTALLATION_ID: id } = await prepare(layout, never)
   await completeEnvFile(layout.config, 'worker', { ENCRYPTION_KEY: secret() })
   await completeEnvFile(layout.config, 'migrate', {
     ...{ NORA_DB_PASSWORD_MIGRATOR: secret(), NORA_DB_PASSWORD_APP: secret() },
@@ -86,6 +86,9 @@ export async function standInInstallation(): Promise<StandIn> {
       await untilStatus((now) => now.ready)
       return { pid: child.pid as number, exited }
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
+    async remove() {
+      await rm(dirname(await keysFolder(layout, id as string)), { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }

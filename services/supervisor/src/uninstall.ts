@@ -1,5 +1,5 @@
 import { rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { engineCall } from '@nora/embedded/engine-call'
 import { removeAccounts } from './accounts.ts'
 import { type Installation, readInstallation } from './installation.ts'
@@ -23,7 +23,8 @@ export async function uninstall(
   // The engine stays up for now: the objects in it have to be removed first.
   if (await stop(layout, 'pause')) say('stopped')
   await removeDockerObjects(installation, { purge, signal, say })
-  await rm(await keysFolder(layout, installation.id), { recursive: true, force: true })
+  // Its parent is the run folder, or one in shared memory that bears the installation's id.
+  await rm(dirname(await keysFolder(layout, installation.id)), { recursive: true, force: true })
   await rm(layout.run, { recursive: true, force: true })
   await rm(layout.logs, { recursive: true, force: true })
   say(`removed ${layout.run} and ${layout.logs}`)

