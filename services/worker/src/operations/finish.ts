@@ -1,0 +1,150 @@
+import { withActor } from '@nora/db/actor'
+import { releaseNetworkSlot, reportSecurityEvent } from '@nora/db/fleet'
+import { type LeasedOperation, releaseOperation } from '@nora/db/leases'
+import type { AgentState } from '@nora/db/schema'
+import {
+  countFailure,
+  type Ending,
+  finishOperation,
+  markDeleted,
+  recordFacts,
+  recordStep,
+  setAgentState,
+} from '@nora/db/worker-agents'
+import { appendEvent } from '@nora/events/append'
+import { agentKey, type Run, type RunDeps, showState } from './run.ts'
+import { crashedState, withLastWords, workingState } from './words.ts'
+
+export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'released' | 'lost' | 'not-leased'
+type Tx = Parameters<typeof finishOperation>[0]
+
+/** The planner found everything as it should be. */
+export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
+  const { kind } = run.operation
+  const { desired } = run.target
+  await withActor(deps.db, run.operation.actor, async (tx) => {
+    if (desired === 'deleted') {
+      await releaseNetworkSlot(tx)
+      await showState(tx, run, 'deleting', 'deleted')
+      await end(tx, run, { status: 'succeeded', reason: 'deleted' })
+      await markDeleted(tx, run.target.agentId)
+      return
+    }
+    if (desired === 'stopped') {
+      await recordFacts(tx, run.target.agentId, { container_ip: null })
+      await showState(tx, run, 'stopped', 'stopped on request')
+      await end(tx, run, { status: 'succeeded', reason: 'stopped' })
+      return
+    }
+    const healthy = run.target.probe ? 'healthy' : 'running'
+    const asked = kind !== 'reconcile' && kind !== 'sync-keys'
+    await recordFacts(tx, run.target.agentId, {
+      observed_generation: run.target.generation,
+      ...(asked && { crash_count: 0 }),
+    })
+    await showState(tx, run, run.keyProblem ? 'degraded' : 'running', run.keyProblem ?? healthy)
+    await end(tx, run, { status: 'succeeded', reason: run.keyProblem ?? healthy })
+  })
+  return 'succeeded'
+}
+
+/** Ends in a state with a reason and the program's last lines. `code` is stable; `reason` is for people. */
+export async function fail(deps: RunDeps, run: Run, code: string, reason: string): Promise<Outcome> {
+  const lines = await lastWords(deps, run)
+  const words = withLastWords(reason, lines)
+  await withActor(deps.db, run.operation.actor, async (tx) => {
+    // A crash was counted when it was recorded.
+    if (code !== 'program-exited') await countFailure(tx, run.target.agentId)
+    if (code === 'name-taken') {
+      await reportSecurityEvent(tx, {
+        type: 'NAME_TAKEN',
+        workspaceId: run.target.workspaceId,
+        target: { kind: 'agent', id: run.target.agentId },
+        details: { reason },
+      })
+    }
+    await showState(tx, run, failedState(run, code), words)
+    await end(tx, run, {
+      status: 'failed',
+      reason: words,
+      error: { code, message: reason, lastLines: lines },
+    })
+  })
+  return 'failed'
+}
+
+/** Fails an operation whose target could not even be worked out. */
+export async function failUnopened(
+  deps: RunDeps,
+  operation: LeasedOperation,
+  code: string,
+  reason: string,
+): Promise<void> {
+  await withActor(deps.db, operation.actor, async (tx, { agentId, workspaceId }) => {
+    if (agentId !== null) {
+      await countFailure(tx, agentId)
+      const before = await setAgentState(tx, agentId, 'error', reason)
+      const data = { state: 'error', reason, operationId: operation.id }
+      if (before !== 'error') await appendEvent(tx, { id: agentId, workspaceId }, 'state.changed', data)
+    }
+    await finishOperation(tx, operation.id, { status: 'failed', reason, error: { code, message: reason } })
+  })
+}
+
+/** What the cancelled operation made is gone (or was left alone, for kinds that make nothing). */
+export async function endCancelled(deps: RunDeps, run: Run): Promise<Outcome> {
+  const reason = `${run.operation.kind} was cancelled`
+  await withActor(deps.db, run.operation.actor, async (tx) => {
+    const container = run.observed?.container
+    const up = typeof container === 'object' && 'status' in container && container.status === 'running'
+    if (!up) await recordFacts(tx, run.target.agentId, { container_ip: null })
+    if (run.target.desired !== 'deleted') await showState(tx, run, up ? 'running' : 'stopped', reason)
+    await end(tx, run, { status: 'cancelled', reason })
+  })
+  return 'cancelled'
+}
+
+/** Gives the operation back until `delayMs` has passed, and says so in the agent's state. */
+export async function release(deps: RunDeps, run: Run, reason: string, delayMs: number): Promise<Outcome> {
+  await withActor(deps.db, run.operation.actor, async (tx) => {
+    await recordStep(tx, run.operation.id, null, reason)
+    const working = workingState(run.operation.kind, run.target, run.state, run.facts.cancelled)
+    await showState(tx, run, working ?? run.state, reason)
+  })
+  await releaseOperation(deps.db, run.operation.actor, delayMs, reason)
+  return 'released'
+}
+
+function failedState(run: Run, code: string): AgentState {
+  if (code === 'program-exited' && run.operation.kind === 'reconcile') {
+    const hadRun = run.agent.observed_generation === run.target.generation
+    return crashedState(hadRun, run.facts.crashes.count)
+  }
+  const container = run.observed?.container
+  const up = typeof container === 'object' && 'status' in container && container.status === 'running'
+  return up && run.operation.kind === 'sync-keys' ? 'degraded' : 'error'
+}
+
+async function end(tx: Tx, run: Run, ending: Ending): Promise<void> {
+  const { id, kind } = run.operation
+  await appendEvent(tx, agentKey(run), 'operation.finished', {
+    operationId: id,
+    kind,
+    status: ending.status,
+    reason: ending.reason,
+  })
+  await finishOperation(tx, id, ending)
+}
+
+/** The container's last lines, scrubbed of keys; none when there is no container or the engine does not say. */
+export async function lastWords(deps: RunDeps, run: Run): Promise<string[]> {
+  const container = run.observed?.container
+  if (typeof container !== 'object' || !('id' in container)) return []
+  try {
+    const lines = await deps.backend.lastWords(container.id, AbortSignal.timeout(5_000))
+    return deps.keys.scrub(run.target.agentId, lines)
+  } catch (error) {
+    deps.log.warn({ err: error, agentId: run.target.agentId }, 'the last lines could not be read')
+    return []
+  }
+}

@@ -1,0 +1,225 @@
+import { refusalOf, withActor } from '@nora/db/actor'
+import { networkSlot } from '@nora/db/fleet'
+import { type LeasedOperation, leaseOperation, releaseOperation } from '@nora/db/leases'
+import { agentOf, finishOperation, operationOf } from '@nora/db/worker-agents'
+import { BackendError } from '../backends/backend.ts'
+import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
+import { type Action, nextStep } from '../reconcile/plan.ts'
+import { targetOf } from '../reconcile/target.ts'
+import { endCancelled, fail, failUnopened, type Outcome, release, succeed } from './finish.ts'
+import { type KeptLease, keepLease, leaseClocks } from './keep-lease.ts'
+import { stepDeadlineMs } from './limits.ts'
+import { announce, progress, type Run, type RunDeps } from './run.ts'
+import { perform, stepTimedOut } from './steps.ts'
+import { stepWords } from './words.ts'
+
+const observeMs = 15_000
+const maxTurns = 400
+
+/**
+ * Takes an operation and works on it until its agent is as it should be, or until it ends with a reason. `stop` gives it
+ * back for another worker. An error that nobody foresaw is thrown with the lease still held, exactly as if the process
+ * had died: the lease ends, and whoever takes over begins from what is really there.
+ */
+export async function runOperation(
+  deps: RunDeps,
+  operationId: string,
+  stop: AbortSignal,
+  onLease: (lease: KeptLease) => void = () => undefined,
+): Promise<Outcome> {
+  stop.throwIfAborted()
+  const leasedAt = performance.now()
+  const operation = await leaseOperation(deps.db, operationId, deps.workerId, leaseClocks.leaseMs)
+  if (!operation) return 'not-leased'
+  const lease = keepLease(deps.db, operation, leasedAt)
+  onLease(lease)
+  try {
+    if (operation.agentId === null) return await testKey(deps, operation, AbortSignal.any([stop, lease.lost]))
+    return await converge(deps, operation, lease, stop)
+  } catch (error) {
+    if (lease.lost.aborted || refusalOf(error)?.code === 'lease-lost') return 'lost'
+    if (!stop.aborted) return await unforeseen(deps, operation, error)
+    await releaseOperation(deps.db, operation.actor, 0, 'its worker stops; another one takes over')
+    return 'released'
+  } finally {
+    lease.stop()
+  }
+}
+
+// Thrown with the lease still held, except when no time is left for another try.
+async function unforeseen(deps: RunDeps, operation: LeasedOperation, error: unknown): Promise<Outcome> {
+  const noRoom = refusalOf(error)?.code === 'network pool exhausted'
+  if (!noRoom && operation.deadlineAt.getTime() > Date.now()) throw error
+  const reason = noRoom
+    ? `the address pool ${deps.pool} has no network left; enlarge NORA_AGENT_NETWORK_POOL or delete agents`
+    : 'something went wrong on this server; the log of its worker says what'
+  await failUnopened(deps, operation, noRoom ? 'network-conflict' : 'internal', reason)
+  return 'failed'
+}
+
+async function converge(
+  deps: RunDeps,
+  operation: LeasedOperation,
+  lease: KeptLease,
+  stop: AbortSignal,
+): Promise<Outcome> {
+  const over = AbortSignal.any([stop, lease.lost])
+  const run = await openRun(deps, operation)
+  for (let turn = 0; turn < maxTurns; turn++) {
+    over.throwIfAborted()
+    if (lease.cancelled.aborted && !run.facts.cancelled && operation.kind !== 'delete') noteCancel(run)
+    const left = operation.deadlineAt.getTime() - Date.now()
+    if (left <= 0) return fail(deps, run, 'deadline', `not done in time; it was ${run.reason}`)
+    try {
+      const outcome = await takeTurn(deps, run, lease, over, left)
+      if (outcome) return outcome
+    } catch (error) {
+      over.throwIfAborted()
+      if (lease.cancelled.aborted && !run.facts.cancelled) continue
+      if (!(error instanceof BackendError)) throw error
+      if (!error.retry) return fail(deps, run, error.code, error.message)
+      deps.log.warn({ err: error, operationId: operation.id, agentId: operation.agentId }, 'a step failed')
+      const delayMs = Math.min(15_000, 500 * 2 ** Math.min(operation.attempt, 10))
+      return release(deps, run, `${error.message}; trying again`, Math.min(delayMs, Math.max(0, left)))
+    }
+  }
+  return fail(deps, run, 'not-converging', `still not done after ${maxTurns} steps; it was ${run.reason}`)
+}
+
+/** One observation, one step. An outcome: the operation is over for this worker. */
+async function takeTurn(
+  deps: RunDeps,
+  run: Run,
+  lease: KeptLease,
+  over: AbortSignal,
+  leftMs: number,
+): Promise<Outcome | undefined> {
+  run.observed = await bounded(observeMs, over, 'the Docker Engine did not answer in time', (signal) =>
+    deps.backend.observe(run.target, signal),
+  )
+  if (run.facts.cancelled && !undoes(run.operation.kind)) return endCancelled(deps, run)
+  const step = nextStep(run.target, run.observed, { ...run.facts, kind: run.operation.kind, now: Date.now() })
+  switch (step.do) {
+    case 'done':
+      return run.facts.cancelled ? endCancelled(deps, run) : succeed(deps, run)
+    case 'give-up':
+      return fail(deps, run, step.code, step.reason)
+    case 'wait':
+      return release(deps, run, step.reason, step.delayMs)
+    default:
+      await takeStep(deps, run, step.do, lease, over, leftMs)
+      return undefined
+  }
+}
+
+async function takeStep(
+  deps: RunDeps,
+  run: Run,
+  action: Action,
+  lease: KeptLease,
+  over: AbortSignal,
+  leftMs: number,
+): Promise<void> {
+  const full = deps.turnstiles.isFull(action)
+  // Waiting for health says its own words as they change.
+  if (action !== 'await-healthy' || !run.reason.startsWith('waiting for the health check')) {
+    const words = stepWords(action, run.target)
+    await announce(deps, run, action, full ? `waiting for its turn, then ${words}` : words)
+  }
+  const interrupt = run.facts.cancelled ? over : AbortSignal.any([over, lease.cancelled])
+  await deps.turnstiles.of(action)(interrupt, async () => {
+    const ms = Math.min(stepDeadlineMs[action], leftMs)
+    const late = AbortSignal.timeout(ms)
+    const signal = AbortSignal.any([interrupt, late])
+    try {
+      if (full) await progress(deps, run, stepWords(action, run.target))
+      await orAborted(perform[action](deps, run, signal), signal)
+    } catch (error) {
+      interrupt.throwIfAborted()
+      throw late.aborted ? stepTimedOut(action, ms) : error
+    }
+  })
+}
+
+async function openRun(deps: RunDeps, operation: LeasedOperation): Promise<Run> {
+  const { agent, row } = await withActor(deps.db, operation.actor, async (tx, { agentId }) => ({
+    agent: await agentOf(tx, agentId!),
+    row: await operationOf(tx, operation.id),
+  }))
+  if (!agent || !row) throw new Error('an operation without its rows')
+  const slot = agent.network_slot ?? (await takeSlot(deps, operation, agent.desired_state))
+  const target = targetOf(agent, { ...deps, slot })
+  const unrouted = agent.gateway_id === null || agent.container_ip === null
+  return {
+    operation,
+    agent,
+    target,
+    gatewayId: agent.gateway_id,
+    observed: undefined,
+    state: agent.state,
+    keyProblem: undefined,
+    reason: agent.state_reason,
+    facts: {
+      beganAt: (row.started_at ?? row.created_at).getTime(),
+      cancelled: false,
+      keysDelivered: false,
+      keysRemoved: false,
+      reload: 'not-yet',
+      started: false,
+      routed: target.desired !== 'running' && unrouted,
+      healthy: false,
+      diskEnforced: agent.disk_enforced,
+      crashes: { count: agent.crash_count, lastAt: agent.last_crash_at?.getTime() ?? null },
+    },
+  }
+}
+
+// What never ran and is not to run needs no addresses: any slot names the same (absent) objects.
+async function takeSlot(deps: RunDeps, operation: LeasedOperation, desired: string): Promise<number> {
+  if (desired !== 'running') return firstSlot
+  return withActor(deps.db, operation.actor, (tx) => networkSlot(tx, slotsIn(deps.pool)))
+}
+
+/** Kinds that leave something half made behind when they are cancelled. */
+const undoes = (kind: LeasedOperation['kind']) => ['provision', 'start', 'redeploy'].includes(kind)
+
+function noteCancel(run: Run): void {
+  run.facts.cancelled = true
+  run.facts.routed = run.gatewayId === null
+}
+
+async function testKey(deps: RunDeps, operation: LeasedOperation, over: AbortSignal): Promise<Outcome> {
+  const left = Math.max(1, operation.deadlineAt.getTime() - Date.now())
+  const signal = AbortSignal.any([over, AbortSignal.timeout(Math.min(left, 60_000))])
+  const result = await deps.keys.test(operation, signal)
+  await withActor(deps.db, operation.actor, (tx) =>
+    finishOperation(tx, operation.id, { status: 'succeeded', reason: 'tested', result }),
+  )
+  return 'succeeded'
+}
+
+async function bounded<T>(
+  ms: number,
+  over: AbortSignal,
+  words: string,
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = AbortSignal.timeout(ms)
+  const signal = AbortSignal.any([over, late])
+  try {
+    return await orAborted(run(signal), signal)
+  } catch (error) {
+    over.throwIfAborted()
+    throw late.aborted ? new BackendError('timeout', words, { retry: true, cause: error }) : error
+  }
+}
+
+/** A promise that ends with the signal even when what it waits for does not listen to it. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,91 @@
+import { withActor } from '@nora/db/actor'
+import type { LeasedOperation } from '@nora/db/leases'
+import type { AgentState, DB } from '@nora/db/schema'
+import { type AgentRow, recordStep, setAgentState } from '@nora/db/worker-agents'
+import { appendEvent } from '@nora/events/append'
+import type { Logger } from '@nora/log/logger'
+import type { Kysely } from 'kysely'
+import type { Backend, Observed, Target } from '../backends/backend.ts'
+import type { Dataplane } from '../dataplane/dataplane.ts'
+import type { Action, PlanContext } from '../reconcile/plan.ts'
+import type { TargetSurroundings } from '../reconcile/target.ts'
+import type { Turnstiles } from './limits.ts'
+import { workingState } from './words.ts'
+
+export type DeliveredKeys = {
+  keysVersion: number
+  delivered: number
+  /** A key that could not be opened or fetched, in a person's words: the agent runs on without it and is degraded. */
+  problem?: string
+}
+
+/** What an operation needs; every part is a closure over the real thing, so that a test can crash after any of them. */
+export type RunDeps = {
+  db: Kysely<DB>
+  log: Logger
+  workerId: string
+  installation: string
+  /** The address pool of agents' networks, e.g. `10.214.0.0/16`. */
+  pool: string
+  /** The reference under which an image that we assemble ourselves is kept. */
+  localImage: TargetSurroundings['localImage']
+  backend: Backend
+  dataplane: Dataplane
+  keys: {
+    deliver(actor: LeasedOperation['actor'], target: Target, signal: AbortSignal): Promise<DeliveredKeys>
+    remove(target: Target, signal: AbortSignal): Promise<void>
+    test(operation: LeasedOperation, signal: AbortSignal): Promise<Record<string, unknown>>
+    /** Takes out of a program's own words the keys that its agent was given, and known token shapes. */
+    scrub(agentId: string, lines: string[]): string[]
+  }
+  /** Waits until everything the container printed is stored, at most `deadlineMs`. */
+  settleLog(agentId: string, containerId: string, deadlineMs: number): Promise<void>
+  turnstiles: Turnstiles
+}
+
+/** One taking-up of an operation on an agent: what is known of it now. */
+export type Run = {
+  readonly operation: LeasedOperation
+  readonly agent: AgentRow
+  readonly target: Target
+  gatewayId: string | null
+  observed: Observed | undefined
+  state: AgentState
+  keyProblem: string | undefined
+  facts: Omit<PlanContext, 'now' | 'kind'>
+  /** The words last shown; they come back when the deadline cuts the operation off. */
+  reason: string
+}
+
+/** Shows the step that begins: in the operation, in the agent's state and in its timeline. Fenced. */
+export async function announce(deps: RunDeps, run: Run, action: Action, reason: string): Promise<void> {
+  const { id, kind } = run.operation
+  await withActor(deps.db, run.operation.actor, async (tx) => {
+    await recordStep(tx, id, action, reason)
+    const state = workingState(kind, run.target, run.state, run.facts.cancelled) ?? run.state
+    await showState(tx, run, state, reason)
+    await appendEvent(tx, agentKey(run), 'step.started', { operationId: id, step: action })
+  })
+}
+
+/** Shows new words for the step that runs. Fenced. */
+export async function progress(deps: RunDeps, run: Run, reason: string): Promise<void> {
+  if (reason === run.reason) return
+  await withActor(deps.db, run.operation.actor, async (tx) => {
+    await recordStep(tx, run.operation.id, null, reason)
+    await showState(tx, run, run.state, reason)
+  })
+}
+
+type Tx = Parameters<typeof appendEvent>[0]
+
+/** Writes state and reason; a change of state (not of words alone) goes into the timeline. */
+export async function showState(tx: Tx, run: Run, state: AgentState, reason: string): Promise<void> {
+  const before = await setAgentState(tx, run.target.agentId, state, reason)
+  run.state = state
+  run.reason = reason
+  if (before === state) return
+  await appendEvent(tx, agentKey(run), 'state.changed', { state, reason, operationId: run.operation.id })
+}
+
+export const agentKey = (run: Run) => ({ id: run.target.agentId, workspaceId: run.target.workspaceId })

@@ -1,0 +1,89 @@
+import { type FleetAgent, fleet, requestOperation } from '@nora/db/fleet'
+import type { DB } from '@nora/db/schema'
+import type { Logger } from '@nora/log/logger'
+import type { Kysely } from 'kysely'
+import type { Backend, ListedContainer } from '../backends/backend.ts'
+import { retryDelayMs } from './backoff.ts'
+
+export type Drift = { agentId: string; reason: string }
+
+/**
+ * Which agents are not as they should be: pure. An agent with an open operation is left to it; one that was cancelled
+ * into `stopped` stays so until somebody starts it; a failure is tried again when its back-off is over.
+ */
+export function findDrift(
+  agents: readonly FleetAgent[],
+  listed: readonly ListedContainer[],
+  now: number,
+): Drift[] {
+  const containers = new Map(listed.map((container) => [container.agentId, container]))
+  return agents.flatMap((agent) => {
+    if (agent.openOperation) return []
+    const reason = driftOf(agent, containers.get(agent.agentId), now)
+    return reason === undefined ? [] : [{ agentId: agent.agentId, reason }]
+  })
+}
+
+function driftOf(agent: FleetAgent, container: ListedContainer | undefined, now: number): string | undefined {
+  const up = container?.status === 'running' || container?.status === 'paused'
+  const resting = now < (agent.lastCrashAt?.getTime() ?? 0) + retryDelayMs(agent.crashCount)
+  if (agent.desiredState === 'deleted') return resting ? undefined : 'it is to be deleted and is still there'
+  if (agent.desiredState === 'stopped') {
+    if (up && !resting) return 'it is to be stopped and runs'
+    return agent.state !== 'stopped' && !resting ? 'its stop did not finish' : undefined
+  }
+  if (agent.state === 'stopped') return undefined
+  if (agent.state === 'running') return changed(agent, container)
+  if (resting) return undefined
+  if (agent.state === 'error') return 'trying again after a failure'
+  return changed(agent, container) ?? (agent.state === 'degraded' ? undefined : 'nothing works on it')
+}
+
+function changed(agent: FleetAgent, container: ListedContainer | undefined): string | undefined {
+  if (!container) return 'its container is gone'
+  if (container.status === 'exited' || container.status === 'dead') return 'its program ended'
+  if (container.status === 'created') return 'its container was never started'
+  if (container.status === 'paused') return 'its container was paused by hand'
+  if (container.generation !== agent.observedGeneration) return 'its container is of another generation'
+  return undefined
+}
+
+/** One pass: one query, one engine listing; for each drift an operation, and nothing else. Gives how many. */
+export async function reconcileFleet(
+  deps: { db: Kysely<DB>; backend: Backend; log: Logger; onRequest: (operationId: string) => void },
+  signal: AbortSignal,
+): Promise<{ agents: FleetAgent[]; listed: ListedContainer[] }> {
+  // First what should be: an operation that begins in between makes the request below a no-op.
+  const agents = await fleet(deps.db)
+  const listed = await deps.backend.list(AbortSignal.any([signal, AbortSignal.timeout(15_000)]))
+  for (const { agentId, reason } of findDrift(agents, listed, Date.now())) {
+    signal.throwIfAborted()
+    const operationId = await requestOperation(deps.db, { agentId, kind: 'reconcile', reason, delayMs: 0 })
+    if (operationId === null) continue
+    deps.log.info({ agentId, operationId, reason }, 'drift')
+    deps.onRequest(operationId)
+  }
+  return { agents, listed }
+}
+
+/** When the next back-off ends, in milliseconds from `now`, so that the pass need not be waited for. */
+export function nextRetryMs(agents: readonly FleetAgent[], now: number): number | undefined {
+  const ends = agents
+    .filter((agent) => agent.lastCrashAt !== null && agent.state !== 'running' && !agent.openOperation)
+    .map((agent) => (agent.lastCrashAt?.getTime() ?? 0) + retryDelayMs(agent.crashCount) - now)
+    .filter((ms) => ms > 0)
+  return ends.length > 0 ? Math.min(...ends) : undefined
+}
+
+/** Hears the engine's events and asks for a pass at each; follows again after the engine was away. */
+export async function followEvents(
+  backend: Backend,
+  onEvent: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { action } of backend.events(signal)) {
+    if (action !== 'start' && action !== 'unpause') onEvent()
+  }
+  signal.throwIfAborted()
+  throw new Error("the engine's event stream ended")
+}

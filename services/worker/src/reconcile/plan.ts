@@ -1,0 +1,186 @@
+import type { OperationKind } from '@nora/db/schema'
+import type { Observed, ObservedContainer, Target } from '../backends/backend.ts'
+import { retryDelayMs } from './backoff.ts'
+
+/** Steps that change something; each is idempotent, so that doing one again after a crash is the normal path. */
+export type Action =
+  | 'ensure-image'
+  | 'ensure-network'
+  | 'ensure-storage'
+  | 'deliver-keys'
+  | 'ensure-container'
+  | 'start'
+  | 'attach-gateway'
+  | 'route'
+  | 'await-healthy'
+  | 'reload-keys'
+  | 'record-crash'
+  | 'stop'
+  | 'remove-container'
+  | 'remove-network'
+  | 'remove-storage'
+  | 'remove-keys'
+
+export type GiveUpCode = 'name-taken' | 'program-exited' | 'not-healthy'
+
+export type Step =
+  | { do: Action }
+  /** Nothing to do before `delayMs` has passed. */
+  | { do: 'wait'; reason: string; delayMs: number }
+  | { do: 'done' }
+  | { do: 'give-up'; code: GiveUpCode; reason: string }
+
+/** What the observation cannot tell: why this runs, and what this run did that leaves no trace to look at. */
+export type PlanContext = {
+  kind: OperationKind
+  /** All times in milliseconds since 1970. */
+  now: number
+  /** When the operation was first taken up. */
+  beganAt: number
+  /** The operation was cancelled: take away what it made. */
+  cancelled: boolean
+  keysDelivered: boolean
+  keysRemoved: boolean
+  reload: 'not-yet' | 'reloaded' | 'unsupported'
+  /** This run started the container. */
+  started: boolean
+  /** The gateway knows what it must know: the address while running, nothing otherwise. */
+  routed: boolean
+  healthy: boolean
+  diskEnforced: boolean | null
+  /** Failures in a row, and when the last one was; a crash counts from the moment the program ended. */
+  crashes: { count: number; lastAt: number | null }
+}
+
+/** Without a probe a program that lives this long counts as running. */
+export const settleMs = 1_000
+const shortWaitMs = 2_000
+
+/**
+ * The next step from what is there to what should be. Pure: the same answer for the same arguments, whoever asks and
+ * however often the worker died in between.
+ */
+export function nextStep(target: Target, observed: Observed, context: PlanContext): Step {
+  if (target.desired === 'deleted') return planRemoval(observed, context, !target.keepData)
+  if (context.cancelled) return planRemoval(observed, context, false)
+  if (target.desired === 'stopped') return planStopped(observed, context)
+  return planRunning(target, observed, context)
+}
+
+function planRunning(target: Target, observed: Observed, context: PlanContext): Step {
+  const taken = foreign(observed.container) ?? foreign(observed.network)
+  if (taken !== undefined) {
+    return { do: 'give-up', code: 'name-taken', reason: `something that is not ours has its name: ${taken}` }
+  }
+  const container = ours(observed.container)
+  if (observed.network === 'wrong') return container ? takeDown(container) : { do: 'remove-network' }
+  if (!container) return bringUp(target, observed, context, undefined)
+  if (container.status === 'dead') return { do: 'remove-container' }
+  const running = container.status === 'running'
+  // An engine refuses to start a container whose network was removed while it was down.
+  if (!running && observed.network === 'absent') return takeDown(container)
+  if (isStale(target, container, running)) return takeDown(container)
+  if (container.status === 'paused') return { do: 'stop' }
+  if (running) return planUp(target, container, context)
+  return planExited(container, context) ?? bringUp(target, observed, context, container)
+}
+
+/** A running container is replaced for a new generation only: an upgrade of Nora alone restarts nobody. */
+function isStale(target: Target, container: ObservedContainer, running: boolean): boolean {
+  if (container.generation !== target.generation) return true
+  return !running && container.specHash !== target.specHash
+}
+
+function takeDown(container: ObservedContainer): Step {
+  return { do: isUp(container) ? 'stop' : 'remove-container' }
+}
+
+function bringUp(
+  target: Target,
+  observed: Observed,
+  context: PlanContext,
+  container: ObservedContainer | undefined,
+): Step {
+  if (!container && observed.image === 'absent') return { do: 'ensure-image' }
+  if (observed.network === 'absent') return { do: 'ensure-network' }
+  const needsStorage = target.statePath !== undefined
+  if (needsStorage && (observed.storage === 'absent' || context.diskEnforced === null)) {
+    return { do: 'ensure-storage' }
+  }
+  if (!context.keysDelivered) return { do: 'deliver-keys' }
+  return { do: container ? 'start' : 'ensure-container' }
+}
+
+function planUp(target: Target, container: ObservedContainer, context: PlanContext): Step {
+  const startedAt = timeOf(container.startedAt)
+  const mustRestart =
+    (context.kind === 'restart' && startedAt < context.beganAt) || context.reload === 'unsupported'
+  if (mustRestart && !context.started) return { do: 'stop' }
+  if (context.kind === 'sync-keys' && !context.started) {
+    if (!context.keysDelivered) return { do: 'deliver-keys' }
+    if (context.reload === 'not-yet') return { do: 'reload-keys' }
+  }
+  if (target.httpPort !== undefined) {
+    if (!container.gatewayAttached) return { do: 'attach-gateway' }
+    if (!context.routed) return { do: 'route' }
+  }
+  if (context.healthy) return { do: 'done' }
+  if (!target.probe) return { do: context.now - startedAt < settleMs ? 'await-healthy' : 'done' }
+  const waited = context.now - Math.max(startedAt, context.beganAt)
+  if (waited <= target.probe.startDeadlineMs) return { do: 'await-healthy' }
+  const seconds = Math.round(target.probe.startDeadlineMs / 1000)
+  return { do: 'give-up', code: 'not-healthy', reason: `not healthy after ${seconds} s` }
+}
+
+/** What an ended program means; undefined: it may simply be started. */
+function planExited(container: ObservedContainer, context: PlanContext): Step | undefined {
+  if (container.status !== 'exited') return undefined
+  const byThisOperation = context.started || timeOf(container.startedAt) >= context.beganAt
+  // Somebody asked for a start: that the program had ended before is no reason against it.
+  if (context.kind !== 'reconcile' && !byThisOperation) return undefined
+  const { count, lastAt } = context.crashes
+  const recorded = lastAt !== null && lastAt >= timeOf(container.finishedAt)
+  if (!recorded) return { do: 'record-crash' }
+  const reason = exitReason(container)
+  if (context.kind !== 'reconcile') return { do: 'give-up', code: 'program-exited', reason }
+  const remaining = lastAt + retryDelayMs(count) - context.now
+  if (remaining <= 0) return undefined
+  if (remaining <= shortWaitMs) return { do: 'wait', reason: `${reason}; starting again`, delayMs: remaining }
+  const seconds = Math.ceil(remaining / 1000)
+  return { do: 'give-up', code: 'program-exited', reason: `${reason}; starting again in ${seconds} s` }
+}
+
+function planStopped(observed: Observed, context: PlanContext): Step {
+  const container = ours(observed.container)
+  if (container && isUp(container)) return { do: 'stop' }
+  if (!context.routed) return { do: 'route' }
+  if (!context.keysRemoved) return { do: 'remove-keys' }
+  return { do: 'done' }
+}
+
+function planRemoval(observed: Observed, context: PlanContext, withStorage: boolean): Step {
+  const container = ours(observed.container)
+  if (container) return takeDown(container)
+  if (!context.routed) return { do: 'route' }
+  if (observed.network === 'present' || observed.network === 'wrong') return { do: 'remove-network' }
+  if (withStorage && observed.storage === 'present') return { do: 'remove-storage' }
+  if (!context.keysRemoved) return { do: 'remove-keys' }
+  return { do: 'done' }
+}
+
+/** How a program ended, in a person's words. */
+export function exitReason(container: ObservedContainer): string {
+  if (container.oomKilled) return 'the program ran out of memory and was killed'
+  return `the program exited with code ${container.exitCode ?? 'unknown'}`
+}
+
+const isUp = (container: ObservedContainer) => container.status === 'running' || container.status === 'paused'
+const timeOf = (text: string | null) => (text === null ? 0 : Date.parse(text))
+
+function ours(container: Observed['container']): ObservedContainer | undefined {
+  return container === 'absent' || 'foreign' in container ? undefined : container
+}
+
+function foreign(thing: Observed['container'] | Observed['network']): string | undefined {
+  return typeof thing === 'object' && 'foreign' in thing ? thing.foreign : undefined
+}
