@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { capabilityPublicKey } from '@nora/crypto/capability'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import type { EnvFile, Variables } from './env-files.ts'
 
@@ -60,20 +60,15 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
   }
 }
 
-/** The Ed25519 public key of a raw seed, both base64url. RFC 8410 gives the fixed PKCS #8 prefix of a seed. */
-export function publicHalf(seed: string): string {
-  const prefix = Buffer.from('302e020100300506032b657004220420', 'hex')
-  const key = createPrivateKey({
-    key: Buffer.concat([prefix, Buffer.from(seed, 'base64url')]),
-    format: 'der',
-    type: 'pkcs8',
-  })
-  return String(createPublicKey(key).export({ format: 'jwk' })['x'])
+const publicHalf = (seed: string): string => {
+  const bytes = Buffer.from(seed, 'base64url')
+  // A malformed seed is the api's to refuse, with its own clear line; here it would only end everything.
+  return bytes.length === 32 ? capabilityPublicKey(bytes).toString('base64url') : ''
 }
 
 function sealKey(worker: Variables): string {
   const hex = worker['ENCRYPTION_KEY'] ?? ''
-  // A malformed key is the worker's to refuse, with its own clear line; here it would only end everything.
+  // As above: the worker refuses it.
   if (!/^[0-9a-f]{64}$/i.test(hex)) return ''
   const versions = (worker['ENCRYPTION_KEYS_PREVIOUS'] ?? '')
     .split(',')

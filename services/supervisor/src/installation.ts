@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { describeVariable, variableNames } from '@nora/config/variables'
 import { defaultEngineSocket } from '@nora/embedded/engine'
 import { type EnvFile, readEnvFile, type Variables } from './env-files.ts'
 import { type Layout, setupCommand } from './layout.ts'
@@ -20,7 +22,9 @@ export type Installation = {
 /** Reads an installation's files. Throws, naming the fix, when it was never prepared. */
 export async function readInstallation(layout: Layout): Promise<Installation> {
   const names: EnvFile[] = ['installation', 'api', 'worker', 'migrate', 'demo']
-  const read = await Promise.all(names.map((name) => readEnvFile(layout.config, name)))
+  const read = await Promise.all(
+    names.map(async (name) => resolveSecretFiles(await readEnvFile(layout.config, name))),
+  )
   const files = Object.fromEntries(names.map((name, at) => [name, read[at] ?? {}])) as Installation['files']
   const id = files.installation['NORA_INSTALLATION_ID']
   if (!id) throw new Error(`nothing is installed in ${layout.config}: run ${setupCommand(layout)}`)
@@ -34,4 +38,19 @@ export async function readInstallation(layout: Layout): Promise<Installation> {
     engineSocket: (files.worker['DOCKER_HOST'] ?? `unix://${defaultEngineSocket}`).replace(/^unix:\/\//, ''),
     enginePidFile: join(layout.data, 'engine.pid'),
   }
+}
+
+/**
+ * A secret given as `<NAME>_FILE` is read here, as the supervisor's user: the file may be root's alone, and what is
+ * derived from a secret needs it. Given both ways it is passed on as it is, for the service to refuse.
+ */
+async function resolveSecretFiles(variables: Variables): Promise<Variables> {
+  const resolved = { ...variables }
+  for (const name of variableNames) {
+    const file = variables[`${name}_FILE`]
+    if (!describeVariable(name).secret || !file || variables[name]) continue
+    resolved[name] = (await readFile(file, 'utf8')).trim()
+    delete resolved[`${name}_FILE`]
+  }
+  return resolved
 }

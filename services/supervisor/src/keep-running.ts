@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { refusedExitCode } from '@nora/config/boot'
 import type { Exit } from '@nora/embedded/child'
 
 /** A process that runs: what postgres, redis, the engine and our own services have in common. */
@@ -29,9 +30,6 @@ export type Kept = {
   restart(): Promise<void>
   stop(): Promise<void>
 }
-
-/** sysexits.h EX_CONFIG: the process said its configuration is wrong, so trying again changes nothing. */
-const refusedExitCode = 78
 
 /**
  * Starts a process and starts it again whenever it ends, after 0.2 s, 0.4 s ... up to 30 s; a minute of running
@@ -93,6 +91,7 @@ export function keepRunning(options: {
     const exit = await current.exited
     current = undefined
     const reason = `ended with ${exit.signal ?? `code ${exit.code}`}`
+    // It said its configuration is wrong: trying again changes nothing.
     if (exit.code !== refusedExitCode) return { reason, refused: false }
     to('refused', 'refuses its configuration: see its log, correct it, then restart')
     say(`${name}: ${status.reason}`)

@@ -34,10 +34,10 @@ export async function resetAdmin(
   await client.connect()
   try {
     const answer = await client.query('select nora.reset_admin($1, $2) as email', [email ?? null, hash])
-    const found = answer.rows[0]?.email as string | null
-    if (!found)
-      throw new Error(email ? `${email} is no platform admin` : 'nobody has claimed this server yet')
-    return { email: found, password }
+    return { email: answer.rows[0].email as string, password }
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'NR404') throw error
+    throw new Error(email ? `${email} is no platform admin` : 'nobody has claimed this server yet')
   } finally {
     await client.end()
   }

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { isRoot, privilegePrefix } from '@nora/embedded/privileges'
+import { waitFor } from '@nora/embedded/wait'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadAccounts } from './accounts.ts'
@@ -22,6 +23,11 @@ afterAll(async () => {
   await supervisor?.exited
   await standIn.remove()
 })
+
+const isAlive = async (pid: number) => {
+  const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  return state !== '' && !state.includes(') Z ')
+}
 
 const pidOf = async (name: string) => {
   const status = await standIn.untilStatus((now) => now.processes.some((one) => one.name === name && one.pid))
@@ -117,6 +123,19 @@ test.runIf(isRoot())("the api's uid reads neither the worker's secrets nor the e
   }
   const redis = join(standIn.layout.run, 'redis/redis.sock')
   expect((await asApi(process.execPath, '-e', dial, redis)).stdout.trim()).toBe('in')
+})
+
+test('a supervisor that is killed takes its children along, and the next one starts over their remains', async () => {
+  const pids = await Promise.all(['postgres', 'redis', 'worker', 'api'].map(pidOf))
+  process.kill(supervisor?.pid as number, 'SIGKILL')
+  await supervisor?.exited
+  for (const pid of pids) {
+    await waitFor(async () => ((await isAlive(pid)) ? undefined : true), {
+      ...{ signal: new AbortController().signal, deadlineMs: 10_000 },
+      describe: async () => `process ${pid} outlived its supervisor`,
+    })
+  }
+  supervisor = await standIn.up()
 })
 
 test('stops in order: the api before the worker, Postgres last', async () => {

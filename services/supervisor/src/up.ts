@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { refusedExitCode } from '@nora/config/boot'
 import { lastLines } from '@nora/embedded/wait'
 import { loadAccounts } from './accounts.ts'
 import { engineIsShared, keepEngine } from './engine-part.ts'
@@ -17,7 +18,8 @@ const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 3 }
 
 /**
  * The supervisor: starts engine (where nobody else does), Postgres, migrate, Redis, worker and api in this order,
- * keeps them running, and stops them in the opposite order on SIGTERM, SIGINT or `stop`. Resolves with the exit code.
+ * keeps them running, and stops them in the opposite order on SIGTERM, SIGINT or `stop`. Resolves with the exit code:
+ * 78 when a service refuses its configuration, so that an init system does not try again.
  */
 export async function up(layout: Layout): Promise<number> {
   if (await askSupervisor(layout.statusSocket, 'status')) {
@@ -74,6 +76,7 @@ export async function up(layout: Layout): Promise<number> {
       await delay(1_500, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
+  const refused = kept.some((one) => one.status().state === 'refused')
   step('stopping')
   for (const one of kept.reverse()) {
     if (one.status().name === 'engine') await stopEngine(one, installation, keepEngineRunning, say)
@@ -83,7 +86,8 @@ export async function up(layout: Layout): Promise<number> {
   clearInterval(rotation)
   await closeSocket()
   say('stopped')
-  return state.failed ? 1 : 0
+  if (!state.failed) return 0
+  return refused ? refusedExitCode : 1
 }
 
 async function startAll(
