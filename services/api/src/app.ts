@@ -1,9 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
+import { agentRoutes } from './agents/routes.ts'
 import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
 import { healthRoutes } from './health/routes.ts'
 import { installEdge, serverOptions } from './http/edge.ts'
+import { providerKeyRoutes } from './provider-keys/routes.ts'
 import { workspaceRoutes } from './workspaces/routes.ts'
 
 /**
@@ -17,6 +19,8 @@ export async function buildApp(deps: Deps) {
   await app.register(healthRoutes, api)
   await app.register(authRoutes, api)
   await app.register(workspaceRoutes, api)
+  await app.register(providerKeyRoutes, api)
+  await app.register(agentRoutes, api)
   await app.ready()
   return app
 }

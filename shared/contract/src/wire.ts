@@ -1,7 +1,10 @@
 import { type Static, type TSchema, Type } from 'typebox'
 
-/** Ids are UUIDs in the spelling Postgres gives back. */
-export const Uuid = Type.String({ format: 'uuid' })
+/** Ids are UUIDs in the one spelling Postgres gives back, so that two texts never mean the same row. */
+export const Uuid = Type.String({
+  format: 'uuid',
+  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+})
 
 /** RFC 3339, UTC. */
 export const Time = Type.String({ format: 'date-time' })

@@ -97,11 +97,26 @@ export async function listAgents(
 }
 
 /**
- * Makes this transaction the only one that counts and adds agents in the workspace, until it ends, and counts those
- * that still take room (everything not yet gone).
+ * Makes this transaction the only one of the api, until it ends, that asks something of this agent. After it come the
+ * agent's open operations and then its row, the order in which a worker takes them too.
  */
-export async function countAgentsLocked(tx: Tx, workspaceId: string): Promise<number> {
-  await sql`select pg_advisory_xact_lock(hashtextextended('nora.agents:' || ${workspaceId}, 0))`.execute(tx)
+export async function lockTurn(tx: Tx, agentId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('nora.agent:' || ${agentId}, 0))`.execute(tx)
+}
+
+/**
+ * Makes this transaction the only one, until it ends, that changes how many agents the workspace has and which keys they
+ * hold. Take it before any row's lock: who counts, attaches or takes a key away does it in this order, so nobody can be
+ * caught between two of them.
+ */
+export async function lockWorkspace(tx: Tx, workspaceId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('nora.workspace:' || ${workspaceId}, 0))`.execute(
+    tx,
+  )
+}
+
+/** How many agents of the workspace take room: all that are not yet gone. */
+export async function countAgents(tx: Tx, workspaceId: string): Promise<number> {
   const row = await tx
     .selectFrom('agents')
     .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -187,7 +202,7 @@ export function lockAgent(tx: Tx, id: string) {
     ])
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst()
 }
 

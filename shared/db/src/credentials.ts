@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from './actor.ts'
 import { afterCursor, createdUs, decodeCursor, pageOfRows } from './cursor.ts'
+import { openOperations } from './operations.ts'
 import type { CredentialKind } from './schema.ts'
 
 const metadata = [
@@ -175,16 +176,22 @@ export function visibleCredentials(tx: Tx, ids: readonly string[]) {
     .execute()
 }
 
-/** The agents that hold a credential, locked in the order of their ids. */
-export function holdersOf(tx: Tx, credentialId: string) {
+/** The agents that hold a credential, locked (their open operations first) in the order of their ids. */
+export async function holdersOf(tx: Tx, credentialId: string) {
+  const held = await tx
+    .selectFrom('agent_credentials')
+    .select('agent_id')
+    .where('credential_id', '=', credentialId)
+    .orderBy('agent_id')
+    .execute()
+  const ids = held.map((row) => row.agent_id)
+  await openOperations(tx, ids)
   return tx
     .selectFrom('agents')
-    .select(['id', 'workspace_id', 'name', 'owner_id', 'desired_state', 'state', 'state_reason'])
+    .select(['id', 'name', 'owner_id', 'desired_state'])
     .where('deleted_at', 'is', null)
-    .where('id', 'in', (eb) =>
-      eb.selectFrom('agent_credentials').select('agent_id').where('credential_id', '=', credentialId),
-    )
+    .where('id', 'in', ids.length > 0 ? ids : [sql<string>`null`])
     .orderBy('id')
-    .forUpdate()
+    .forNoKeyUpdate()
     .execute()
 }

@@ -18,7 +18,7 @@ export function decodeCursor(text: string): Cursor {
   const createdUs = Number(match?.[1])
   if (!match || !Number.isSafeInteger(createdUs)) {
     throw new DomainError('bad-request', {
-      errors: [{ path: '/cursor', message: 'is not a cursor of this list' }],
+      errors: [{ path: 'querystring/cursor', message: 'is not a cursor of this list' }],
     })
   }
   return { createdUs, id: match[2]! }

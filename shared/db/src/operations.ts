@@ -94,15 +94,20 @@ export async function listOperations(tx: Tx, agentId: string, page: { limit: num
   return pageOfRows(rows, page.limit)
 }
 
-/** An agent's operations that have not ended, in the order in which they will run, locked. */
-export function openOperations(tx: Tx, agentId: string) {
+export type OpenOperation = Awaited<ReturnType<typeof openOperations>>[number]
+
+/**
+ * The operations of these agents that have not ended, in the order in which they will run, locked. Every write of a
+ * worker begins with its operation's lock, so until this transaction ends no worker writes about these agents.
+ */
+export function openOperations(tx: Tx, agentIds: readonly string[]) {
   return tx
     .selectFrom('operations')
-    .select(['id', 'seq', 'kind', 'status', 'input', 'cancel_requested_at'])
-    .where('agent_id', '=', agentId)
+    .select(['id', 'seq', 'agent_id', 'kind', 'status', 'input', 'cancel_requested_at'])
+    .where('agent_id', 'in', agentIds.length > 0 ? [...agentIds] : [sql<string>`null`])
     .where('status', 'in', ['pending', 'leased'])
     .orderBy('seq')
-    .forUpdate()
+    .forNoKeyUpdate()
     .execute()
 }
 

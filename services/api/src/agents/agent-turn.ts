@@ -1,0 +1,92 @@
+import type { Tx } from '@nora/db/actor'
+import { agentById, type LockedAgent, lockAgent, lockTurn } from '@nora/db/agents'
+import { insertOperation, type OpenOperation, openOperations } from '@nora/db/operations'
+import type { OperationKind } from '@nora/db/schema'
+import { DomainError } from '@nora/domain/errors'
+import { appendEvent } from '@nora/events/append'
+import { agentView } from './agent-view.ts'
+import { auditAction, type Who } from './write-audit.ts'
+
+/** An agent that this transaction alone may ask something of, with the operations that have not ended. */
+export type Turn = { agent: LockedAgent; open: OpenOperation[] }
+
+/** Takes the agent's turn. DomainError `not-found` when it is gone, or not of this workspace. */
+export async function takeTurn(tx: Tx, agentId: string): Promise<Turn> {
+  await lockTurn(tx, agentId)
+  const open = await openOperations(tx, [agentId])
+  const agent = await lockAgent(tx, agentId)
+  if (!agent) throw new DomainError('not-found')
+  return { agent, open }
+}
+
+/** DomainError `agent-busy` with the open operation; also for whatever is asked of an agent that is being deleted. */
+export function requireIdle({ agent, open }: Turn): void {
+  const first = open[0]
+  if (first) {
+    throw new DomainError(
+      'agent-busy',
+      {
+        operation: {
+          id: first.id,
+          kind: first.kind,
+          status: first.status === 'leased' ? 'running' : 'queued',
+        },
+      },
+      { detail: `its ${first.kind} has not ended; wait for it or cancel it` },
+    )
+  }
+  if (agent.desired_state === 'deleted') {
+    throw new DomainError('agent-busy', {}, { detail: 'the agent is being deleted' })
+  }
+}
+
+/** What an agent was before an operation changed it; a cancelled operation puts it back. */
+export type Before = { state: LockedAgent['state']; reason: string; desired: LockedAgent['desired_state'] }
+
+export const beforeOf = (agent: LockedAgent): Before => ({
+  state: agent.state,
+  reason: agent.state_reason,
+  desired: agent.desired_state,
+})
+
+export type Request = {
+  kind: OperationKind
+  /** For people, on the operation. */
+  reason?: string
+  /** For a later cancel: see cancel-operation.ts. */
+  input: { before: Before } | { resume: Before['desired'] } | Record<string, never>
+  details?: Record<string, unknown>
+}
+
+/** Inserts an operation on an agent with its audit row and event, and gives its id. */
+export async function requestOperation(
+  tx: Tx,
+  who: Who,
+  agentId: string,
+  { kind, reason, input, details = {} }: Request,
+): Promise<string> {
+  const operationId = await insertOperation(tx, {
+    workspaceId: who.workspaceId,
+    target: { agentId },
+    kind,
+    requestedBy: who.userId,
+    correlationId: who.correlationId,
+    ...(reason !== undefined && { reason }),
+    input,
+  })
+  await appendEvent(tx, { id: agentId, workspaceId: who.workspaceId }, 'operation.requested', {
+    operationId,
+    kind,
+    ...details,
+  })
+  const type = `AGENT_${kind.toUpperCase().replaceAll('-', '_')}_REQUESTED`
+  await auditAction(tx, who, type, { kind: 'agent', id: agentId }, { operationId, ...details })
+  return operationId
+}
+
+/** The agent as it stands now in this transaction, for an answer. */
+export async function viewNow(tx: Tx, agentId: string) {
+  const row = await agentById(tx, agentId)
+  if (!row) throw new DomainError('not-found')
+  return agentView(row)
+}

@@ -1,0 +1,89 @@
+import type { Tx } from '@nora/db/actor'
+import { setDesired } from '@nora/db/agents'
+import { cancelOperation, type OpenOperation, operationOfAgent } from '@nora/db/operations'
+import type { DesiredState } from '@nora/db/schema'
+import { DomainError } from '@nora/domain/errors'
+import { appendEvent } from '@nora/events/append'
+import type { FastifyRequest } from 'fastify'
+import type { Deps } from '../deps.ts'
+import { idempotently, type Outcome } from '../http/idempotency.ts'
+import { type Before, requestOperation, type Turn, takeTurn } from './agent-turn.ts'
+import { operationView } from './operation-view.ts'
+import { ringAll } from './ring-all.ts'
+import { auditAction, type Who } from './write-audit.ts'
+
+/**
+ * Cancels an operation: at once while no worker has it, else by asking the worker. What the agent should be goes back
+ * to what it was before the operation. DomainError `not-found`, `operation-finished`, `agent-busy` for a delete that has
+ * begun, since nobody can put back what it took.
+ */
+export async function cancel(
+  deps: Deps,
+  request: FastifyRequest,
+  agentId: string,
+  operationId: string,
+): Promise<Outcome> {
+  const who = request.actor
+  let rung: string | null = null
+  const outcome = await idempotently(deps, request, async (tx) => {
+    const turn = await takeTurn(tx, agentId)
+    const found = await operationOfAgent(tx, agentId, operationId)
+    if (!found) throw new DomainError('not-found')
+    const open = turn.open.find((operation) => operation.id === operationId)
+    if (!open) throw new DomainError('operation-finished', { status: found.status })
+    rung = await cancelOpen(tx, who, turn, open)
+    return { status: 202, body: operationView((await operationOfAgent(tx, agentId, operationId))!) }
+  })
+  await ringAll(deps, [rung])
+  return outcome
+}
+
+async function cancelOpen(tx: Tx, who: Who, turn: Turn, open: OpenOperation): Promise<string | null> {
+  if (open.kind === 'delete' && open.status === 'leased') {
+    throw new DomainError('agent-busy', {}, { detail: 'deleting has begun and cannot be taken back' })
+  }
+  const { id: agentId } = turn.agent
+  const how = await cancelOperation(
+    tx,
+    { id: open.id, status: open.status as 'pending' | 'leased' },
+    'cancelled before it began',
+  )
+  const facts = { operationId: open.id, kind: open.kind }
+  await appendEvent(tx, { id: agentId, workspaceId: who.workspaceId }, 'operation.cancelled', facts)
+  await auditAction(tx, who, 'OPERATION_CANCELLED', { kind: 'agent', id: agentId }, facts)
+  return putBack(tx, who, turn, open, how)
+}
+
+/** Undoes what the request of `open` had written about the agent; gives an operation to ring for, if that takes one. */
+async function putBack(
+  tx: Tx,
+  who: Who,
+  { agent, open: all }: Turn,
+  open: OpenOperation,
+  how: 'cancelled' | 'requested',
+): Promise<string | null> {
+  const newest = all.at(-1)?.id === open.id
+  // Something later has been asked for: that is what holds.
+  if (!newest) return null
+  const { before, resume } = open.input as { before?: Before; resume?: DesiredState }
+  if (how === 'requested') {
+    await setDesired(tx, agent.id, {
+      desired: before?.desired ?? resume ?? agent.desired_state,
+      state: agent.state,
+      reason: `cancelling ${open.kind}: waiting for the worker that has it`,
+    })
+    return null
+  }
+  if (before) {
+    await setDesired(tx, agent.id, { desired: before.desired, state: before.state, reason: before.reason })
+    return null
+  }
+  if (resume === undefined) return null
+  // A stop that had cut another operation short: only a worker can say how the agent stands now.
+  await setDesired(tx, agent.id, {
+    desired: resume,
+    state: 'queued',
+    reason: `${open.kind} was cancelled: waiting for a worker to look`,
+  })
+  return requestOperation(tx, who, agent.id, { kind: 'reconcile', input: {} })
+}

@@ -1,0 +1,139 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { AgentEventPage, AgentEventQuery, LogPage, LogQuery } from '@nora/contract/agent-history'
+import {
+  Agent,
+  AgentPage,
+  AgentQuery,
+  CreateAgent,
+  DeleteAgentQuery,
+  SyncKeys,
+  UpdateAgent,
+} from '@nora/contract/agents'
+import { Uuid } from '@nora/contract/wire'
+import { withActor } from '@nora/db/actor'
+import { agentById, agentExists, listAgents } from '@nora/db/agents'
+import { eventsAfter } from '@nora/db/events'
+import { DomainError } from '@nora/domain/errors'
+import { Type } from 'typebox'
+import type { Deps } from '../deps.ts'
+import { sendOutcome } from '../http/idempotency.ts'
+import { agentSummary, agentView } from './agent-view.ts'
+import { createAgent } from './create-agent.ts'
+import { bringUp, remove, stop } from './lifecycle.ts'
+import { operationRoutes } from './operation-routes.ts'
+import { readLogs } from './read-logs.ts'
+import { syncKeys } from './sync-keys.ts'
+import { updateAgent } from './update-agent.ts'
+
+const Id = Type.Object({ id: Uuid }, { additionalProperties: false })
+
+/** `agents`: what should be is written here; a worker makes it so. */
+export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
+  await app.register(operationRoutes, { deps })
+
+  app.post(
+    '/agents',
+    {
+      config: { access: 'agent:create', idempotency: 'answer' },
+      schema: { body: CreateAgent, response: { 202: Agent } },
+    },
+    async (request, reply) => sendOutcome(reply, await createAgent(deps, request, request.body)),
+  )
+
+  app.get(
+    '/agents',
+    { config: { access: 'agent:read' }, schema: { querystring: AgentQuery, response: { 200: AgentPage } } },
+    async (request) => {
+      const page = await withActor(deps.db, request.actor.actor, (tx) =>
+        listAgents(tx, { ...request.query, limit: request.query.limit ?? 50 }),
+      )
+      return { items: page.rows.map(agentSummary), nextCursor: page.nextCursor }
+    },
+  )
+
+  app.get(
+    '/agents/:id',
+    { config: { access: 'agent:read' }, schema: { params: Id, response: { 200: Agent } } },
+    async (request) => {
+      const row = await withActor(deps.db, request.actor.actor, (tx) => agentById(tx, request.params.id))
+      if (!row) throw new DomainError('not-found')
+      return agentView(row)
+    },
+  )
+
+  app.patch(
+    '/agents/:id',
+    {
+      config: { access: 'agent:update' },
+      schema: { params: Id, body: UpdateAgent, response: { 200: Agent } },
+    },
+    async (request) => updateAgent(deps, request.actor, request.params.id, request.body),
+  )
+
+  app.delete(
+    '/agents/:id',
+    {
+      config: { access: 'agent:delete' },
+      schema: { params: Id, querystring: DeleteAgentQuery, response: { 202: Agent } },
+    },
+    async (request, reply) =>
+      sendOutcome(reply, await remove(deps, request, request.params.id, request.query.keepData ?? false)),
+  )
+
+  for (const kind of ['start', 'restart', 'redeploy'] as const) {
+    app.post(
+      `/agents/:id/${kind}`,
+      {
+        config: { access: 'agent:operate', idempotency: 'answer' },
+        schema: { params: Id, response: { 202: Agent } },
+      },
+      async (request, reply) => sendOutcome(reply, await bringUp(deps, request, request.params.id, kind)),
+    )
+  }
+
+  app.post(
+    '/agents/:id/stop',
+    {
+      config: { access: 'agent:operate', idempotency: 'answer' },
+      schema: { params: Id, response: { 202: Agent } },
+    },
+    async (request, reply) => sendOutcome(reply, await stop(deps, request, request.params.id)),
+  )
+
+  app.post(
+    '/agents/:id/sync-keys',
+    {
+      config: { access: 'key:sync', idempotency: 'answer' },
+      schema: { params: Id, body: Type.Optional(SyncKeys), response: { 202: Agent } },
+    },
+    async (request, reply) =>
+      sendOutcome(reply, await syncKeys(deps, request, request.params.id, request.body?.providerKeyIds)),
+  )
+
+  app.get(
+    '/agents/:id/events',
+    {
+      config: { access: 'agent:read' },
+      schema: { params: Id, querystring: AgentEventQuery, response: { 200: AgentEventPage } },
+    },
+    async (request) => {
+      const { after = 0, limit = 50 } = request.query
+      const { id } = request.params
+      const rows = await withActor(deps.db, request.actor.actor, async (tx) =>
+        (await agentExists(tx, id)) ? eventsAfter(tx, id, after, limit + 1) : undefined,
+      )
+      if (!rows) throw new DomainError('not-found')
+      const items = rows.slice(0, limit).map((row) => ({ ...row, ts: row.ts.toISOString() }))
+      return { items, nextCursor: rows.length > limit ? String(items.at(-1)?.seq) : null }
+    },
+  )
+
+  app.get(
+    '/agents/:id/logs',
+    {
+      config: { access: 'logs:read' },
+      schema: { params: Id, querystring: LogQuery, response: { 200: LogPage } },
+    },
+    async (request) => readLogs(deps, request.actor.actor, request.params.id, request.query),
+  )
+}
