@@ -53,7 +53,10 @@ export type ObservedContainer = {
 }
 
 export type LogCursor = { containerId: string; ts: string; ordinal: number }
-/** One engine frame split into lines; `partial` marks a line that goes on in the next frame. */
+/**
+ * One engine frame: a line, or a piece of a long one. `partial` marks a line that goes on in the same stream's next
+ * frame; on the stream's last frame it marks a line that the program never ended.
+ */
 export type LogFrame = {
   containerId: string
   /** RFC 3339 with nanoseconds, as the engine gave it. */
@@ -61,8 +64,11 @@ export type LogFrame = {
   /** Position among frames of the same timestamp, from 0. */
   ordinal: number
   stream: 'stdout' | 'stderr'
+  /** Without the line's end; as the engine stored it (it replaces what is no UTF-8). */
   text: Buffer
   partial: boolean
+  /** The engine may have thrown frames away between the one before and this one: the log has a gap here. */
+  gapBefore?: boolean
 }
 
 /** One container of the installation as the one-call listing shows it. */

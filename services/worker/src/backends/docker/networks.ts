@@ -1,0 +1,165 @@
+import type Docker from 'dockerode'
+import ipaddr from 'ipaddr.js'
+import { BackendError, type Observed, type Target } from '../backend.ts'
+import { dial, type Engine } from './engine.ts'
+import { engineWords } from './errors.ts'
+import { isOurs, label, objectNames, ownerLabels } from './names.ts'
+
+type Inspected = Docker.NetworkInspectInfo
+
+/** The agent's network as the engine has it, or undefined. */
+function findNetwork(engine: Engine, name: string, signal: AbortSignal): Promise<Inspected | undefined> {
+  return engine.call(
+    `looking for network ${name}`,
+    signal,
+    (abortSignal) => dial<Inspected>(engine, { path: `/networks/${name}` }, abortSignal),
+    { ignore: [404] },
+  )
+}
+
+/** Whether the agent's network is there, wrong in what it must be, or somebody else's. */
+export async function observeNetwork(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Observed['network']> {
+  const found = await findNetwork(engine, objectNames(target.installation, target.agentId).network, signal)
+  if (!found) return 'absent'
+  if (!isOurs(found.Labels, target, 'network')) return { foreign: found.Id }
+  return isRight(found, target) ? 'present' : 'wrong'
+}
+
+function isRight(network: Inspected, target: Target): boolean {
+  const config = network.IPAM?.Config?.[0]
+  return (
+    network.Driver === 'bridge' &&
+    network.Internal === false &&
+    config?.['Subnet'] === target.network.subnet &&
+    config['Gateway'] === target.network.bridge
+  )
+}
+
+/**
+ * Makes the agent's own bridge network with the target's explicit addresses; adopts the one that is there.
+ * `name-taken`: somebody else's network has the name. `network-conflict`: the addresses are in use, or our network
+ * has others and is to be removed first.
+ */
+export async function ensureNetwork(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+  const names = objectNames(target.installation, target.agentId)
+  const created = await createNetwork(engine, target, signal).catch(async (error) => {
+    if (!(error instanceof BackendError && error.code === 'network-conflict')) throw error
+    throw await conflict(engine, target, error, signal)
+  })
+  if (created) return
+  const found = await observeNetwork(engine, target, signal)
+  if (found === 'present') return
+  if (typeof found === 'object') throw networkTaken(names.network)
+  const message = `The network ${names.network} has other addresses than planned and is to be made again.`
+  throw new BackendError('network-conflict', message, { retry: true })
+}
+
+/** Undefined when a network of this name is there already. */
+function createNetwork(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Docker.Network | undefined> {
+  const names = objectNames(target.installation, target.agentId)
+  return engine.call(
+    `creating network ${names.network}`,
+    signal,
+    (abortSignal) =>
+      engine.docker.createNetwork({
+        Name: names.network,
+        CheckDuplicate: true,
+        Driver: 'bridge',
+        Internal: false,
+        Attachable: false,
+        EnableIPv6: false,
+        IPAM: {
+          Driver: 'default',
+          Config: [{ Subnet: target.network.subnet, Gateway: target.network.bridge }],
+        },
+        Options: {
+          'com.docker.network.bridge.name': names.bridge,
+          // Should a port ever be published by mistake, then on loopback alone.
+          'com.docker.network.bridge.host_binding_ipv4': '127.0.0.1',
+        },
+        Labels: ownerLabels(target, 'network'),
+        abortSignal,
+      }),
+    { ignore: [409] },
+  )
+}
+
+// The engine only says that something overlaps: this says what, and which setting moves us out of its way.
+async function conflict(
+  engine: Engine,
+  target: Target,
+  cause: BackendError,
+  signal: AbortSignal,
+): Promise<BackendError> {
+  const { subnet } = target.network
+  const networks = await engine.call('looking for the overlapping network', signal, (abortSignal) =>
+    engine.docker.listNetworks({ abortSignal } as Docker.NetworkListOptions),
+  )
+  const other = networks.find((one) =>
+    (one.IPAM?.Config ?? []).some((config) => config.Subnet && overlaps(config.Subnet, subnet)),
+  )
+  const who = other
+    ? `network ${other.Name} has them (\`docker network inspect ${other.Name}\`)`
+    : engineWords(cause.cause)
+  const message = `The agent's network cannot have the addresses ${subnet}: ${who}. Remove that network, or set NORA_AGENT_NETWORK_POOL (now ${engine.pool}) to a block that nothing uses.`
+  return new BackendError('network-conflict', message, { retry: false, cause })
+}
+
+function overlaps(one: string, other: string): boolean {
+  if (!ipaddr.IPv4.isValidCIDR(one)) return false
+  const [a, b] = [ipaddr.IPv4.parseCIDR(one), ipaddr.IPv4.parseCIDR(other)]
+  return a[1] < b[1] ? b[0].match(a) : a[0].match(b)
+}
+
+const networkTaken = (name: string) =>
+  new BackendError(
+    'name-taken',
+    `A network named ${name} exists that Nora did not make. It is left alone: remove it with \`docker network rm ${name}\`, then start the agent again.`,
+    { retry: false },
+  )
+
+/**
+ * Removes the agent's network, detaching our own containers first. Somebody else's network of the name stays and
+ * counts as removed; somebody else's container on our network is not touched: `network-conflict` names it.
+ */
+export async function removeNetwork(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+  const { network: name } = objectNames(target.installation, target.agentId)
+  const found = await findNetwork(engine, name, signal)
+  if (!found || !isOurs(found.Labels, target, 'network')) return
+  const network = engine.docker.getNetwork(found.Id)
+  for (const [id, endpoint] of Object.entries(found.Containers ?? {})) {
+    await requireOwn(engine, id, endpoint.Name, signal)
+    await engine.call(
+      `detaching ${endpoint.Name} from network ${name}`,
+      signal,
+      (abortSignal) => network.disconnect({ Container: id, Force: true, abortSignal }),
+      { ignore: [404] },
+    )
+  }
+  await engine.call(
+    `removing network ${name}`,
+    signal,
+    (abortSignal) => network.remove({ abortSignal }) as Promise<unknown>,
+    { ignore: [404] },
+  )
+}
+
+async function requireOwn(engine: Engine, id: string, name: string, signal: AbortSignal): Promise<void> {
+  const container = await engine.call(
+    `looking at container ${name}`,
+    signal,
+    (abortSignal) => engine.docker.getContainer(id).inspect({ abortSignal }),
+    { ignore: [404] },
+  )
+  if (!container || container.Config.Labels?.[label.installation] === engine.installation) return
+  const message = `Container ${name}, which is not Nora's, is connected to this agent's network. Disconnect it, then try again.`
+  throw new BackendError('network-conflict', message, { retry: false })
+}

@@ -1,0 +1,90 @@
+import type Docker from 'dockerode'
+import type { Observed, ObservedContainer, Target } from '../backend.ts'
+import type { Disks } from './disks.ts'
+import type { Engine } from './engine.ts'
+import { findImage } from './images.ts'
+import { isOurs, label, objectNames } from './names.ts'
+import { observeNetwork } from './networks.ts'
+import { observeStorage } from './storage.ts'
+
+/** Looks at everything of one agent at once; four small calls to the engine, five with a sized disk. */
+export async function observe(
+  engine: Engine,
+  disks: Disks,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const [image, network, storage, container] = await Promise.all([
+    findImage(engine, target.image.reference, signal),
+    observeNetwork(engine, target, signal),
+    observeStorage(engine, disks, target, signal),
+    observeContainer(engine, target, signal),
+  ])
+  return { image: image ? 'present' : 'absent', network, storage, container }
+}
+
+/** The container that has the agent's name, or undefined. */
+export function findContainer(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Docker.ContainerInspectInfo | undefined> {
+  const { container: name } = objectNames(target.installation, target.agentId)
+  return engine.call(
+    `looking for container ${name}`,
+    signal,
+    (abortSignal) => engine.docker.getContainer(name).inspect({ abortSignal }),
+    { ignore: [404] },
+  )
+}
+
+async function observeContainer(
+  engine: Engine,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Observed['container']> {
+  const [found, attached] = await Promise.all([
+    findContainer(engine, target, signal),
+    gatewayAttached(engine, target, signal),
+  ])
+  if (!found) return 'absent'
+  if (!isOurs(found.Config.Labels, target, 'agent')) return { foreign: found.Id }
+  const { network } = objectNames(target.installation, target.agentId)
+  const ip = found.NetworkSettings.Networks[network]?.IPAddress
+  const ended = found.State.Status === 'exited' || found.State.Status === 'dead'
+  return {
+    id: found.Id,
+    status: statusOf(found.State.Status),
+    generation: Number(found.Config.Labels[label.generation] ?? 0),
+    specHash: found.Config.Labels[label.spec] ?? '',
+    imageDigest: found.Image,
+    ip: ip ? ip : null,
+    startedAt: timeOf(found.State.StartedAt),
+    finishedAt: timeOf(found.State.FinishedAt),
+    exitCode: ended ? found.State.ExitCode : null,
+    oomKilled: found.State.OOMKilled,
+    gatewayAttached: attached,
+  }
+}
+
+/** Whether a gateway of ours stands at the gateway's address of the agent's network. Labels decide, not its name. */
+async function gatewayAttached(engine: Engine, target: Target, signal: AbortSignal): Promise<boolean> {
+  const { network } = objectNames(target.installation, target.agentId)
+  const labels = [`${label.installation}=${target.installation}`, `${label.role}=gateway`]
+  const gateways = await engine.call('looking for the gateway', signal, (abortSignal) =>
+    engine.docker.listContainers({ filters: { network: [network], label: labels }, abortSignal }),
+  )
+  return gateways.some(
+    (gateway) => gateway.NetworkSettings?.Networks[network]?.IPAddress === target.network.gateway,
+  )
+}
+
+/** The engine's word for a container's state as ours. */
+export function statusOf(status: string): ObservedContainer['status'] {
+  if (status === 'created' || status === 'running' || status === 'paused' || status === 'exited')
+    return status
+  return status === 'restarting' ? 'running' : 'dead' // "removing" has nothing left to give
+}
+
+// The engine writes the year 1 for "never".
+const timeOf = (text: string | undefined) => (text && !text.startsWith('0001-') ? text : null)
