@@ -1,4 +1,5 @@
--- Following logs: what a follower needs besides its cursor, who is to be followed, and waiting for a log's end.
+-- Following logs: what a follower needs besides its cursor, which keys an agent was given, who is to be followed, and
+-- waiting for a log's end.
 
 set role nora_owner;
 alter table nora.log_followers
@@ -8,9 +9,53 @@ alter table nora.log_followers
   add column settle_requested int not null default 0,
   add column settle_container text,
   add column settled int not null default 0;
+-- Every sealed record that was delivered to an agent, as it was then. A follower opens them to take these keys out of the
+-- agent's lines, also when a newer version is stored by now, and whichever worker follows. Gone with its credential; a
+-- version that the agent no longer holds goes a day after it was replaced.
+create table nora.given_secrets (
+  workspace_id uuid not null,
+  agent_id uuid not null,
+  credential_id uuid not null,
+  secret_version int not null,
+  seq bigint generated always as identity,
+  owner_id uuid not null,
+  provider text not null,
+  destination_hosts text[] not null,
+  key_version int not null check (key_version >= 1),
+  sealed bytea not null check (length(sealed) between 128 and 65536),
+  given_at timestamptz not null default now(),
+  superseded_at timestamptz,
+  primary key (workspace_id, agent_id, credential_id, secret_version),
+  foreign key (workspace_id, agent_id) references nora.agents (workspace_id, id) on delete cascade,
+  foreign key (workspace_id, credential_id) references nora.credentials (workspace_id, id) on delete cascade
+);
+create index given_secrets_seq on nora.given_secrets (workspace_id, agent_id, seq);
+create index given_secrets_credential on nora.given_secrets (workspace_id, credential_id);
 -- Chunks are gzip already: do not try to compress them again.
 alter table nora.log_chunks alter column data set storage external;
 reset role;
+
+alter table nora.given_secrets enable row level security;
+alter table nora.given_secrets force row level security;
+create policy definer on nora.given_secrets to nora_definer using (true) with check (true);
+grant select, insert, update, delete on nora.given_secrets to nora_definer;
+-- The api may see what was given when, never the record.
+grant select (workspace_id, agent_id, credential_id, secret_version, key_version, given_at, superseded_at)
+  on nora.given_secrets to nora_app;
+create policy app_select on nora.given_secrets for select to nora_app using (workspace_id = (select nora.workspace()));
+grant select, insert, update (superseded_at), delete on nora.given_secrets to nora_worker;
+create policy worker_select on nora.given_secrets for select to nora_worker
+  using (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent())
+    and (select nora.actor_kind()) in ('operation', 'follower'));
+-- Only what the operation may read: the owner rule stands in the policy of credentials.
+create policy worker_insert on nora.given_secrets for insert to nora_worker
+  with check (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'operation'
+    and exists (select 1 from nora.credentials c where c.workspace_id = given_secrets.workspace_id and c.id = given_secrets.credential_id));
+create policy worker_update on nora.given_secrets for update to nora_worker
+  using (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'operation')
+  with check (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'operation');
+create policy worker_delete on nora.given_secrets for delete to nora_worker
+  using (workspace_id = (select nora.workspace()) and agent_id = (select nora.agent()) and (select nora.actor_kind()) = 'operation');
 
 grant update (ended, settled) on nora.log_followers to nora_worker;
 -- A small last chunk grows until it is worth a row: a quiet agent does not cost a row a line.

@@ -106,6 +106,22 @@ export type GatewaysTable = {
   updated_at: TimeDefault
 }
 
+export type GivenSecretsTable = {
+  workspace_id: string
+  agent_id: string
+  credential_id: string
+  secret_version: number
+  seq: ColumnType<number, never, never>
+  owner_id: string
+  provider: string
+  destination_hosts: ColumnType<string[], string[], string[]>
+  key_version: number
+  /** Selectable by nora_worker only. */
+  sealed: Buffer
+  given_at: TimeDefault
+  superseded_at: MaybeTime
+}
+
 export type LogChunksTable = {
   workspace_id: string
   agent_id: string

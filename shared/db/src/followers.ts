@@ -112,16 +112,17 @@ export async function readFollower(tx: Tx, agentId: string): Promise<FollowerSta
 }
 
 /**
- * Moves cursor and counters, and extends the lease, in the transaction that stored the lines. Throws when `next_seq` is
- * not what the follower believes: then somebody else has written.
+ * Moves cursor and counters, and extends the lease, in the transaction that stored the lines. False, and nothing is
+ * done, when `next_seq` is not what the follower believes, or when the agent was given a secret since `givenSeq`: its
+ * lines may hold one that was not looked for.
  */
 export async function saveFollower(
   tx: Tx,
   agentId: string,
-  expectedSeq: number,
+  expected: { nextSeq: number; givenSeq: number },
   state: FollowerState,
   leaseMs: number,
-): Promise<void> {
+): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('log_followers')
     .set({
@@ -137,9 +138,14 @@ export async function saveFollower(
       updated_at: sql<Date>`now()`,
     })
     .where('agent_id', '=', agentId)
-    .where('next_seq', '=', expectedSeq)
+    .where('next_seq', '=', expected.nextSeq)
+    .where(
+      sql`coalesce((select max(seq) from given_secrets g where g.agent_id = ${agentId}), 0)`,
+      '=',
+      expected.givenSeq,
+    )
     .executeTakeFirst()
-  if (numUpdatedRows !== 1n) throw new Error('the follower has another position than it believes')
+  return numUpdatedRows === 1n
 }
 
 const interval = (ms: number) => sql`make_interval(secs => ${ms / 1000})`

@@ -13,6 +13,7 @@ import type {
   CredentialsTable,
   EventsTable,
   GatewaysTable,
+  GivenSecretsTable,
   LogChunksTable,
   LogFollowersTable,
   OperationsTable,
@@ -37,6 +38,7 @@ export type DB = {
   credentials: CredentialsTable
   events: EventsTable
   gateways: GatewaysTable
+  given_secrets: GivenSecretsTable
   idempotency_keys: IdempotencyKeysTable
   log_chunks: LogChunksTable
   log_followers: LogFollowersTable

@@ -50,6 +50,16 @@ export async function tenantRows(database: TestDatabase, owner: Person): Promise
   await insert('agent_credentials', { ...wa, credential_id: ids.credentialId })
   await insert('operations', { ...wa, id: ids.operationId, kind: 'provision', requested_by: owner.userId })
   await insert('events', { ...wa, seq: 1, type: 'created' })
+  await insert('given_secrets', {
+    ...wa,
+    credential_id: ids.credentialId,
+    secret_version: 1,
+    owner_id: owner.userId,
+    provider: 'openai',
+    destination_hosts: [],
+    key_version: 1,
+    sealed: Buffer.alloc(200, 1),
+  })
   await insert('log_followers', wa)
   await insert('log_chunks', {
     ...wa,

@@ -13,6 +13,7 @@ const tenantTables = [
   'audit_log',
   'credentials',
   'events',
+  'given_secrets',
   'idempotency_keys',
   'log_chunks',
   'log_followers',
