@@ -7,13 +7,14 @@ export const stepDeadlineMs: Record<Action, number> = {
   'ensure-storage': 60_000,
   'deliver-keys': 30_000,
   'ensure-container': 30_000,
-  start: 30_000,
+  start: 70_000,
   'attach-gateway': 60_000,
   route: 15_000,
   'await-healthy': 10_000,
   'reload-keys': 15_000,
   'record-crash': 15_000,
-  stop: 30_000,
+  // Ten seconds of grace, then the engine's own time to kill.
+  stop: 50_000,
   // Its log's tail is waited for, 30 s at the most.
   'remove-container': 60_000,
   'remove-network': 30_000,

@@ -5,7 +5,7 @@ import { agentOf, finishOperation, operationOf } from '@nora/db/worker-agents'
 import { BackendError } from '../backends/backend.ts'
 import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
 import { type Action, nextStep } from '../reconcile/plan.ts'
-import { targetOf } from '../reconcile/target.ts'
+import { localImageOf, targetOf } from '../reconcile/target.ts'
 import { endCancelled, fail, failUnopened, type Outcome, release, succeed } from './finish.ts'
 import { type KeptLease, keepLease, leaseClocks } from './keep-lease.ts'
 import { stepDeadlineMs } from './limits.ts'
@@ -48,6 +48,11 @@ export async function runOperation(
 
 // Thrown with the lease still held, except when no time is left for another try.
 async function unforeseen(deps: RunDeps, operation: LeasedOperation, error: unknown): Promise<Outcome> {
+  if (error instanceof BackendError && operation.deadlineAt.getTime() > Date.now()) {
+    const delayMs = retryMs(operation)
+    await releaseOperation(deps.db, operation.actor, delayMs, `${sentence(error)}; trying again`)
+    return 'released'
+  }
   const noRoom = refusalOf(error)?.code === 'network pool exhausted'
   if (!noRoom && operation.deadlineAt.getTime() > Date.now()) throw error
   const reason = noRoom
@@ -64,7 +69,7 @@ async function converge(
   stop: AbortSignal,
 ): Promise<Outcome> {
   const over = AbortSignal.any([stop, lease.lost])
-  const run = await openRun(deps, operation)
+  const run = await openRun(deps, operation, over)
   for (let turn = 0; turn < maxTurns; turn++) {
     over.throwIfAborted()
     if (lease.cancelled.aborted && !run.facts.cancelled && operation.kind !== 'delete') noteCancel(run)
@@ -77,14 +82,18 @@ async function converge(
       over.throwIfAborted()
       if (lease.cancelled.aborted && !run.facts.cancelled) continue
       if (!(error instanceof BackendError)) throw error
-      if (!error.retry) return fail(deps, run, error.code, error.message)
+      if (!error.retry) return fail(deps, run, error.code, sentence(error))
       deps.log.warn({ err: error, operationId: operation.id, agentId: operation.agentId }, 'a step failed')
-      const delayMs = Math.min(15_000, 500 * 2 ** Math.min(operation.attempt, 10))
-      return release(deps, run, `${error.message}; trying again`, Math.min(delayMs, Math.max(0, left)))
+      return release(deps, run, `${sentence(error)}; trying again`, Math.min(retryMs(operation), left))
     }
   }
   return fail(deps, run, 'not-converging', `still not done after ${maxTurns} steps; it was ${run.reason}`)
 }
+
+/** The next try comes later each time: 1 s, doubling, at most 15 s. */
+const retryMs = (operation: LeasedOperation) => Math.min(15_000, 500 * 2 ** Math.min(operation.attempt, 10))
+/** The error's sentence as part of a longer one. */
+const sentence = (error: BackendError) => error.message.replace(/\.$/, '')
 
 /** One observation, one step. An outcome: the operation is over for this worker. */
 async function takeTurn(
@@ -141,14 +150,16 @@ async function takeStep(
   })
 }
 
-async function openRun(deps: RunDeps, operation: LeasedOperation): Promise<Run> {
+async function openRun(deps: RunDeps, operation: LeasedOperation, over: AbortSignal): Promise<Run> {
   const { agent, row } = await withActor(deps.db, operation.actor, async (tx, { agentId }) => ({
     agent: await agentOf(tx, agentId!),
     row: await operationOf(tx, operation.id),
   }))
   if (!agent || !row) throw new Error('an operation without its rows')
   const slot = agent.network_slot ?? (await takeSlot(deps, operation, agent.desired_state))
-  const target = targetOf(agent, { ...deps, slot })
+  const local = agent.desired_state === 'running' ? localImageOf(agent) : undefined
+  const localImage = local && (await deps.images.reference(local, over))
+  const target = targetOf(agent, { ...deps, slot, localImage })
   const unrouted = agent.gateway_id === null || agent.container_ip === null
   return {
     operation,

@@ -8,7 +8,7 @@ import type { Kysely } from 'kysely'
 import type { Backend, Observed, Target } from '../backends/backend.ts'
 import type { Dataplane } from '../dataplane/dataplane.ts'
 import type { Action, PlanContext } from '../reconcile/plan.ts'
-import type { TargetSurroundings } from '../reconcile/target.ts'
+import type { LocalImageName } from '../reconcile/target.ts'
 import type { Turnstiles } from './limits.ts'
 import { workingState } from './words.ts'
 
@@ -19,6 +19,14 @@ export type DeliveredKeys = {
   problem?: string
 }
 
+/** The images that we assemble ourselves. */
+export type LocalImages = {
+  /** The reference of this version's image; assembled the first time it is asked for. */
+  reference(name: LocalImageName, signal: AbortSignal): Promise<string>
+  /** Assembles it again, for an engine that lost it. */
+  assemble(name: LocalImageName, signal: AbortSignal): Promise<void>
+}
+
 /** What an operation needs; every part is a closure over the real thing, so that a test can crash after any of them. */
 export type RunDeps = {
   db: Kysely<DB>
@@ -27,8 +35,7 @@ export type RunDeps = {
   installation: string
   /** The address pool of agents' networks, e.g. `10.214.0.0/16`. */
   pool: string
-  /** The reference under which an image that we assemble ourselves is kept. */
-  localImage: TargetSurroundings['localImage']
+  images: LocalImages
   backend: Backend
   dataplane: Dataplane
   keys: {

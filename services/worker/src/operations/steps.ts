@@ -6,6 +6,7 @@ import { appendEvent } from '@nora/events/append'
 import { BackendError, type ObservedContainer } from '../backends/backend.ts'
 import { crashCount } from '../reconcile/backoff.ts'
 import { type Action, exitReason, settleMs } from '../reconcile/plan.ts'
+import { localImageOf } from '../reconcile/target.ts'
 import { lastWords } from './finish.ts'
 import { probePasses } from './probe-passes.ts'
 import { agentKey, progress, type Run, type RunDeps, showState } from './run.ts'
@@ -21,6 +22,8 @@ type Perform = (deps: RunDeps, run: Run, signal: AbortSignal) => Promise<void>
 /** How each step is done. Each may be done again after a crash in the middle of it. */
 export const perform: Record<Action, Perform> = {
   async 'ensure-image'(deps, run, signal) {
+    const local = localImageOf(run.agent)
+    if (local !== undefined) return deps.images.assemble(local, signal)
     const tell = throttled(1_000, (text) => progress(deps, run, text))
     try {
       await deps.backend.ensureImage(run.target, signal, tell.say)

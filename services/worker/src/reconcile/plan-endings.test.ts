@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import {
+  allButContainer,
+  began,
+  check,
+  context,
+  exited,
+  iso,
+  nothing,
+  target,
+  up,
+} from '../testing/plan-situations.ts'
 import { crashCount, retryDelayMs } from './backoff.ts'
-import { allButContainer, began, check, context, exited, iso, nothing, target, up } from './plan.fixture.ts'
 
 const stopped = target({ desired: 'stopped' })
 const deleted = target({ desired: 'deleted' })

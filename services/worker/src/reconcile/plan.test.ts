@@ -1,5 +1,15 @@
 import { describe } from 'vitest'
-import { allButContainer, began, check, context, exited, iso, nothing, target, up } from './plan.fixture.ts'
+import {
+  allButContainer,
+  began,
+  check,
+  context,
+  exited,
+  iso,
+  nothing,
+  target,
+  up,
+} from '../testing/plan-situations.ts'
 
 const stopped = target({ desired: 'stopped' })
 const deleted = target({ desired: 'deleted' })
@@ -76,7 +86,12 @@ describe('what is not ours is never touched', () =>
       target(),
       { ...allButContainer, container: { foreign: 'web (abc)' } },
       context(),
-      { do: 'give-up', code: 'name-taken', reason: 'something that is not ours has its name: web (abc)' },
+      {
+        do: 'give-up',
+        code: 'name-taken',
+        reason:
+          "a container that Nora did not make has this agent's name (web (abc)); it is left alone: rename or remove it, then start the agent again",
+      },
     ],
     ['a network has the name', target(), { ...nothing, network: { foreign: 'n' } }, context(), 'give-up'],
     [

@@ -68,10 +68,8 @@ export function nextStep(target: Target, observed: Observed, context: PlanContex
 }
 
 function planRunning(target: Target, observed: Observed, context: PlanContext): Step {
-  const taken = foreign(observed.container) ?? foreign(observed.network)
-  if (taken !== undefined) {
-    return { do: 'give-up', code: 'name-taken', reason: `something that is not ours has its name: ${taken}` }
-  }
+  const taken = takenName('container', observed.container) ?? takenName('network', observed.network)
+  if (taken) return taken
   const container = ours(observed.container)
   if (observed.network === 'wrong') return container ? takeDown(container) : { do: 'remove-network' }
   if (!container) return bringUp(target, observed, context, undefined)
@@ -181,6 +179,9 @@ function ours(container: Observed['container']): ObservedContainer | undefined {
   return container === 'absent' || 'foreign' in container ? undefined : container
 }
 
-function foreign(thing: Observed['container'] | Observed['network']): string | undefined {
-  return typeof thing === 'object' && 'foreign' in thing ? thing.foreign : undefined
+function takenName(kind: string, thing: Observed['container'] | Observed['network']): Step | undefined {
+  if (typeof thing !== 'object' || !('foreign' in thing)) return undefined
+  const what = `a ${kind} that Nora did not make has this agent's name (${thing.foreign.slice(0, 12)})`
+  const reason = `${what}; it is left alone: rename or remove it, then start the agent again`
+  return { do: 'give-up', code: 'name-taken', reason }
 }

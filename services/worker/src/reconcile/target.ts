@@ -11,8 +11,16 @@ export type TargetSurroundings = {
   /** The address pool, and the agent's number in it. */
   pool: string
   slot: number
-  /** The reference under which an image that we assemble ourselves is kept. */
-  localImage(name: Extract<ImageSource, { kind: 'local' }>['name']): string
+  /** The reference of the image that we assemble ourselves, for a runtime that has one. */
+  localImage: string | undefined
+}
+
+export type LocalImageName = Extract<ImageSource, { kind: 'local' }>['name']
+
+/** The image that this agent needs and that we assemble ourselves; undefined: its image comes from a registry. */
+export function localImageOf(agent: AgentRow): LocalImageName | undefined {
+  const source = runtimeNamed(agent.runtime)?.image(agentSpec(agent))
+  return source?.kind === 'local' ? source.name : undefined
 }
 
 /**
@@ -31,7 +39,7 @@ export function targetOf(agent: AgentRow, around: TargetSurroundings): Target {
   const fixed = {
     image:
       source.kind === 'local'
-        ? { reference: around.localImage(source.name), pull: false }
+        ? { reference: around.localImage ?? `nora/${source.name}`, pull: false }
         : { reference: source.reference, pull: true },
     command: process.command,
     env: process.env,

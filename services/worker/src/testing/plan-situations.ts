@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Observed, ObservedContainer, Target } from '../backends/backend.ts'
-import { nextStep, type PlanContext, type Step } from './plan.ts'
+import { nextStep, type PlanContext, type Step } from '../reconcile/plan.ts'
 
 // Situations as data: what should be, what is there, what is known, and the step that must follow.
 

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AgentState, OperationKind } from '@nora/db/schema'
+import { createLogger } from '@nora/log/logger'
+import { freePool } from '@nora/testing/address-pool'
+import { type Person, person } from '@nora/testing/people'
+import { type TestDatabase, testDatabase } from '@nora/testing/postgres'
+import { waitUntil } from '@nora/testing/wait-until'
+import Docker from 'dockerode'
+import { afterAll, beforeAll } from 'vitest'
+import { dockerBackend } from '../backends/docker/backend.ts'
+import { assembleTinyImage } from '../images/tiny.ts'
+import { turnstiles } from '../operations/limits.ts'
+import type { RunDeps } from '../operations/run.ts'
+
+export type AgentLook = { state: AgentState; state_reason: string; container_id: string | null } & Record<
+  string,
+  unknown
+>
+
+export type WorkerFixture = {
+  database: TestDatabase
+  docker: Docker
+  owner: Person
+  installation: string
+  pool: string
+  keysDir: string
+  dataDir: string
+  image: string
+  /** What a worker of this installation runs operations with. */
+  deps(workerId: string, over?: Partial<RunDeps>): RunDeps
+  tinyImage(name: string, cmd: string[]): Promise<string>
+  insertAgent(over?: Record<string, unknown>): Promise<string>
+  insertOperation(agentId: string, kind: OperationKind, over?: Record<string, unknown>): Promise<string>
+  setAgent(agentId: string, values: Record<string, unknown>): Promise<void>
+  agent(agentId: string): Promise<AgentLook>
+  operation(id: string): Promise<Record<string, unknown> & { status: string; reason: string }>
+  untilOperation(id: string, status: string, deadlineMs?: number): Promise<void>
+  containersOf(agentId: string): Promise<Docker.ContainerInfo[]>
+  /** Names of everything on the engine and in the key folder that names the agent. */
+  tracesOf(agentId: string): Promise<string[]>
+}
+
+/** A database, an installation id, an address pool and folders of this file's own on the real engine; all of it is removed. */
+export function workerFixture(): WorkerFixture {
+  const it = { database: testDatabase(), docker: new Docker() } as WorkerFixture
+  let folder: string
+  beforeAll(async () => {
+    it.installation = randomUUID()
+    it.pool = freePool()
+    folder = await mkdtemp(join(tmpdir(), 'nora-worker-test-'))
+    it.dataDir = join(folder, 'data')
+    it.keysDir = `/dev/shm/nora-test-${it.installation.slice(0, 8)}`
+    it.owner = await person(it.database, 'owner')
+    it.image = await it.tinyImage('sleeper', ['/bin/sh', '-c', 'echo up; exec sleep 3600'])
+  }, 180_000)
+  afterAll(async () => {
+    if (it.installation) await removeObjects(it.docker, it.installation)
+    if (it.keysDir) await rm(it.keysDir, { recursive: true, force: true })
+    if (folder) await rm(folder, { recursive: true, force: true })
+  }, 120_000)
+
+  it.tinyImage = async (name, cmd) => (await assembleTinyImage(it.docker, { name, cmd })).reference
+  it.deps = (workerId, over = {}) => runDeps(it, workerId, over)
+  Object.assign(it, rows(it))
+  it.containersOf = (agentId) =>
+    it.docker.listContainers({
+      all: true,
+      filters: { label: [`com.nora.agent=${agentId}`, 'com.nora.role=agent'] },
+    })
+  it.tracesOf = async (agentId) => {
+    const filters = { label: [`com.nora.agent=${agentId}`] }
+    const [containers, networks, volumes, keys] = await Promise.all([
+      it.docker.listContainers({ all: true, filters }),
+      it.docker.listNetworks({ filters }),
+      it.docker.listVolumes({ filters }),
+      readdir(it.keysDir).catch(() => []),
+    ])
+    return [
+      ...containers.map((one) => `container ${one.Names[0]}`),
+      ...networks.map((one) => `network ${one.Name}`),
+      ...(volumes.Volumes ?? []).map((one) => `volume ${one.Name}`),
+      ...keys.filter((name) => name === agentId).map((name) => `keys ${name}`),
+    ]
+  }
+  return it
+}
+
+function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): RunDeps {
+  const log = createLogger({ service: workerId, level: 'silent' })
+  const { docker, installation, keysDir, dataDir, pool } = it
+  const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
+  return {
+    db: it.database.worker,
+    log,
+    workerId,
+    installation,
+    pool,
+    backend,
+    images: { reference: unused, assemble: unused },
+    dataplane: { attach: unused, pushRoutes: unused, probe: unused },
+    keys: {
+      deliver: async (_, target, signal) => {
+        await backend.writeSecrets(target, [], signal)
+        return { keysVersion: 1, delivered: 0 }
+      },
+      remove: (target, signal) => backend.removeSecrets(target, signal),
+      test: unused,
+      scrub: (_, lines) => lines,
+    },
+    settleLog: async () => undefined,
+    turnstiles: turnstiles({ creates: 2, others: 8 }),
+    ...over,
+  }
+}
+
+async function unused(): Promise<never> {
+  throw new Error('this test has no use for it')
+}
+
+function rows(it: WorkerFixture) {
+  const insert = async (table: string, row: Record<string, unknown>): Promise<string> => {
+    const names = Object.keys(row)
+    const marks = names.map((_, index) => `$${index + 1}`).join(', ')
+    const text = `insert into nora.${table} (${names.join(', ')}) values (${marks}) returning id`
+    const [inserted] = await it.database.asSuperuser<{ id: string }>(text, Object.values(row))
+    return inserted!.id
+  }
+  const set = async (table: string, id: string, values: Record<string, unknown>) => {
+    const names = Object.keys(values)
+    const marks = names.map((name, index) => `${name} = $${index + 2}`).join(', ')
+    await it.database.asSuperuser(`update nora.${table} set ${marks} where id = $1`, [
+      id,
+      ...Object.values(values),
+    ])
+  }
+  const row = async (table: string, id: string) =>
+    (await it.database.asSuperuser(`select * from nora.${table} where id = $1`, [id]))[0]
+  const operation = (id: string) => row('operations', id) as ReturnType<WorkerFixture['operation']>
+  const limits = { cpus: 0.5, memory_mb: 64, disk_mb: 32, pids: 32 }
+  return {
+    insertAgent: (over: Record<string, unknown> = {}) =>
+      insert('agents', {
+        workspace_id: it.owner.workspaceId,
+        owner_id: it.owner.userId,
+        name: 'agent',
+        runtime: 'image',
+        image: it.image,
+        config: { statePath: '/data' },
+        target: 'docker',
+        sandbox_profile: 'standard',
+        ...limits,
+        ...over,
+      }),
+    insertOperation: (agentId: string, kind: OperationKind, over: Record<string, unknown> = {}) =>
+      insert('operations', {
+        workspace_id: it.owner.workspaceId,
+        agent_id: agentId,
+        kind,
+        requested_by: it.owner.userId,
+        ...over,
+      }),
+    setAgent: (agentId: string, values: Record<string, unknown>) => set('agents', agentId, values),
+    agent: (agentId: string) => row('agents', agentId) as Promise<AgentLook>,
+    operation,
+    untilOperation: async (id: string, status: string, deadlineMs = 30_000) => {
+      let last: Record<string, unknown> = {}
+      await waitUntil(
+        `operation ${status}`,
+        async () => {
+          last = await operation(id)
+          return last['status'] === status
+        },
+        { deadlineMs },
+      ).catch((error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(last)}`)
+      })
+    },
+  }
+}
+
+async function removeObjects(docker: Docker, installation: string): Promise<void> {
+  const filters = { label: [`com.nora.installation=${installation}`] }
+  for (const { Id } of await docker.listContainers({ all: true, filters })) {
+    await docker.getContainer(Id).remove({ force: true, v: true })
+  }
+  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove()
+  for (const { Name } of (await docker.listVolumes({ filters })).Volumes ?? []) {
+    await docker.getVolume(Name).remove()
+  }
+}
