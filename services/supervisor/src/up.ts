@@ -131,7 +131,8 @@ async function keep(kept: Kept[], one: Kept): Promise<void> {
 
 /** Waits for `GET /api/readyz` to answer 200. Throws with the last lines of what is in the way. */
 async function untilReady(installation: Installation, kept: Kept[], signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + readyDeadlineMs
+  const started = Date.now()
+  const deadline = started + readyDeadlineMs
   const lines = async (name: string) =>
     `${name}:\n${await lastLines(join(installation.layout.logs, `${name}.log`))}`
   let answer = 'nothing answered'
@@ -146,7 +147,8 @@ async function untilReady(installation: Installation, kept: Kept[], signal: Abor
     )
     signal.throwIfAborted()
     if (answer === 'ready') return
-    await delay(100, undefined, { signal })
+    // Quick at first, since most starts take a second or two; then slow, since the api limits what one address asks.
+    await delay(Date.now() - started < 3_000 ? 100 : 1_000, undefined, { signal })
   }
   throw new Error(`not ready after 180 s: ${answer}\n${await lines('api')}\n${await lines('worker')}`)
 }

@@ -22,7 +22,7 @@ export async function untilState(
     if (state === options.state && !busy) return
     if (state === 'error') throw new Error(`the agent ended in error: ${reason}`)
     if (Date.now() > deadline) throw new Error(`the agent is still ${told}`)
-    await delay(150, undefined, { signal: options.signal })
+    await delay(400, undefined, { signal: options.signal })
   }
 }
 
@@ -69,6 +69,6 @@ export async function removeAgent(api: ApiClient, agentId: string, signal: Abort
     const { status } = await api.call('GET', `agents/${agentId}`, { expect: [200, 404] })
     if (status === 404) return
     if (Date.now() > deadline) throw new Error(`agent ${agentId} is still being deleted`)
-    await delay(200, undefined, { signal })
+    await delay(400, undefined, { signal })
   }
 }

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** An answer of the api that was not what the demo needs; the message carries its code and text. */
 export type Answer = { status: number; body: Record<string, unknown> }
 
@@ -32,7 +34,14 @@ export function apiClient(url: string, signal: AbortSignal): ApiClient {
     },
     open: (method, path, body) => request(method, path, body, 120_000),
     async call(method, path, { body, expect }) {
-      const response = await request(method, path, body, 30_000)
+      let response = await request(method, path, body, 30_000)
+      for (let turn = 0; response.status === 429 && turn < 3; turn++) {
+        // The api limits what one address may ask: it says how long to wait, in seconds.
+        const seconds = Number(response.headers.get('retry-after') ?? 5)
+        await response.body?.cancel()
+        await delay(Math.min(60, seconds) * 1_000 + 200, undefined, { signal })
+        response = await request(method, path, body, 30_000)
+      }
       const text = await response.text()
       const parsed = parse(text)
       if (!expect.includes(response.status)) {

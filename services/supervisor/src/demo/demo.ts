@@ -196,7 +196,7 @@ async function restartApi({ layout, localUrl }: Installation, signal: AbortSigna
       )
       if (ready) return
     }
-    await delay(100, undefined, { signal })
+    await delay(250, undefined, { signal })
   }
   throw new Error('the api did not come back within 60 s: read its log')
 }
