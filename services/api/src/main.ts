@@ -35,10 +35,11 @@ const app = await buildApp({
   capabilitySeed: config.capabilityPrivateKey,
 })
 
-let closing: Promise<void> | undefined
+let closing = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    closing ??= close(signal)
+    if (!closing) void close(signal)
+    closing = true
   })
 }
 

@@ -58,8 +58,9 @@ export const SignedIn = Type.Object(
 export type SignedIn = Static<typeof SignedIn>
 
 /** Without a token the cookie is used. */
-export const RefreshBody = Type.Optional(
-  Type.Object({ refreshToken: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) }, strict),
+export const RefreshBody = Type.Object(
+  { refreshToken: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })) },
+  strict,
 )
 
 export const WorkspaceRoleName = oneOf(['viewer', 'editor', 'admin', 'owner'])

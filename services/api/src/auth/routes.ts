@@ -75,7 +75,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
     '/auth/refresh',
     { config: { access: 'public' }, schema: { body: RefreshBody, response: { 200: SignedIn } } },
     async (request, reply) => {
-      const inBody = request.body?.refreshToken
+      const inBody = request.body.refreshToken
       const inCookie = refreshCookie(deps.config, request)
       if (inBody !== undefined && inCookie !== undefined) throw new DomainError('conflicting-credentials')
       if (inBody === undefined) requireOwnOrigin(deps.config, request)
@@ -96,7 +96,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
     '/auth/logout',
     { config: { access: 'public' }, schema: { body: RefreshBody, response: { 204: NoContent } } },
     async (request, reply) => {
-      await logOut(app, deps, request, request.body?.refreshToken)
+      await logOut(app, deps, request, request.body.refreshToken)
       clearSessionCookies(deps.config, reply)
       return reply.code(204).send(null)
     },

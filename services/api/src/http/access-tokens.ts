@@ -31,6 +31,7 @@ declare module 'fastify' {
 type Wire = { sub: string; sid: string; sec: string; via: Transport }
 type Namespace = { sign: (payload: object) => string; verify: (token: string) => Wire }
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const issuer = 'nora'
 const audience = 'nora-api'
 
@@ -81,6 +82,9 @@ function tryVerify(namespace: Namespace, token: string): AccessClaims | undefine
   } catch {
     return undefined // another secret's, expired, or no token of ours at all: to the caller they are the same
   }
+  // Signed by us, so of this shape; unless somebody else has learnt the key, and they get no further than here.
+  const shaped = uuid.test(wire.sub) && uuid.test(wire.sid) && /^[\w-]{43}$/.test(wire.sec)
+  if (!shaped || (wire.via !== 'cookie' && wire.via !== 'bearer')) return undefined
   const secret = Buffer.from(wire.sec, 'base64url')
   return { userId: wire.sub, sessionId: wire.sid, secret, transport: wire.via }
 }

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 const maxDepth = 32
 
 /**
- * JSON alone; anything else with a body is 415. An empty body is no body. What Postgres could not store, or could only
+ * JSON alone; anything else with a body is 415. No body is like `{}`: its schema says what it misses. What Postgres could not store, or could only
  * answer with a fault (a NUL, half a surrogate pair, thousands of nested arrays), is refused here, once for all routes.
  */
 export function installBodyParser(app: FastifyInstance): void {
@@ -17,6 +17,9 @@ export function installBodyParser(app: FastifyInstance): void {
       const problem = unstorable(body)
       return problem ? done(refuse(problem)) : done(null, body)
     })
+  })
+  app.addHook('preValidation', async (request) => {
+    if (request.body === undefined && request.routeOptions.schema?.body) request.body = {}
   })
 }
 
