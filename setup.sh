@@ -83,24 +83,30 @@ supervisor() {
     "$code/services/supervisor/src/main.ts" "${options[@]}" "$@"
 }
 
-# Made anew beside its place and swapped in, so that an interrupted copy never runs.
-copy_code() {
-  [ "$code" != "$here" ] || return 0
-  step "copying the code to $code"
-  local fresh=$code.new
+# Made complete beside its place and swapped in later: an interrupted or failed copy never runs, and what runs now
+# goes on until then. The packages of the present code are linked over, for npm to replace only when the lock changed.
+stage_code() {
+  local fresh=$1 name names=()
   rm -rf "$fresh"
   mkdir -p "$fresh"
-  local name names=()
   for name in package.json package-lock.json .npmrc .env.example LICENSE README.md SECURITY.md CHANGELOG.md setup.sh \
     services shared migrations infra; do
     if [ -e "$here/$name" ]; then names+=("$name"); fi
   done
   tar -C "$here" --exclude=node_modules --exclude=.nora --exclude='*.test.ts' -cf - "${names[@]}" |
     tar -xf - -C "$fresh" --no-same-owner
-  if [ -d "$code/node_modules" ]; then mv "$code/node_modules" "$fresh/node_modules"; fi
-  rm -rf "$code"
-  mv "$fresh" "$code"
-  chmod -R go+rX,go-w "$code" 2>/dev/null || true
+  chmod -R u+rwX,go+rX,go-w "$fresh"
+  if [ -d "$code/node_modules" ]; then cp -al "$code/node_modules" "$fresh/node_modules"; fi
+}
+
+# What runs is stopped before its code changes under it; an engine we started stays up, and the agents with it.
+pause_running() {
+  [ -x "$code/node_modules/.bin/node" ] && [ -d "$config" ] || return 0
+  if uses_unit; then
+    if [ -f "$unit" ]; then systemctl stop nora; fi
+  else
+    supervisor stop --keep-agents >/dev/null || fail 'what runs now does not stop' "$(script) --doctor"
+  fi
 }
 
 # secret FILE NAME VALUE: written once, kept for ever after.
@@ -175,13 +181,18 @@ install_all() {
   step 'programs'
   install_packages "$log"
   code=$(code_folder)
-  # What runs is stopped before its code changes under it; an engine we started stays up, and the agents with it.
-  if [ -x "$code/node_modules/.bin/node" ] && [ -d "$config" ] && ! uses_unit; then
-    supervisor stop --keep-agents >/dev/null 2>&1 || true
-  fi
-  copy_code
   step 'packages'
-  if [ "$code" = "$here" ]; then npm_install "$code" "$log"; else npm_install "$code" "$log" --omit=dev; fi
+  if [ "$code" = "$here" ]; then
+    pause_running
+    npm_install "$code" "$log"
+  else
+    note "copying the code to $code"
+    stage_code "$code.new"
+    npm_install "$code.new" "$log" --omit=dev
+    pause_running
+    rm -rf "$code"
+    mv "$code.new" "$code"
+  fi
   check_engine
   step 'users, folders, ports'
   supervisor prepare || fail 'could not prepare the installation' "read the line above; then $(script)"

@@ -60,20 +60,19 @@ install_packages() {
   note "installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
   quiet "$log" apt-get update || fail 'apt-get update failed' 'check /etc/apt/sources.list and the network, then run this again'
-  # Ours is a Redis of our own on a unix socket, and dockerd is started by who needs it: a package's start script must
-  # not start a second one. A service that was here before is not touched.
-  local policy=/usr/sbin/policy-rc.d made=''
-  if ! has_systemd && [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
-    made=yes
-  fi
   local redis_was_here=yes
   has redis-server || redis_was_here=''
-  local status=0
-  quiet "$log" apt-get install -y --no-install-recommends "${packages[@]}" || status=$?
-  if [ -n "$made" ]; then rm -f "$policy"; fi
-  [ "$status" -eq 0 ] || fail 'apt-get install failed' "read $log; often \`apt-get -f install\` mends it"
+  (
+    # Ours is a Redis of our own on a unix socket, and dockerd is started by who needs it: a package's start script
+    # must not start a second one. A subshell, so that the ban goes away however this ends.
+    policy=/usr/sbin/policy-rc.d
+    if ! has_systemd && [ ! -e "$policy" ]; then
+      trap 'rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod 755 "$policy"
+    fi
+    quiet "$log" apt-get install -y --no-install-recommends "${packages[@]}"
+  ) || fail 'apt-get install failed' "read $log; often \`apt-get -f install\` mends it"
   if has_systemd && [ -z "$redis_was_here" ]; then
     quiet "$log" systemctl disable --now redis-server || note "could not disable Debian's own redis-server service"
   fi

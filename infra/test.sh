@@ -10,6 +10,7 @@ cd "$here"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/nora-test.XXXXXX")
 engine=''
+# shellcheck disable=SC2317  # the trap calls it
 cleanup() {
   if [ -n "$engine" ]; then
     kill "$engine" 2>/dev/null || true
