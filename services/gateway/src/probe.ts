@@ -39,11 +39,14 @@ export function probe(table: RouteTable, { agentId, path, timeoutMs }: ProbeRequ
       path,
       headers: { host: `${route.ip}:${route.port}`, accept: 'application/json', connection: 'close' },
       setHost: false,
-      signal: AbortSignal.timeout(timeoutMs),
     })
-    call.on('error', (error: NodeJS.ErrnoException) => {
-      resolve({ error: error.name === 'AbortError' ? 'timeout' : (error.code ?? 'failed') })
-    })
+    // Not a signal: a request that still waits for its connection reports no error until that ends.
+    const timer = setTimeout(() => {
+      resolve({ error: 'timeout' })
+      call.destroy()
+    }, timeoutMs)
+    call.on('close', () => clearTimeout(timer))
+    call.on('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code ?? 'failed' }))
     call.on('response', (answer) => {
       const chunks: Buffer[] = []
       let size = 0
