@@ -50,6 +50,15 @@ export async function keepEngine(
 export const engineIsShared = async (installation: Installation): Promise<boolean> =>
   (await foreignContainers(installation.engineSocket, installation.id)) > 0
 
+/** Ends an engine that a supervisor of this installation left running, unless others use it. For the uninstaller. */
+export async function stopLeftEngine(installation: Installation): Promise<'none' | 'shared' | 'stopped'> {
+  const pid = await ownEnginePid(installation.enginePidFile)
+  if (pid === undefined) return 'none'
+  if (await engineIsShared(installation)) return 'shared'
+  await adopt(pid).stop()
+  return 'stopped'
+}
+
 /** An engine that is not our child: its end is seen by looking, and its exit code is unknown. */
 function adopt(pid: number): Running {
   const watching = new AbortController()

@@ -29,6 +29,8 @@ export type Kept = {
   /** Ends it and starts it anew at once, without counting a crash. */
   restart(): Promise<void>
   stop(): Promise<void>
+  /** Stops watching and leaves the process running: the caller is about to end. */
+  release(): void
 }
 
 /**
@@ -112,6 +114,7 @@ export function keepRunning(options: {
       await finished
       to('stopped', 'stopped')
     },
+    release: () => stopping.abort(),
   }
 }
 

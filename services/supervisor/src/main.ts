@@ -46,7 +46,8 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       await prepare(layout, signal)
       return 0
     case 'up':
-      return up(layout)
+      // An engine that is left running is still our child: only an explicit exit parts from it.
+      return process.exit(await up(layout))
     case 'start':
       await start(layout, import.meta.filename, (line) => say(`  ${line}`))
       return 0

@@ -37,3 +37,11 @@ test('no supervisor, or a dead one, is undefined', async () => {
   await new Promise((resolve) => server.close(resolve))
   expect(await askSupervisor(dead, 'status')).toBeUndefined()
 })
+
+test('a supervisor that ends while it is asked is undefined too', async () => {
+  const path = join(folder, 'ending')
+  const server = createServer((socket) => socket.destroy()).listen(path)
+  await new Promise((resolve) => server.once('listening', resolve))
+  expect(await askSupervisor(path, 'status')).toBeUndefined()
+  server.close()
+})

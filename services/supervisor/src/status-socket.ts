@@ -50,6 +50,9 @@ export async function serveStatus(
   return () => new Promise((resolve) => server.close(() => resolve()))
 }
 
+/** No socket, nobody behind it, or somebody who ended just now. */
+const gone = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'])
+
 /** Sends a command; the supervisor's status, or undefined when no supervisor listens there. */
 export function askSupervisor(path: string, command: Command): Promise<SupervisorStatus | undefined> {
   return new Promise((resolve, reject) => {
@@ -59,9 +62,10 @@ export function askSupervisor(path: string, command: Command): Promise<Superviso
     socket.on('data', (data) => {
       text += data
     })
-    socket.on('end', () => resolve(JSON.parse(text)))
+    // Nothing said, or cut off: it ended while we asked.
+    socket.on('end', () => resolve(text.endsWith('\n') ? JSON.parse(text) : undefined))
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined)
+      if (gone.has(error.code ?? '')) resolve(undefined)
       else if (error.code === 'EACCES')
         reject(new Error(`${path} belongs to another user: run this as that user`))
       else reject(error)

@@ -2,6 +2,7 @@ import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { engineCall } from '@nora/embedded/engine-call'
 import { removeAccounts } from './accounts.ts'
+import { stopLeftEngine } from './engine-part.ts'
 import { type Installation, readInstallation } from './installation.ts'
 import type { Layout } from './layout.ts'
 import { keysFolder } from './prepare.ts'
@@ -23,6 +24,9 @@ export async function uninstall(
   // The engine stays up for now: the objects in it have to be removed first.
   if (await stop(layout, 'pause')) say('stopped')
   await removeDockerObjects(installation, { purge, signal, say })
+  const engine = await stopLeftEngine(installation)
+  if (engine === 'stopped') say('stopped the engine that was started for it')
+  if (engine === 'shared') say('the engine goes on: it runs containers that are not ours')
   // Its parent is the run folder, or one in shared memory that bears the installation's id.
   await rm(dirname(await keysFolder(layout, installation.id)), { recursive: true, force: true })
   await rm(layout.run, { recursive: true, force: true })

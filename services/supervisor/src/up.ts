@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { refusedExitCode } from '@nora/config/boot'
+import { ownEnginePid } from '@nora/embedded/engine'
 import { lastLines } from '@nora/embedded/wait'
 import { loadAccounts } from './accounts.ts'
 import { engineIsShared, keepEngine } from './engine-part.ts'
@@ -27,6 +28,7 @@ export async function up(layout: Layout): Promise<number> {
   }
   await makeFolders(layout)
   const installation = await readInstallation(layout)
+  const hadEngine = (await ownEnginePid(installation.enginePidFile)) !== undefined
   const logFile = join(layout.logs, 'supervisor.log')
   const say = (line: string) => {
     const stamped = `${new Date().toISOString()} ${line}\n`
@@ -70,6 +72,8 @@ export async function up(layout: Layout): Promise<number> {
     await aborted(stopping.signal)
   } catch (error) {
     if (!stopping.signal.aborted) {
+      // An engine that ran before this failed start has agents that go on.
+      keepEngineRunning = hadEngine
       state.failed = error instanceof Error ? error.message : String(error)
       say(`failed: ${state.failed}`)
       // Whoever waits for us on the socket is to read why.
@@ -81,7 +85,7 @@ export async function up(layout: Layout): Promise<number> {
   for (const one of kept.reverse()) {
     if (one.status().name === 'engine') await stopEngine(one, installation, keepEngineRunning, say)
     else await one.stop()
-    say(`${one.status().name}: ${one.status().state}`)
+    if (one.status().state === 'stopped') say(`${one.status().name}: stopped`)
   }
   clearInterval(rotation)
   await closeSocket()
