@@ -9,6 +9,8 @@ import { defaultRateLimits } from './http/rate-limits.ts'
 import { connectQueue, connectRedis } from './redis.ts'
 
 const closeDeadlineMs = 9_000
+/** Answers that have no end (an agent's event stream) are cut off after this. */
+const cutStreamsMs = 5_000
 
 const config = loadOrRefuse(loadApiConfig, process.env)
 const sealKey = sealKeyOrRefuse(config)
@@ -54,7 +56,9 @@ async function close(signal: string): Promise<void> {
     process.exit(1)
   }, closeDeadlineMs)
   late.unref()
+  const cut = setTimeout(() => app.server.closeAllConnections(), cutStreamsMs)
   await app.close()
+  clearTimeout(cut)
   await queue.close()
   queueConnection.disconnect()
   redis.disconnect()

@@ -40,7 +40,7 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
       described['description'] ??= describeAccess(access)
       described['headers'] ??= headersOf(access, idempotency)
       if (described['headers'] === undefined) delete described['headers']
-      return { schema: described, url }
+      return { schema: described, url: url.replace('*', ':path') }
     },
   })
 }

@@ -91,6 +91,9 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
     request.log.error({ err: error, code: known.code }, 'request failed')
     return sendProblem(reply, problemOf(known.code, request.id))
   }
+  // What the edge should have refused itself is worth a look; everything else is the caller's business.
+  if (isUnstorableInput(error))
+    request.log.warn({ err: error }, 'a value reached the database that it cannot store')
   request.log.debug({ code: known.code }, 'request refused')
   const retryAfter = known.facts?.['retryAfterSeconds']
   if (typeof retryAfter === 'number') reply.header('retry-after', retryAfter)

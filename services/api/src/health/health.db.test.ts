@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto'
+import { testDatabase } from '@nora/testing/postgres'
+import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
+import { expect, test } from 'vitest'
+import { testApi } from '../testing/test-api.ts'
+
+const database = testDatabase()
+const api = testApi(database, testRedis())
+
+const worker = (id: string, kid8: Buffer, age = '0 seconds') =>
+  database.worker
+    .insertInto('workers')
+    .values({ id, kid8, key_version: 1, internal_url: 'http://127.0.0.1:1' })
+    .execute()
+    .then(() =>
+      database.asSuperuser(`update nora.workers set last_seen_at = now() - $2::interval where id = $1`, [
+        id,
+        age,
+      ]),
+    )
+const missing = (parts: string[] | undefined) =>
+  waitUntil(`readyz to miss ${parts}`, async () => {
+    const { status, body } = await api.anonymous.get('/api/readyz')
+    if (parts === undefined) return status === 200 && body.status === 'ready'
+    return (
+      status === 503 && body.code === 'unavailable' && JSON.stringify(body.missing) === JSON.stringify(parts)
+    )
+  })
+
+test('healthz needs nothing', async () => {
+  const answer = await api.anonymous.get('/api/healthz')
+  expect([answer.status, answer.body]).toEqual([200, { status: 'ok' }])
+})
+
+test('readyz waits for a live worker that opens what we seal, and says no more than which part is missing', async () => {
+  await missing(['worker'])
+  await worker('gone', api.deps.sealKey.kid8, '16 seconds')
+  await missing(['worker'])
+  await worker('stranger', randomBytes(8))
+  await missing(['worker-key'])
+  const refused = await api.anonymous.get('/api/readyz')
+  expect(Object.keys(refused.body).sort()).toEqual([
+    'code',
+    'correlationId',
+    'missing',
+    'status',
+    'title',
+    'type',
+  ])
+  await worker('ours', api.deps.sealKey.kid8)
+  await missing(undefined)
+})
