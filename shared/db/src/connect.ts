@@ -38,6 +38,9 @@ export function connect(options: ConnectOptions): Kysely<DB> {
       '-c search_path=pg_catalog,nora,pg_temp -c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000',
     types,
   })
-  pool.on('error', options.onError) // an idle client that loses its server must not end the process
+  // A client that loses its server must not end the process, neither in the middle of a transaction (where the pool does
+  // not listen, and the query rejects besides) nor idle (where the pool repeats what the client has said).
+  pool.on('connect', (client) => client.on('error', options.onError))
+  pool.on('error', () => undefined)
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
 }
