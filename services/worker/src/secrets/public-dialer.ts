@@ -9,8 +9,8 @@ import { normalAddress, refusalOfAddress } from './address-policy.ts'
 export class DialError extends Error {
   readonly code: 'destination-refused' | 'destination-unreachable'
 
-  constructor(code: DialError['code'], message: string) {
-    super(message)
+  constructor(code: DialError['code'], message: string, options?: { cause: unknown }) {
+    super(message, options)
     this.name = 'DialError'
     this.code = code
   }

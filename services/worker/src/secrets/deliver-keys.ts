@@ -1,0 +1,177 @@
+import { type OperationActor, type Tx, withActor } from '@nora/db/actor'
+import { audit } from '@nora/db/audit'
+import { reportSecurityEvent } from '@nora/db/fleet'
+import type { DB } from '@nora/db/schema'
+import { type AgentRow, agentOf } from '@nora/db/worker-agents'
+import {
+  type AttachedKey,
+  attachedSecrets,
+  type Delivered,
+  noteGiven,
+  recentDeliveries,
+  recordDelivery,
+  type SealedRow,
+} from '@nora/db/worker-credentials'
+import { DomainError } from '@nora/domain/errors'
+import { appendEvent } from '@nora/events/append'
+import type { Logger } from '@nora/log/logger'
+import { runtimeNamed } from '@nora/runtimes/catalog'
+import type { OpenedKey, SecretFile } from '@nora/runtimes/runtime'
+import type { Kysely } from 'kysely'
+import type { Backend, Target } from '../backends/backend.ts'
+import { agentSpec } from '../reconcile/target.ts'
+import { type Keyring, OpenFailure, openFields } from './open-secret.ts'
+import { wipeFields } from './secret-fields.ts'
+
+export type DeliverDeps = {
+  db: Kysely<DB>
+  log: Logger
+  keyring: Keyring
+  backend: Pick<Backend, 'writeSecrets'>
+  /** Deliveries to one agent within `seconds`, whichever worker made them; default 120 in 10 minutes. */
+  releaseLimit?: { count: number; seconds: number }
+}
+
+export type Delivery = {
+  /** The number of the delivery that the agent has now. */
+  keysVersion: number
+  delivered: Delivered[]
+  /** A key that the agent should have and has not got (in this version); `reason` is for people. */
+  problem?: { credentialId: string; reason: string }
+}
+
+const defaultLimit = { count: 120, seconds: 600 }
+const ownerRule = 'it is neither its agent owner’s own nor shared with the workspace any more'
+
+/**
+ * Gives an agent the current version of the keys attached to it, and no other: reads them as the operation (policies
+ * check the owner rule again), opens each for this one use, writes the runtime's files, wipes every buffer, then
+ * records versions, audit row and event in one fenced transaction. No key attached writes an empty `keys.json`.
+ *
+ * A key that does not open: the agent keeps all that it has, and `problem` says which and why; a security event, an
+ * audit row and an event are written. A key that the owner rule refuses is treated as detached, and is the `problem`.
+ * @throws DomainError `not-found` (the agent is gone), `runtime-unknown`, `rate-limited` (too many deliveries; facts:
+ * `retryAfterMs`); BackendError; NR409 when the lease is lost.
+ */
+export async function deliverKeys(
+  deps: DeliverDeps,
+  actor: OperationActor,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Delivery> {
+  const { agent, attached } = await withActor(deps.db, actor, (tx) => readAttached(deps, tx, target.agentId))
+  signal.throwIfAborted()
+  const permitted = attached.flatMap((one) => one.row ?? [])
+  const opened: OpenedKey[] = []
+  try {
+    for (const row of permitted) {
+      const fields = await openOrReason(deps.keyring, row)
+      if (typeof fields === 'string') return await refuse(deps, actor, agent, row, fields)
+      opened.push({ id: row.id, provider: row.provider, label: row.label, baseUrl: row.baseUrl, fields })
+    }
+    const keysVersion = agent.keys_version + 1
+    // Whoever follows the agent's log must know these before the agent can print them.
+    await withActor(deps.db, actor, (tx) => noteGiven(tx, agent.id, permitted))
+    await writeFiles(deps, agent, target, opened, keysVersion, signal)
+    return await record(deps, actor, agent, attached, keysVersion)
+  } finally {
+    for (const key of opened) wipeFields(key.fields)
+  }
+}
+
+async function readAttached(
+  deps: DeliverDeps,
+  tx: Tx,
+  agentId: string,
+): Promise<{ agent: AgentRow; attached: AttachedKey[] }> {
+  const agent = await agentOf(tx, agentId)
+  if (!agent) throw new DomainError('not-found')
+  const { count, seconds } = deps.releaseLimit ?? defaultLimit
+  if ((await recentDeliveries(tx, agentId, seconds)) >= count) {
+    deps.log.error(
+      { alert: 'key-release-rate', agentId, workspaceId: agent.workspace_id, count, seconds },
+      'keys are asked for too often for one agent: nothing more is released for now',
+    )
+    throw new DomainError('rate-limited', { agentId, retryAfterMs: 30_000 })
+  }
+  return { agent, attached: await attachedSecrets(tx, agentId) }
+}
+
+async function openOrReason(keyring: Keyring, row: SealedRow): Promise<Record<string, Buffer> | string> {
+  try {
+    return await openFields(keyring, row)
+  } catch (error) {
+    if (error instanceof OpenFailure) return error.reason
+    throw error
+  }
+}
+
+async function writeFiles(
+  deps: DeliverDeps,
+  agent: AgentRow,
+  target: Target,
+  keys: OpenedKey[],
+  version: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const runtime = runtimeNamed(agent.runtime)
+  if (!runtime) throw new DomainError('runtime-unknown', { runtime: agent.runtime })
+  const files: SecretFile[] = runtime.secrets(agentSpec(agent), keys, version)
+  try {
+    await deps.backend.writeSecrets(target, files, signal)
+  } finally {
+    for (const file of files) file.content.fill(0)
+  }
+}
+
+async function record(
+  deps: DeliverDeps,
+  actor: OperationActor,
+  agent: AgentRow,
+  attached: AttachedKey[],
+  keysVersion: number,
+): Promise<Delivery> {
+  const delivered = attached.flatMap(({ row }) =>
+    row ? [{ credentialId: row.id, secretVersion: row.secretVersion }] : [],
+  )
+  const refused = attached.filter(({ row }) => row === null).map(({ credentialId }) => credentialId)
+  await withActor(deps.db, actor, async (tx) => {
+    await recordDelivery(tx, agent.id, keysVersion, delivered)
+    const facts = { keysVersion, keys: delivered, refused }
+    await audit(tx, { ...entryOf(actor, agent), type: 'KEY_SYNCED', details: facts })
+    await appendEvent(tx, keyOf(agent), 'keys.synced', { ...facts, operationId: actor.operationId })
+  })
+  const [credentialId] = refused
+  if (credentialId === undefined) return { keysVersion, delivered }
+  deps.log.warn({ agentId: agent.id, credentialId }, 'an attached key may not be given to this agent')
+  return { keysVersion, delivered, problem: { credentialId, reason: ownerRule } }
+}
+
+async function refuse(
+  deps: DeliverDeps,
+  actor: OperationActor,
+  agent: AgentRow,
+  row: SealedRow,
+  reason: string,
+): Promise<Delivery> {
+  const facts = { credentialId: row.id, keyVersion: row.keyVersion, secretVersion: row.secretVersion, reason }
+  await withActor(deps.db, actor, async (tx) => {
+    await reportSecurityEvent(tx, {
+      type: 'SECRET_OPEN_FAILED',
+      workspaceId: agent.workspace_id,
+      target: { kind: 'credential', id: row.id },
+      details: { ...facts, agentId: agent.id },
+    })
+    await audit(tx, { ...entryOf(actor, agent), type: 'KEY_SYNC_FAILED', details: facts })
+    await appendEvent(tx, keyOf(agent), 'keys.failed', { ...facts, operationId: actor.operationId })
+  })
+  deps.log.error({ alert: 'secret-open-failed', agentId: agent.id, ...facts }, 'a stored key did not open')
+  return { keysVersion: agent.keys_version, delivered: [], problem: { credentialId: row.id, reason } }
+}
+
+const keyOf = (agent: AgentRow) => ({ id: agent.id, workspaceId: agent.workspace_id })
+const entryOf = (actor: OperationActor, agent: AgentRow) => ({
+  actor: { kind: 'operation' as const, id: actor.operationId },
+  workspaceId: agent.workspace_id,
+  target: { kind: 'agent', id: agent.id },
+})

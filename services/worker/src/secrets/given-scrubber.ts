@@ -1,0 +1,93 @@
+import { providerNamed } from '@nora/contract/provider-catalog'
+import { type FollowerActor, type OperationActor, withActor } from '@nora/db/actor'
+import type { DB } from '@nora/db/schema'
+import { type GivenSecret, givenSecrets } from '@nora/db/worker-credentials'
+import { scrubText } from '@nora/log/scrub'
+import { exactScrubber } from '@nora/log/scrub-exact'
+import type { Kysely } from 'kysely'
+import { type Keyring, openFields } from './open-secret.ts'
+import { wipeFields } from './secret-fields.ts'
+
+/** Takes out of an agent's lines what it was given and what looks like a secret. */
+export type LineScrubber = {
+  /** Which gifts it knows: the newest `seq`, 0 for none. */
+  givenSeq: number
+  /** The same number of lines, cleaned. Lines of one call are looked at together, those of a PEM key over calls. */
+  scrub(lines: string[], joined?: string): string[]
+}
+
+const REDACTED = '[redacted]'
+const pemBegins = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
+const pemEnds = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
+const mostPemLines = 300
+
+/**
+ * Reads, as an agent's operation or follower, all that the agent was given and may still print, and prepares to remove
+ * it in every spelling (`exactScrubber`). Buffers are wiped; the prepared spellings are strings and live as long as
+ * the scrubber does.
+ * @throws OpenFailure when a record does not open: then nobody knows what to look for.
+ */
+export async function loadScrubber(
+  deps: { db: Kysely<DB>; keyring: Keyring },
+  actor: FollowerActor | OperationActor,
+  agentId: string,
+): Promise<LineScrubber> {
+  const given = await withActor(deps.db, actor, (tx) => givenSecrets(tx, agentId))
+  const values: Buffer[] = []
+  try {
+    for (const row of given) values.push(...(await secretValues(deps.keyring, row)))
+    return lineScrubber(exactScrubber(values), given.at(-1)?.seq ?? 0)
+  } finally {
+    for (const value of values) value.fill(0)
+  }
+}
+
+/** A program's own words, cleaned, for whoever shows them to people (last lines in a reason, an event). */
+export async function scrubWords(
+  deps: { db: Kysely<DB>; keyring: Keyring },
+  actor: OperationActor,
+  agentId: string,
+  lines: string[],
+): Promise<string[]> {
+  return (await loadScrubber(deps, actor, agentId)).scrub(lines)
+}
+
+/** Fields that the catalogue calls public (a model's name) stay readable. */
+async function secretValues(keyring: Keyring, row: GivenSecret): Promise<Buffer[]> {
+  const fields = await openFields(keyring, row)
+  const known = providerNamed(row.provider)?.fields ?? []
+  const open = new Set(known.filter((field) => !field.secret).map((field) => field.name))
+  const isOpen = (name: string) => open.has(name)
+  wipeFields(Object.fromEntries(Object.entries(fields).filter(([name]) => isOpen(name))))
+  return Object.entries(fields).flatMap(([name, value]) => (isOpen(name) ? [] : [value]))
+}
+
+export function lineScrubber(exact: (text: string) => string, givenSeq: number): LineScrubber {
+  const clean = (text: string) => scrubText(exact(text))
+  let pemLines = 0
+
+  // Line by line, for the rare text in which something to remove goes over several lines.
+  function one(line: string): string {
+    if (pemLines > 0) {
+      const ends = pemEnds.test(line)
+      pemLines = ends || pemLines > mostPemLines ? 0 : pemLines + 1
+      return REDACTED
+    }
+    if (line.includes('-----') && pemBegins.test(line) && !pemEnds.test(line)) pemLines = 1
+    return clean(line)
+  }
+
+  return {
+    givenSeq,
+    scrub(lines, joined = lines.join('\n')) {
+      if (lines.length === 0) return lines
+      if (pemLines === 0 && !pemBegins.test(joined)) {
+        const text = clean(joined)
+        if (text === joined) return lines
+        const cleaned = text.split('\n')
+        if (cleaned.length === lines.length) return cleaned
+      }
+      return lines.map(one)
+    },
+  }
+}
