@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import { BackendError } from '../backends/backend.ts'
-import { engineCall } from '../backends/docker/engine.ts'
+import { engineCall, pause } from '../backends/docker/engine.ts'
 import { label } from '../backends/docker/names.ts'
 import {
   controlNetwork,
@@ -22,7 +22,10 @@ export type RunningGateway = {
   created: boolean
 }
 
-const MAX_TURNS = 6
+// The engine keeps a name while it still makes or removes its bearer: what it refuses and what it shows differ for a
+// moment, longer on a busy machine.
+const MAX_TURNS = 40
+const settle = (turn: number, signal: AbortSignal) => pause(Math.min(20 * turn, 500), signal)
 
 const taken = (kind: 'network' | 'container', name: string) =>
   new BackendError(
@@ -43,6 +46,7 @@ export async function ensureControlNetwork(
   const wanted = controlNetwork(installation, pool)
   const doing = `making network ${wanted.name}`
   for (let turn = 0; turn < MAX_TURNS; turn++) {
+    await settle(turn, signal)
     const found = await networkNamed(docker, wanted.name, signal)
     if (found) {
       if (found.Labels?.[label.installation] !== installation || found.Labels[label.role] !== 'control') {
@@ -84,7 +88,9 @@ export async function ensureGateway(
   const doing = `making gateway ${spec.name}`
   await ensureControlNetwork(docker, settings, signal)
   let created = false
+  let removed = 0
   for (let turn = 0; turn < MAX_TURNS; turn++) {
+    await settle(turn, signal)
     const found = await inspect(docker, spec.name, signal)
     if (!found) {
       const container = await engineCall(
@@ -110,6 +116,7 @@ export async function ensureGateway(
       const now = await inspect(docker, spec.name, signal)
       if (now?.State.Status !== 'created') continue
     }
+    if (removed++ === 3) break
     await engineCall(
       `removing gateway ${spec.name}`,
       signal,
