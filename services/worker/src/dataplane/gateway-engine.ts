@@ -19,19 +19,21 @@ export type GatewayRoute = {
 export type GatewayEngine = {
   /** A running gateway of this number: the one that is there, or a new one in the place of one that died. */
   ensure(index: number, signal: AbortSignal): Promise<StandingGateway>
-  /** Puts it on an agent's network at the given address; already there is well. An absent network is well, too. */
+  /** Removes it, for one that runs and does not answer. */
+  remove(index: number, signal: AbortSignal): Promise<void>
+  /** Puts it on an agent's network at the given address; already there is well. `not-found`: one of the two is gone. */
   attach(
-    gateway: { index: number; containerId: string },
+    gateway: { containerId: string },
     agent: { agentId: string; address: string },
     signal: AbortSignal,
   ): Promise<void>
   status(controlUrl: string, signal: AbortSignal): Promise<GatewayStatus>
-  /** `stale`: the gateway holds a newer list already. */
+  /** A gateway that holds a newer list already keeps it; that is well. */
   putRoutes(
     controlUrl: string,
     push: { revision: number; routes: GatewayRoute[] },
     signal: AbortSignal,
-  ): Promise<'accepted' | 'stale'>
+  ): Promise<void>
   probe(
     controlUrl: string,
     request: { agentId: string; path: string; timeoutMs: number },

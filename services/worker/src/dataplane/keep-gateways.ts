@@ -18,6 +18,8 @@ import { oneAtATime } from './one-at-a-time.ts'
 
 const leaseMs = 6_000
 const callMs = 5_000
+/** Rounds in which a running gateway may keep silent before it is made anew. */
+const mostMisses = 3
 
 export type GatewayDeps = {
   db: Kysely<DB>
@@ -29,41 +31,31 @@ export type GatewayDeps = {
 
 export type KeptGateways = Dataplane & {
   /** One round: take care of every gateway that nobody else cares for. */
-  keep(signal: AbortSignal): Promise<void>
+  keep(): Promise<void>
 }
 
 /**
- * The gateways as operations see them, and the loop that keeps them standing. One worker cares for a gateway at a time;
- * any worker may push routes, since revisions are ordered in Postgres.
+ * The gateways as operations see them, and the round that keeps them standing. One worker cares for a gateway at a
+ * time; any worker may push routes, since revisions are ordered in Postgres.
  */
 export function keepGateways(deps: GatewayDeps): KeptGateways {
   const boots = new Map<string, string>()
+  const misses = new Map<string, number>()
   const pushes = new Map<string, () => Promise<void>>()
-  const raising = new Map<string, () => Promise<StandingGateway>>()
+  const raises = new Map<string, () => Promise<StandingGateway>>()
 
-  const push = (gatewayId: string) => {
-    const found = pushes.get(gatewayId) ?? oneAtATime(() => pushNow(deps, gatewayId))
-    pushes.set(gatewayId, found)
-    return found()
-  }
+  const push = shared(pushes, (row: { id: string }) => pushNow(deps, row.id))
+  const raise = shared(raises, async (row: GatewayRow) => {
+    const standing = await deps.engine.ensure(row.index, timeout(120_000))
+    await saveGateway(deps.db, deps.workerId, { ...standing, id: row.id })
+    return standing
+  })
 
-  // A gateway that does not answer is looked at, made again if it is dead, joined to its agents' networks and told all.
-  const raise = (row: GatewayRow) => {
-    const found =
-      raising.get(row.id) ??
-      oneAtATime(async () => {
-        const standing = await deps.engine.ensure(row.index, AbortSignal.timeout(120_000))
-        await saveGateway(deps.db, deps.workerId, { id: row.id, ...standing })
-        return standing
-      })
-    raising.set(row.id, found)
-    return found()
-  }
-
+  // A gateway that has just started knows no route and may stand on no network: it is joined to all and told all.
   const refill = async (row: GatewayRow, standing: StandingGateway, status: GatewayStatus) => {
     const agents = (await fleet(deps.db)).filter((agent) => agent.gatewayId === row.id && agent.containerIp)
-    for (const agent of agents) await attach(deps, row.index, standing.containerId, agent)
-    await push(row.id)
+    for (const agent of agents) await attach(deps, standing.containerId, agent)
+    await push(row)
     boots.set(row.id, status.bootId)
     deps.log.info({ gateway: row.index, agents: agents.length, bootId: status.bootId }, 'gateway filled')
   }
@@ -73,23 +65,31 @@ export function keepGateways(deps: GatewayDeps): KeptGateways {
     let status = standing && (await deps.engine.status(standing.controlUrl, timeout()).catch(() => undefined))
     if (!standing || !status) {
       boots.delete(row.id)
+      const missed = (misses.get(row.id) ?? 0) + 1
+      misses.set(row.id, missed)
+      if (missed > mostMisses) await deps.engine.remove(row.index, timeout(30_000))
       standing = await raise(row)
       status = await deps.engine.status(standing.controlUrl, timeout())
     }
+    misses.delete(row.id)
     if (boots.get(row.id) !== status.bootId) await refill(row, standing, status)
-    else if (status.revision < row.revision) await push(row.id)
+    else if (status.revision < row.revision) await push(row)
   }
 
-  const standingGateway = async (gatewayId: string): Promise<GatewayRow & StandingGateway> => {
-    const row = await gatewayById(deps.db, gatewayId)
-    const standing = row && standingOf(row)
-    if (row && standing) return { ...row, ...standing }
-    await leaseGateways(deps.db, deps.workerId, leaseMs)
-    if (row) await keepOne(row)
-    const raised = await gatewayById(deps.db, gatewayId)
-    const now = raised && standingOf(raised)
-    if (!raised || !now) throw notYet()
-    return { ...raised, ...now }
+  // One that fails is raised again, if this worker may, and used once more.
+  const using = async <T>(gatewayId: string, use: (gateway: StandingGateway) => Promise<T>): Promise<T> => {
+    const gateway = await standingGateway(deps, gatewayId)
+    try {
+      if (gateway) return await use(gateway)
+    } catch (error) {
+      if (!(error instanceof BackendError) || !error.retry) throw error
+    }
+    const leased = await leaseGateways(deps.db, deps.workerId, leaseMs)
+    const mine = leased.find((row) => row.id === gatewayId)
+    if (mine) await keepOne(mine)
+    const raised = await standingGateway(deps, gatewayId)
+    if (!raised) throw new BackendError('engine-unavailable', 'the gateway is being started', { retry: true })
+    return use(raised)
   }
 
   return {
@@ -100,27 +100,23 @@ export function keepGateways(deps: GatewayDeps): KeptGateways {
       const failed = results.find((result) => result.status === 'rejected')
       if (failed) throw failed.reason
     },
-    async attach(gatewayId, target, signal) {
-      const gateway = await unlessAborted(signal, standingGateway(gatewayId))
-      const agent = { agentId: target.agentId, address: target.network.gateway }
-      await deps.engine.attach(gateway, agent, signal)
-    },
-    async pushRoutes(gatewayId, signal) {
-      await unlessAborted(signal, push(gatewayId))
-    },
-    async probe(gatewayId, request, signal) {
-      const gateway = await unlessAborted(signal, standingGateway(gatewayId))
-      const late = AbortSignal.timeout(request.timeoutMs + callMs)
-      return answered(deps.engine.probe(gateway.controlUrl, request, AbortSignal.any([signal, late])))
-    },
+    attach: (gatewayId, target, signal) =>
+      using(gatewayId, ({ containerId }) => {
+        const agent = { agentId: target.agentId, address: target.network.gateway }
+        return deps.engine.attach({ containerId }, agent, signal)
+      }),
+    pushRoutes: (gatewayId) => using(gatewayId, () => push({ id: gatewayId })),
+    probe: (gatewayId, request, signal) =>
+      using(gatewayId, ({ controlUrl }) => deps.engine.probe(controlUrl, request, signal)),
   }
 }
 
 async function pushNow(deps: GatewayDeps, gatewayId: string): Promise<void> {
   const { revision, agents } = await nextRoutes(deps.db, gatewayId)
-  const row = await gatewayById(deps.db, gatewayId)
-  if (!row?.controlUrl) throw notYet()
-  await answered(deps.engine.putRoutes(row.controlUrl, { revision, routes: routesOf(agents) }, timeout()))
+  const gateway = await standingGateway(deps, gatewayId)
+  // One that does not stand yet is filled when it does.
+  if (!gateway) return
+  await deps.engine.putRoutes(gateway.controlUrl, { revision, routes: routesOf(agents) }, timeout())
 }
 
 /** Agents that run and have a port; the addresses are those that the engine gave, never anybody's word. */
@@ -132,15 +128,20 @@ function routesOf(agents: readonly FleetAgent[]): GatewayRoute[] {
   )
 }
 
-async function attach(
-  deps: GatewayDeps,
-  index: number,
-  containerId: string,
-  agent: FleetAgent,
-): Promise<void> {
+/** An agent whose network is gone is being deleted or made again; it is attached then. */
+async function attach(deps: GatewayDeps, containerId: string, agent: FleetAgent): Promise<void> {
   if (agent.networkSlot === null) return
   const address = agentNetwork(deps.pool, agent.networkSlot).gateway
-  await deps.engine.attach({ index, containerId }, { agentId: agent.agentId, address }, timeout(30_000))
+  try {
+    await deps.engine.attach({ containerId }, { agentId: agent.agentId, address }, timeout(30_000))
+  } catch (error) {
+    if (!(error instanceof BackendError) || error.code !== 'not-found') throw error
+  }
+}
+
+async function standingGateway(deps: GatewayDeps, gatewayId: string): Promise<StandingGateway | undefined> {
+  const row = await gatewayById(deps.db, gatewayId)
+  return row && standingOf(row)
 }
 
 function standingOf(row: GatewayRow): StandingGateway | undefined {
@@ -150,30 +151,16 @@ function standingOf(row: GatewayRow): StandingGateway | undefined {
     : undefined
 }
 
+/** Calls for one gateway share their work; see `oneAtATime`. */
+function shared<R extends { id: string }, T>(
+  known: Map<string, () => Promise<T>>,
+  run: (row: R) => Promise<T>,
+) {
+  return (row: R): Promise<T> => {
+    const call = known.get(row.id) ?? oneAtATime(() => run(row))
+    known.set(row.id, call)
+    return call()
+  }
+}
+
 const timeout = (ms = callMs) => AbortSignal.timeout(ms)
-const notYet = () => new BackendError('engine-unavailable', 'the gateway is being started', { retry: true })
-
-/** What goes wrong on the way to a gateway may work later: its keeper raises it again. */
-async function answered<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call
-  } catch (error) {
-    if (error instanceof BackendError) throw error
-    const cause = { retry: true, cause: error }
-    throw new BackendError('engine-unavailable', 'the gateway does not answer', cause)
-  }
-}
-
-async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  signal.throwIfAborted()
-  let abort: () => void = () => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}

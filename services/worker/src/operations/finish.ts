@@ -1,8 +1,9 @@
 import { withActor } from '@nora/db/actor'
-import { releaseNetworkSlot, reportSecurityEvent } from '@nora/db/fleet'
+import { releaseNetworkSlot, reportSecurityEvent, requestOperation } from '@nora/db/fleet'
 import { type LeasedOperation, releaseOperation } from '@nora/db/leases'
 import type { AgentState } from '@nora/db/schema'
 import {
+  agentOf,
   countFailure,
   type Ending,
   finishOperation,
@@ -38,8 +39,10 @@ export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
     }
     const healthy = run.target.probe ? 'healthy' : 'running'
     const asked = kind !== 'reconcile' && kind !== 'sync-keys'
+    const container = run.observed?.container
+    const generation = typeof container === 'object' && 'generation' in container ? container.generation : 0
     await recordFacts(tx, run.target.agentId, {
-      observed_generation: run.target.generation,
+      observed_generation: generation,
       ...(asked && { crash_count: 0 }),
     })
     await showState(tx, run, run.keyProblem ? 'degraded' : 'running', run.keyProblem ?? healthy)
@@ -91,16 +94,38 @@ export async function failUnopened(
   })
 }
 
-/** What the cancelled operation made is gone (or was left alone, for kinds that make nothing). */
+/** Gives back an operation whose target could not be worked out yet. */
+export async function releaseUnopened(
+  deps: RunDeps,
+  operation: LeasedOperation,
+  reason: string,
+  delayMs: number,
+): Promise<Outcome> {
+  await withActor(deps.db, operation.actor, async (tx, { agentId }) => {
+    const agent = agentId === null ? undefined : await agentOf(tx, agentId)
+    if (agent) await setAgentState(tx, agent.id, agent.state, reason)
+  })
+  await releaseOperation(deps.db, operation.actor, delayMs, reason)
+  return 'released'
+}
+
+/**
+ * Ends a cancelled operation with what it left. An agent that is to run all the same is looked at anew: only that tells
+ * how it stands now.
+ */
 export async function endCancelled(deps: RunDeps, run: Run): Promise<Outcome> {
-  const reason = `${run.operation.kind} was cancelled`
+  const { kind } = run.operation
+  const { agentId, desired } = run.target
+  const reason = `${kind} was cancelled`
   await withActor(deps.db, run.operation.actor, async (tx) => {
-    const container = run.observed?.container
-    const up = typeof container === 'object' && 'status' in container && container.status === 'running'
-    if (!up) await recordFacts(tx, run.target.agentId, { container_ip: null })
-    if (run.target.desired !== 'deleted') await showState(tx, run, up ? 'running' : 'stopped', reason)
+    if (!isUp(run)) await recordFacts(tx, agentId, { container_ip: null })
+    if (desired === 'stopped') await showState(tx, run, 'stopped', reason)
+    if (desired === 'running' && kind !== 'sync-keys') await showState(tx, run, 'degraded', reason)
     await end(tx, run, { status: 'cancelled', reason })
   })
+  if (desired === 'running' && kind !== 'reconcile') {
+    await requestOperation(deps.db, { agentId, kind: 'reconcile', reason: `after the ${reason}`, delayMs: 0 })
+  }
   return 'cancelled'
 }
 
@@ -108,7 +133,7 @@ export async function endCancelled(deps: RunDeps, run: Run): Promise<Outcome> {
 export async function release(deps: RunDeps, run: Run, reason: string, delayMs: number): Promise<Outcome> {
   await withActor(deps.db, run.operation.actor, async (tx) => {
     await recordStep(tx, run.operation.id, null, reason)
-    const working = workingState(run.operation.kind, run.target, run.state, run.facts.cancelled)
+    const working = workingState(run.operation.kind, run.target, run.state)
     await showState(tx, run, working ?? run.state, reason)
   })
   await releaseOperation(deps.db, run.operation.actor, delayMs, reason)
@@ -120,9 +145,13 @@ function failedState(run: Run, code: string): AgentState {
     const hadRun = run.agent.observed_generation === run.target.generation
     return crashedState(hadRun, run.facts.crashes.count)
   }
+  // What ran before and was not replaced goes on running.
+  return isUp(run) && !run.facts.started && code !== 'not-healthy' ? 'degraded' : 'error'
+}
+
+function isUp(run: Run): boolean {
   const container = run.observed?.container
-  const up = typeof container === 'object' && 'status' in container && container.status === 'running'
-  return up && run.operation.kind === 'sync-keys' ? 'degraded' : 'error'
+  return typeof container === 'object' && 'status' in container && container.status === 'running'
 }
 
 async function end(tx: Tx, run: Run, ending: Ending): Promise<void> {
@@ -142,7 +171,7 @@ export async function lastWords(deps: RunDeps, run: Run): Promise<string[]> {
   if (typeof container !== 'object' || !('id' in container)) return []
   try {
     const lines = await deps.backend.lastWords(container.id, AbortSignal.timeout(5_000))
-    return deps.keys.scrub(run.target.agentId, lines)
+    return await deps.keys.scrub(run.operation.actor, run.target.agentId, lines)
   } catch (error) {
     deps.log.warn({ err: error, agentId: run.target.agentId }, 'the last lines could not be read')
     return []

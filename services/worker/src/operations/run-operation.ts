@@ -1,14 +1,22 @@
+import { problemTitles } from '@nora/contract/problem'
 import { refusalOf, withActor } from '@nora/db/actor'
-import { networkSlot } from '@nora/db/fleet'
 import { type LeasedOperation, leaseOperation, releaseOperation } from '@nora/db/leases'
-import { agentOf, finishOperation, operationOf } from '@nora/db/worker-agents'
+import { agentOf, finishOperation } from '@nora/db/worker-agents'
+import { DomainError } from '@nora/domain/errors'
 import { BackendError } from '../backends/backend.ts'
-import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
 import { type Action, nextStep } from '../reconcile/plan.ts'
-import { localImageOf, targetOf } from '../reconcile/target.ts'
-import { endCancelled, fail, failUnopened, type Outcome, release, succeed } from './finish.ts'
+import {
+  endCancelled,
+  fail,
+  failUnopened,
+  type Outcome,
+  release,
+  releaseUnopened,
+  succeed,
+} from './finish.ts'
 import { type KeptLease, keepLease, leaseClocks } from './keep-lease.ts'
 import { stepDeadlineMs } from './limits.ts'
+import { openRun } from './open-run.ts'
 import { announce, progress, type Run, type RunDeps } from './run.ts'
 import { perform, stepTimedOut } from './steps.ts'
 import { stepWords } from './words.ts'
@@ -49,9 +57,7 @@ export async function runOperation(
 // Thrown with the lease still held, except when no time is left for another try.
 async function unforeseen(deps: RunDeps, operation: LeasedOperation, error: unknown): Promise<Outcome> {
   if (error instanceof BackendError && operation.deadlineAt.getTime() > Date.now()) {
-    const delayMs = retryMs(operation)
-    await releaseOperation(deps.db, operation.actor, delayMs, `${sentence(error)}; trying again`)
-    return 'released'
+    return releaseUnopened(deps, operation, `${sentence(error)}; trying again`, retryMs(operation))
   }
   const noRoom = refusalOf(error)?.code === 'network pool exhausted'
   if (!noRoom && operation.deadlineAt.getTime() > Date.now()) throw error
@@ -72,7 +78,7 @@ async function converge(
   const run = await openRun(deps, operation, over)
   for (let turn = 0; turn < maxTurns; turn++) {
     over.throwIfAborted()
-    if (lease.cancelled.aborted && !run.facts.cancelled && operation.kind !== 'delete') noteCancel(run)
+    if (isCancelled(lease, run)) await noteCancel(deps, run)
     const left = operation.deadlineAt.getTime() - Date.now()
     if (left <= 0) return fail(deps, run, 'deadline', `not done in time; it was ${run.reason}`)
     try {
@@ -80,7 +86,8 @@ async function converge(
       if (outcome) return outcome
     } catch (error) {
       over.throwIfAborted()
-      if (lease.cancelled.aborted && !run.facts.cancelled) continue
+      if (isCancelled(lease, run)) continue
+      if (error instanceof DomainError) return judge(deps, run, error)
       if (!(error instanceof BackendError)) throw error
       if (!error.retry) return fail(deps, run, error.code, sentence(error))
       deps.log.warn({ err: error, operationId: operation.id, agentId: operation.agentId }, 'a step failed')
@@ -88,6 +95,11 @@ async function converge(
     }
   }
   return fail(deps, run, 'not-converging', `still not done after ${maxTurns} steps; it was ${run.reason}`)
+}
+
+async function judge(deps: RunDeps, run: Run, error: DomainError): Promise<Outcome> {
+  if (error.code !== 'rate-limited') return fail(deps, run, error.code, problemTitles[error.code])
+  return release(deps, run, 'its keys were delivered too often lately; trying again', 30_000)
 }
 
 /** The next try comes later each time: 1 s, doubling, at most 15 s. */
@@ -106,7 +118,6 @@ async function takeTurn(
   run.observed = await bounded(observeMs, over, 'the Docker Engine did not answer in time', (signal) =>
     deps.backend.observe(run.target, signal),
   )
-  if (run.facts.cancelled && !undoes(run.operation.kind)) return endCancelled(deps, run)
   const step = nextStep(run.target, run.observed, { ...run.facts, kind: run.operation.kind, now: Date.now() })
   switch (step.do) {
     case 'done':
@@ -135,7 +146,8 @@ async function takeStep(
     const words = stepWords(action, run.target)
     await announce(deps, run, action, full ? `waiting for its turn, then ${words}` : words)
   }
-  const interrupt = run.facts.cancelled ? over : AbortSignal.any([over, lease.cancelled])
+  const heedsCancel = !run.facts.cancelled && run.operation.kind !== 'delete'
+  const interrupt = heedsCancel ? AbortSignal.any([over, lease.cancelled]) : over
   await deps.turnstiles.of(action)(interrupt, async () => {
     const ms = Math.min(stepDeadlineMs[action], leftMs)
     const late = AbortSignal.timeout(ms)
@@ -150,61 +162,25 @@ async function takeStep(
   })
 }
 
-async function openRun(deps: RunDeps, operation: LeasedOperation, over: AbortSignal): Promise<Run> {
-  const { agent, row } = await withActor(deps.db, operation.actor, async (tx, { agentId }) => ({
-    agent: await agentOf(tx, agentId!),
-    row: await operationOf(tx, operation.id),
-  }))
-  if (!agent || !row) throw new Error('an operation without its rows')
-  const slot = agent.network_slot ?? (await takeSlot(deps, operation, agent.desired_state))
-  const local = agent.desired_state === 'running' ? localImageOf(agent) : undefined
-  const localImage = local && (await deps.images.reference(local, over))
-  const target = targetOf(agent, { ...deps, slot, localImage })
-  const unrouted = agent.gateway_id === null || agent.container_ip === null
-  return {
-    operation,
-    agent,
-    target,
-    gatewayId: agent.gateway_id,
-    observed: undefined,
-    state: agent.state,
-    keyProblem: undefined,
-    reason: agent.state_reason,
-    facts: {
-      beganAt: (row.started_at ?? row.created_at).getTime(),
-      cancelled: false,
-      keysDelivered: false,
-      keysRemoved: false,
-      reload: 'not-yet',
-      started: false,
-      routed: target.desired !== 'running' && unrouted,
-      healthy: false,
-      diskEnforced: agent.disk_enforced,
-      crashes: { count: agent.crash_count, lastAt: agent.last_crash_at?.getTime() ?? null },
-    },
-  }
-}
+// A delete that has begun goes on: nobody can put back what it took.
+const isCancelled = (lease: KeptLease, run: Run) =>
+  lease.cancelled.aborted && !run.facts.cancelled && run.operation.kind !== 'delete'
 
-// What never ran and is not to run needs no addresses: any slot names the same (absent) objects.
-async function takeSlot(deps: RunDeps, operation: LeasedOperation, desired: string): Promise<number> {
-  if (desired !== 'running') return firstSlot
-  return withActor(deps.db, operation.actor, (tx) => networkSlot(tx, slotsIn(deps.pool)))
-}
-
-/** Kinds that leave something half made behind when they are cancelled. */
-const undoes = (kind: LeasedOperation['kind']) => ['provision', 'start', 'redeploy'].includes(kind)
-
-function noteCancel(run: Run): void {
+/** Whoever cancelled has also written what holds since. */
+async function noteCancel(deps: RunDeps, run: Run): Promise<void> {
+  const agent = await withActor(deps.db, run.operation.actor, (tx) => agentOf(tx, run.target.agentId))
+  if (!agent) throw new Error('an operation without its rows')
+  run.target = { ...run.target, desired: agent.desired_state }
   run.facts.cancelled = true
-  run.facts.routed = run.gatewayId === null
+  run.facts.routed = run.gatewayId === null || agent.container_ip === null
 }
 
 async function testKey(deps: RunDeps, operation: LeasedOperation, over: AbortSignal): Promise<Outcome> {
   const left = Math.max(1, operation.deadlineAt.getTime() - Date.now())
   const signal = AbortSignal.any([over, AbortSignal.timeout(Math.min(left, 60_000))])
-  const result = await deps.keys.test(operation, signal)
+  const result = await deps.keys.test(operation.actor, signal)
   await withActor(deps.db, operation.actor, (tx) =>
-    finishOperation(tx, operation.id, { status: 'succeeded', reason: 'tested', result }),
+    finishOperation(tx, operation.id, { status: 'succeeded', reason: result.reason, result }),
   )
   return 'succeeded'
 }

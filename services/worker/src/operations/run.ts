@@ -21,6 +21,7 @@ export type DeliveredKeys = {
 
 /** The images that we assemble ourselves. */
 export type LocalImages = {
+  isKnown(name: LocalImageName): boolean
   /** The reference of this version's image; assembled the first time it is asked for. */
   reference(name: LocalImageName, signal: AbortSignal): Promise<string>
   /** Assembles it again, for an engine that lost it. */
@@ -41,9 +42,9 @@ export type RunDeps = {
   keys: {
     deliver(actor: LeasedOperation['actor'], target: Target, signal: AbortSignal): Promise<DeliveredKeys>
     remove(target: Target, signal: AbortSignal): Promise<void>
-    test(operation: LeasedOperation, signal: AbortSignal): Promise<Record<string, unknown>>
+    test(actor: LeasedOperation['actor'], signal: AbortSignal): Promise<{ outcome: string; reason: string }>
     /** Takes out of a program's own words the keys that its agent was given, and known token shapes. */
-    scrub(agentId: string, lines: string[]): string[]
+    scrub(actor: LeasedOperation['actor'], agentId: string, lines: string[]): Promise<string[]>
   }
   /** Waits until everything the container printed is stored, at most `deadlineMs`. */
   settleLog(agentId: string, containerId: string, deadlineMs: number): Promise<void>
@@ -54,7 +55,7 @@ export type RunDeps = {
 export type Run = {
   readonly operation: LeasedOperation
   readonly agent: AgentRow
-  readonly target: Target
+  target: Target
   gatewayId: string | null
   observed: Observed | undefined
   state: AgentState
@@ -69,7 +70,7 @@ export async function announce(deps: RunDeps, run: Run, action: Action, reason: 
   const { id, kind } = run.operation
   await withActor(deps.db, run.operation.actor, async (tx) => {
     await recordStep(tx, id, action, reason)
-    const state = workingState(kind, run.target, run.state, run.facts.cancelled) ?? run.state
+    const state = workingState(kind, run.target, run.state) ?? run.state
     await showState(tx, run, state, reason)
     await appendEvent(tx, agentKey(run), 'step.started', { operationId: id, step: action })
   })

@@ -33,10 +33,9 @@ export function workingState(
   kind: OperationKind,
   target: Target,
   before: AgentState,
-  cancelled: boolean,
 ): AgentState | undefined {
   if (target.desired === 'deleted') return 'deleting'
-  if (cancelled || target.desired === 'stopped') return before === 'stopped' ? undefined : 'stopping'
+  if (target.desired === 'stopped') return before === 'stopped' ? undefined : 'stopping'
   if (kind === 'sync-keys') return before === 'queued' ? 'provisioning' : undefined
   if (kind === 'reconcile') return before === 'error' || before === 'degraded' ? undefined : 'degraded'
   return 'provisioning'

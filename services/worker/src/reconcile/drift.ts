@@ -8,8 +8,8 @@ import { retryDelayMs } from './backoff.ts'
 export type Drift = { agentId: string; reason: string }
 
 /**
- * Which agents are not as they should be: pure. An agent with an open operation is left to it; one that was cancelled
- * into `stopped` stays so until somebody starts it; a failure is tried again when its back-off is over.
+ * Which agents are not as they should be: pure. An agent with an open operation is left to it; a failure is tried again
+ * when its back-off is over.
  */
 export function findDrift(
   agents: readonly FleetAgent[],
@@ -32,9 +32,9 @@ function driftOf(agent: FleetAgent, container: ListedContainer | undefined, now:
     if (up && !resting) return 'it is to be stopped and runs'
     return agent.state !== 'stopped' && !resting ? 'its stop did not finish' : undefined
   }
-  if (agent.state === 'stopped') return undefined
   if (agent.state === 'running') return changed(agent, container)
   if (resting) return undefined
+  if (agent.state === 'stopped') return 'it is to run and was stopped'
   if (agent.state === 'error') return 'trying again after a failure'
   return changed(agent, container) ?? (agent.state === 'degraded' ? undefined : 'nothing works on it')
 }

@@ -115,28 +115,31 @@ describe('stop, delete, cancel', () =>
       'remove-keys',
     ],
     ['delete: nothing left', deleted, nothing, context({ routed: true, keysRemoved: true }), 'done'],
-    ['cancelled: running', target(), up(), context({ cancelled: true }), 'stop'],
-    [
-      'cancelled: made',
-      target(),
-      up({ status: 'created' }),
-      context({ cancelled: true }),
-      'remove-container',
-    ],
+    ['cancelled: running', stopped, up(), context({ cancelled: true }), 'stop'],
+    ['cancelled: made', stopped, up({ status: 'created' }), context({ cancelled: true }), 'remove-container'],
     [
       'cancelled: the volume stays',
-      target(),
+      stopped,
       { ...nothing, storage: 'present' },
       context({ cancelled: true, routed: true }),
       'remove-keys',
     ],
     [
       'cancelled: clean',
-      target(),
+      stopped,
       nothing,
       context({ cancelled: true, routed: true, keysRemoved: true }),
       'done',
     ],
+    [
+      'a cancelled start keeps its container',
+      stopped,
+      exited(),
+      context({ cancelled: true, kind: 'start', routed: true }),
+      'remove-keys',
+    ],
+    ['cancelled, and it is to go on running', target(), up(), context({ cancelled: true }), 'done'],
+    ['cancelled for a delete', deleted, up(), context({ cancelled: true }), 'done'],
   ]))
 
 test('waits 1 s after a failure, doubling to 5 minutes, afresh after 10 healthy minutes', () => {

@@ -120,6 +120,27 @@ describe('what is not ours is never touched', () =>
 describe('what is there and wrong', () =>
   check([
     ['an older generation runs', target(), up({ generation: 1 }), context(), 'stop'],
+    [
+      'and its image is not here',
+      target(),
+      { ...up({ generation: 1 }), image: 'absent' },
+      context(),
+      'ensure-image',
+    ],
+    [
+      'changed, not asked for yet',
+      target(),
+      up({ generation: 1 }),
+      context({ kind: 'reconcile', ...ready }),
+      'done',
+    ],
+    [
+      'changed, and keys are synced',
+      target(),
+      up({ generation: 1 }),
+      context({ kind: 'sync-keys' }),
+      'deliver-keys',
+    ],
     ['an older generation ended', target(), exited({ generation: 1 }), context(), 'remove-container'],
     ['another spec runs', target(), up({ specHash: 'old' }), context(ready), 'done'],
     [

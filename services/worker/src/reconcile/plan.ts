@@ -37,7 +37,7 @@ export type PlanContext = {
   now: number
   /** When the operation was first taken up. */
   beganAt: number
-  /** The operation was cancelled: take away what it made. */
+  /** The operation was cancelled; the target says what holds since. */
   cancelled: boolean
   keysDelivered: boolean
   keysRemoved: boolean
@@ -61,8 +61,8 @@ const shortWaitMs = 2_000
  * however often the worker died in between.
  */
 export function nextStep(target: Target, observed: Observed, context: PlanContext): Step {
+  if (context.cancelled) return planCancelled(target, observed, context)
   if (target.desired === 'deleted') return planRemoval(observed, context, !target.keepData)
-  if (context.cancelled) return planRemoval(observed, context, false)
   if (target.desired === 'stopped') return planStopped(observed, context)
   return planRunning(target, observed, context)
 }
@@ -77,16 +77,25 @@ function planRunning(target: Target, observed: Observed, context: PlanContext): 
   const running = container.status === 'running'
   // An engine refuses to start a container whose network was removed while it was down.
   if (!running && observed.network === 'absent') return takeDown(container)
-  if (isStale(target, container, running)) return takeDown(container)
+  if (isStale(target, container, context.kind)) {
+    // Before anything is taken away: an image that cannot be had leaves the old program running.
+    return observed.image === 'absent' ? { do: 'ensure-image' } : takeDown(container)
+  }
   if (container.status === 'paused') return { do: 'stop' }
   if (running) return planUp(target, container, context)
   return planExited(container, context) ?? bringUp(target, observed, context, container)
 }
 
-/** A running container is replaced for a new generation only: an upgrade of Nora alone restarts nobody. */
-function isStale(target: Target, container: ObservedContainer, running: boolean): boolean {
-  if (container.generation !== target.generation) return true
-  return !running && container.specHash !== target.specHash
+const replacing: readonly OperationKind[] = ['provision', 'start', 'restart', 'redeploy']
+
+/**
+ * A running container is replaced only for a new generation, and only when somebody asked for a start: neither an
+ * upgrade of Nora nor a sync of keys restarts anybody. One that does not run is replaced for any difference.
+ */
+function isStale(target: Target, container: ObservedContainer, kind: OperationKind): boolean {
+  const older = container.generation !== target.generation
+  if (container.status === 'running') return older && replacing.includes(kind)
+  return older || container.specHash !== target.specHash
 }
 
 function takeDown(container: ObservedContainer): Step {
@@ -146,6 +155,12 @@ function planExited(container: ObservedContainer, context: PlanContext): Step | 
   if (remaining <= shortWaitMs) return { do: 'wait', reason: `${reason}; starting again`, delayMs: remaining }
   const seconds = Math.ceil(remaining / 1000)
   return { do: 'give-up', code: 'program-exited', reason: `${reason}; starting again in ${seconds} s` }
+}
+
+/** What a cancelled operation undoes: it leaves what is to run, or to be deleted, to the next one. */
+function planCancelled(target: Target, observed: Observed, context: PlanContext): Step {
+  if (target.desired !== 'stopped') return { do: 'done' }
+  return context.kind === 'provision' ? planRemoval(observed, context, false) : planStopped(observed, context)
 }
 
 function planStopped(observed: Observed, context: PlanContext): Step {

@@ -66,7 +66,7 @@ export function targetOf(agent: AgentRow, around: TargetSurroundings): Target {
 }
 
 /** The row as a runtime reads it. Which keys are attached decides no part of a target: they are files, not the container. */
-function agentSpec(agent: AgentRow): AgentSpec {
+export function agentSpec(agent: AgentRow): AgentSpec {
   return {
     id: agent.id,
     name: agent.name,

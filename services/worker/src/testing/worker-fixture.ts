@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,8 +11,11 @@ import { waitUntil } from '@nora/testing/wait-until'
 import Docker from 'dockerode'
 import { afterAll, beforeAll } from 'vitest'
 import { dockerBackend } from '../backends/docker/backend.ts'
+import { dockerGateways } from '../dataplane/docker-gateways.ts'
+import { type KeptGateways, keepGateways } from '../dataplane/keep-gateways.ts'
 import { assembleTinyImage } from '../images/tiny.ts'
 import { turnstiles } from '../operations/limits.ts'
+import { localImages } from '../operations/local-images.ts'
 import type { RunDeps } from '../operations/run.ts'
 
 export type AgentLook = { state: AgentState; state_reason: string; container_id: string | null } & Record<
@@ -29,6 +32,7 @@ export type WorkerFixture = {
   keysDir: string
   dataDir: string
   image: string
+  controlSeed: Buffer
   /** What a worker of this installation runs operations with. */
   deps(workerId: string, over?: Partial<RunDeps>): RunDeps
   tinyImage(name: string, cmd: string[]): Promise<string>
@@ -50,6 +54,7 @@ export function workerFixture(): WorkerFixture {
   beforeAll(async () => {
     it.installation = randomUUID()
     it.pool = freePool()
+    it.controlSeed = randomBytes(32)
     folder = await mkdtemp(join(tmpdir(), 'nora-worker-test-'))
     it.dataDir = join(folder, 'data')
     it.keysDir = `/dev/shm/nora-test-${it.installation.slice(0, 8)}`
@@ -99,8 +104,8 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
     installation,
     pool,
     backend,
-    images: { reference: unused, assemble: unused },
-    dataplane: { attach: unused, pushRoutes: unused, probe: unused },
+    images: localImages(docker),
+    dataplane: gateways(it, workerId),
     keys: {
       deliver: async (_, target, signal) => {
         await backend.writeSecrets(target, [], signal)
@@ -108,12 +113,25 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
       },
       remove: (target, signal) => backend.removeSecrets(target, signal),
       test: unused,
-      scrub: (_, lines) => lines,
+      scrub: async (_actor, _agentId, lines) => lines,
     },
     settleLog: async () => undefined,
     turnstiles: turnstiles({ creates: 2, others: 8 }),
     ...over,
   }
+}
+
+/** The gateways of this installation as one worker keeps them. */
+export function gateways(it: WorkerFixture, workerId: string): KeptGateways {
+  const { docker, installation, pool, controlSeed } = it
+  const capabilityPublicKey = Buffer.alloc(32, 7)
+  return keepGateways({
+    db: it.database.worker,
+    log: createLogger({ service: workerId, level: 'silent' }),
+    workerId,
+    pool,
+    engine: dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed }),
+  })
 }
 
 async function unused(): Promise<never> {

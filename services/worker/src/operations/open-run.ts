@@ -1,0 +1,69 @@
+import { withActor } from '@nora/db/actor'
+import { networkSlot } from '@nora/db/fleet'
+import type { LeasedOperation } from '@nora/db/leases'
+import { agentOf, operationOf, recordStep, setAgentState } from '@nora/db/worker-agents'
+import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
+import { type LocalImageName, localImageOf, targetOf } from '../reconcile/target.ts'
+import type { Run, RunDeps } from './run.ts'
+
+/**
+ * Reads what the operation is about and works out what should be. Throws `BackendError` when an image of ours cannot be
+ * assembled now, and NR409 `network pool exhausted`.
+ */
+export async function openRun(deps: RunDeps, operation: LeasedOperation, over: AbortSignal): Promise<Run> {
+  const { agent, row } = await withActor(deps.db, operation.actor, async (tx, { agentId }) => ({
+    agent: await agentOf(tx, agentId!),
+    row: await operationOf(tx, operation.id),
+  }))
+  if (!agent || !row) throw new Error('an operation without its rows')
+  const slot = agent.network_slot ?? (await takeSlot(deps, operation, agent.desired_state))
+  const local = agent.desired_state === 'running' ? localImageOf(agent) : undefined
+  const localImage = local && (await ownImage(deps, operation, agent.id, local, over))
+  const target = targetOf(agent, { ...deps, slot, localImage })
+  const unrouted = agent.gateway_id === null || agent.container_ip === null
+  return {
+    operation,
+    agent,
+    target,
+    gatewayId: agent.gateway_id,
+    observed: undefined,
+    state: agent.state,
+    keyProblem: undefined,
+    reason: agent.state_reason,
+    facts: {
+      beganAt: (row.started_at ?? row.created_at).getTime(),
+      cancelled: false,
+      keysDelivered: false,
+      keysRemoved: false,
+      reload: 'not-yet',
+      started: false,
+      routed: target.desired !== 'running' && unrouted,
+      healthy: false,
+      diskEnforced: agent.disk_enforced,
+      crashes: { count: agent.crash_count, lastAt: agent.last_crash_at?.getTime() ?? null },
+    },
+  }
+}
+
+// What never ran and is not to run needs no addresses: any slot names the same (absent) objects.
+async function takeSlot(deps: RunDeps, operation: LeasedOperation, desired: string): Promise<number> {
+  if (desired !== 'running') return firstSlot
+  return withActor(deps.db, operation.actor, (tx) => networkSlot(tx, slotsIn(deps.pool)))
+}
+
+async function ownImage(
+  deps: RunDeps,
+  operation: LeasedOperation,
+  agentId: string,
+  name: LocalImageName,
+  over: AbortSignal,
+): Promise<string> {
+  if (!deps.images.isKnown(name)) {
+    const reason = `assembling image ${name}`
+    await withActor(deps.db, operation.actor, async (tx) => {
+      await recordStep(tx, operation.id, 'ensure-image', reason)
+      await setAgentState(tx, agentId, 'provisioning', reason)
+    })
+  }
+  return deps.images.reference(name, over)
+}
