@@ -9,8 +9,8 @@ import type { EngineFrame } from './log-frames.ts'
 export type LogPosition = {
   /** Begins a pass: from which time on the engine must send, and how much earlier; undefined: everything. */
   begin(kind: 'held' | 'live'): { from: string; marginMs: number } | undefined
-  /** The frames to deliver now. */
-  take(frames: EngineFrame[]): LogFrame[]
+  /** The frames to deliver now; `arrivedAt` in Unix milliseconds. */
+  take(frames: EngineFrame[], arrivedAt?: number): LogFrame[]
   /**
    * After a pass over everything held: true when the cursor was not in it, so that another such pass is needed,
    * which delivers what is younger than the cursor and says that something may be lost.
@@ -26,6 +26,10 @@ export type LogPosition = {
 const resumeMarginMs = 60_000
 // The two streams are stamped before they are written; under load they overtake each other.
 const skewMs = 1_000
+// A follower that is this late, in the middle of this much, may skip a file when it is rotated: 10 MB cannot be
+// written in less, so a smaller step in time hides no loss.
+const jumpMs = 100
+const busyBytes = 256 * 1024
 
 type Stream = EngineFrame['stream']
 type Mode = 'deliver' | 'search' | 'younger-only'
@@ -44,6 +48,8 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
   let mode: Mode = 'deliver'
   let live = false
   let first = true
+  let bytes = 0
+  let before: { at: number; lateMs: number } | undefined
   let trust: ReturnType<LogPosition['trust']> = 'sound'
   let ordinals = ordinalCounter()
   let latest = new Map<Stream, EngineFrame>()
@@ -52,6 +58,8 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     live = kind === 'live'
     mode = last === undefined ? 'deliver' : notHeld ? 'younger-only' : 'search'
     first = true
+    bytes = 0
+    before = undefined
     trust = 'sound'
     ordinals = ordinalCounter()
     latest = new Map()
@@ -107,15 +115,23 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     return live && mode === 'deliver' && !before.partial && frame.text.equals(before.text)
   }
 
-  function takeOne(frame: EngineFrame): LogFrame[] {
+  /** Whether the engine may have left frames out before this one. */
+  function jumps(frame: EngineFrame, arrivedAt: number): boolean {
+    const at = Date.parse(frame.ts)
+    const jumped = before && bytes > busyBytes && before.lateMs > jumpMs && at - before.at > jumpMs
+    before = { at, lateMs: arrivedAt - at }
+    bytes += frame.text.length
+    return jumped === true
+  }
+
+  function takeOne(frame: EngineFrame, arrivedAt: number): LogFrame[] {
     if (trust === 'broken') return []
-    if (goesBack(frame)) {
-      if (live && mode === 'deliver') {
-        trust = 'broken'
-        return []
-      }
-      timesRise = false
+    const back = goesBack(frame)
+    if (live && mode === 'deliver' && (back || jumps(frame, arrivedAt))) {
+      trust = 'broken'
+      return []
     }
+    if (back) timesRise = false
     const isFirst = first
     first = false
     latest.set(frame.stream, frame)
@@ -127,7 +143,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
 
   return {
     begin,
-    take: (frames) => frames.flatMap(takeOne),
+    take: (frames, arrivedAt = Date.now()) => frames.flatMap((frame) => takeOne(frame, arrivedAt)),
     missed() {
       notHeld = mode === 'search'
       return notHeld

@@ -7,7 +7,7 @@ import { openLogStream } from './log-stream.ts'
 
 const settleMs = 250
 const slowConsumerMs = 1_000
-const lateMs = 2_000
+const lateMs = 500
 const trustedBytes = 1024 * 1024
 
 /**
@@ -45,11 +45,6 @@ async function isRunning(engine: Engine, id: string, signal: AbortSignal): Promi
   return state.Running || state.Paused || state.Restarting
 }
 
-function request(position: LogPosition, kind: 'held' | 'live'): { follow: boolean; since?: string } {
-  const from = position.begin(kind)
-  return { follow: kind === 'live', ...(from ? { since: sinceOf(from.from, -from.marginMs) } : {}) }
-}
-
 async function* readHeld(
   engine: Engine,
   id: string,
@@ -57,7 +52,9 @@ async function* readHeld(
   signal: AbortSignal,
 ): AsyncGenerator<LogFrame> {
   do {
-    const stream = await openLogStream(engine, id, request(position, 'held'), signal)
+    const from = position.begin('held')
+    const since = from ? { since: sinceOf(from.from, -from.marginMs) } : {}
+    const stream = await openLogStream(engine, id, { follow: false, ...since }, signal)
     const reader = frameReader()
     try {
       for (;;) {
@@ -81,7 +78,9 @@ async function* follow(
   position: LogPosition,
   signal: AbortSignal,
 ): AsyncGenerator<LogFrame> {
-  const stream = await openLogStream(engine, id, request(position, 'live'), signal)
+  // A few of the newest lines hold the cursor; asked for a time, the engine would look through all of its files.
+  const tail = position.begin('live') ? { tail: 200 } : {}
+  const stream = await openLogStream(engine, id, { follow: true, ...tail }, signal)
   const reader = frameReader()
   // One look at the newest line after opening, and after each stretch in which the engine may have rotated.
   let checkDue = true

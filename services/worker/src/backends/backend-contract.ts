@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe } from 'vitest'
+import type { Backend, Target } from './backend.ts'
+import { lifecycleContract } from './contract/lifecycle.ts'
+import { logContract } from './contract/logs.ts'
+import { postureContract } from './contract/posture.ts'
+import { stateContract } from './contract/state.ts'
+
+/** What a backend brings to be tested: itself, and targets for agents that it may make and that nothing else uses. */
+export type ContractFixture = {
+  backend: Backend
+  /**
+   * A new agent of the fixture's installation. Its image has /bin/sh and cat, dd, df, head, id, ls, seq, sleep, stat,
+   * tr and wc; small limits; a state volume at /state.
+   */
+  target(overrides?: Partial<Target>): Target
+  /** Removes all that the installation made. */
+  close(): Promise<void>
+}
+
+/** The one suite that every backend passes, through its verbs alone and what agents print. */
+export function backendContract(name: string, open: () => Promise<ContractFixture>): void {
+  describe(`${name}: the contract of backends`, () => {
+    let fixture: ContractFixture
+    beforeAll(async () => {
+      fixture = await open()
+    })
+    afterAll(() => fixture?.close())
+    const use = () => fixture
+    lifecycleContract(use)
+    postureContract(use)
+    stateContract(use)
+    logContract(use)
+  })
+}
