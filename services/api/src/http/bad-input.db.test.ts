@@ -76,6 +76,18 @@ describe('an address', () => {
     if (answer.status >= 400) expect(answer.headers.get('content-type')).toContain('application/problem+json')
   })
 
+  test.each([
+    'nora_at=%E0%A4%A',
+    'nora_at',
+    '=',
+    ';;;',
+    `nora_at=${'x'.repeat(8000)}`,
+    'nora_at="; nora_rt=',
+    '__proto__=x',
+  ])('the cookie %s is nobody', async (cookie) => {
+    expect((await api.anonymous.get('/api/auth/me', { cookie })).status).toBe(401)
+  })
+
   test('X-Nora-Workspace that is no id is like one that is not there', async () => {
     const user = await api.signUp()
     const { id } = (await user.get('/api/workspaces')).body.items[0]

@@ -33,7 +33,8 @@ export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
     connectionTimeout: 120_000,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
-    http: { headersTimeout: 15_000, maxHeaderSize: 16 * 1024 },
+    // Node looks at the timeouts of requests and headers only this often.
+    http: { headersTimeout: 15_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 },
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     schemaController: { compilersFactory: { buildValidator: validatorFactory } },

@@ -2,8 +2,11 @@ import { connect } from '@nora/db/connect'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
+import { type FastifyInstance, fastify } from 'fastify'
+import { Type } from 'typebox'
 import { describe, expect, test } from 'vitest'
 import { password, startApi, testApi } from '../testing/test-api.ts'
+import { installEdge, serverOptions } from './edge.ts'
 
 const database = testDatabase()
 const redis = testRedis()
@@ -47,6 +50,37 @@ test('without Postgres every answer is a bare 503, and the log knows why', async
     await api.close()
     await good.close()
     await db.destroy()
+  }
+})
+
+test('what nobody expected is a bare 500, and the log knows why', async () => {
+  const api = await startApi(database, redis)
+  const server = fastify(serverOptions(api.deps))
+  await installEdge(server as unknown as FastifyInstance, api.deps)
+  const failure = new Error('relation "nora.secrets" at /srv/nora/db.ts', {
+    cause: new Error('the inner reason'),
+  })
+  const thrown = [
+    failure,
+    Object.assign(new Error('of another library'), { statusCode: 404 }),
+    Object.assign(new Error('x'), { status: 418 }),
+  ]
+  for (const [n, error] of thrown.entries()) {
+    const options = { config: { access: 'public' }, schema: { response: { 200: Type.Object({}) } } } as const
+    server.get(`/x${n}`, options, () => Promise.reject(error))
+  }
+  try {
+    for (const n of thrown.keys()) {
+      const answer = await server.inject({ url: `/x${n}` })
+      expect(answer.statusCode).toBe(500)
+      expect(Object.keys(answer.json()).sort()).toEqual(['code', 'correlationId', 'status', 'title', 'type'])
+      expect(answer.body).not.toMatch(/nora\.secrets|srv|inner/)
+      expect(api.logged.join('\n')).toContain(answer.json().correlationId)
+    }
+    expect(api.logged.join('\n')).toContain('the inner reason')
+  } finally {
+    await server.close()
+    await api.close()
   }
 })
 

@@ -135,7 +135,8 @@ const byStatus: Record<number, ProblemCode> = {
 
 /** Fastify's own errors carry a `FST_` code and a status; an error of anything else is ours, and a fault. */
 function codeOfFramework(error: unknown): ProblemCode {
-  if (!(error instanceof Error) || !('statusCode' in error)) return 'internal'
+  if (!(error instanceof Error) || !('statusCode' in error) || !('code' in error)) return 'internal'
+  if (!String(error.code).startsWith('FST_')) return 'internal'
   const status = error.statusCode
   if (typeof status !== 'number' || status < 400 || status > 599) return 'internal'
   return byStatus[status] ?? (status < 500 ? 'bad-request' : 'internal')

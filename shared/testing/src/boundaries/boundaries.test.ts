@@ -26,7 +26,6 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
     nora: ['contract', 'domain', 'config', 'crypto', 'log', 'db', 'queue', 'events', 'runtimes'],
     npm: [
       'fastify',
-      'fastify-plugin',
       '@fastify/ajv-compiler',
       '@fastify/cookie',
       '@fastify/cors',
