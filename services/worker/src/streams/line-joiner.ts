@@ -20,6 +20,8 @@ export type LineJoiner = {
   push(frame: LogFrame): void
   /** Bytes that `take` would give now. */
   readyBytes(): number
+  /** Whether `take` would give a line. */
+  hasReady(): boolean
   take(): { lines: Line[]; position: Position | undefined }
   /** Gives up waiting for lines' ends: what is there of them becomes ready. What follows of them is a line of its own. */
   finish(): void
@@ -138,6 +140,7 @@ export function lineJoiner(clock: () => number = Date.now): LineJoiner {
       if (heldBytes > mostHeld) finish()
     },
     readyBytes: () => readyBytes,
+    hasReady: () => ready.length > 0,
     take() {
       const taken = { lines: ready, position: position && { ts: position.ts, ordinal: position.ordinal } }
       ready = []
