@@ -77,7 +77,8 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       return 0
     case 'demo': {
       const stopping = new AbortController()
-      process.once('SIGINT', () => stopping.abort(new Error('interrupted')))
+      for (const name of ['SIGINT', 'SIGTERM'])
+        process.once(name, () => stopping.abort(new Error('interrupted')))
       await demo({
         ...{ layout, keep: values.keep, say, write: (text) => process.stdout.write(text) },
         ...{ real: realKey(process.env), account: ownAccount(process.env) },

@@ -43,7 +43,7 @@ export async function demo(options: DemoOptions): Promise<void> {
   await cleanUp(api, installation, record, signal)
 
   const apiKey = options.real?.apiKey ?? `demo-${randomBytes(24).toString('hex')}`
-  const provider = options.real ? undefined : await startProvider(apiKey)
+  const provider = options.real ? undefined : await startProvider(apiKey, installation.engineSocket)
   // Cleaning up goes on when the demo itself was interrupted.
   const lastWish = AbortSignal.timeout(600_000)
   const cleaning = (used: ApiClient) => {

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { networkInterfaces } from 'node:os'
+import { isIP } from 'node:net'
+import { engineCall } from '@nora/embedded/engine-call'
 
 export type StandInProvider = {
   /** What the provider key's baseUrl says. */
@@ -16,9 +17,9 @@ export type StandInProvider = {
  * A local stand-in for a provider: OpenAI-compatible chat completions with streaming, for one key. It listens on the
  * host's end of Docker's default bridge, an address that agents reach and other machines do not.
  */
-export async function startProvider(apiKey: string): Promise<StandInProvider> {
+export async function startProvider(apiKey: string, engineSocket: string): Promise<StandInProvider> {
   const counts = { accepted: 0, refused: 0 }
-  const address = bridgeAddress()
+  const address = await bridgeAddress(engineSocket)
   const server = createServer((request, response) => {
     answer(request, response, apiKey, counts).catch(() => response.destroy())
   })
@@ -83,10 +84,17 @@ function sameText(left: string, right: string): boolean {
   return timingSafeEqual(digest(left), digest(right))
 }
 
-function bridgeAddress(): string {
-  const found = networkInterfaces()['docker0']?.find((one) => one.family === 'IPv4')
-  if (found) return found.address
-  throw new Error(
-    "Docker's default bridge (docker0) is not there: give a real key with NORA_DEMO_API_KEY instead",
-  )
+/**
+ * The host's own address on the default bridge. The interface is down while no container is on it, and the system's
+ * list leaves such interfaces out, so the engine is asked: its answer has the gateway, or only the subnet.
+ */
+async function bridgeAddress(engineSocket: string): Promise<string> {
+  const path = '/networks/bridge'
+  const answer = await engineCall({ socketPath: engineSocket, method: 'GET', path, timeoutMs: 5_000 })
+  const network = answer?.body as { IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] } } | undefined
+  const [config] = network?.IPAM?.Config ?? []
+  const first = config?.Subnet?.replace(/\.0\/\d+$/, '.1')
+  const address = config?.Gateway ?? first
+  if (address && isIP(address) === 4) return address
+  throw new Error("Docker's default bridge is not there: give a real key with NORA_DEMO_API_KEY instead")
 }
