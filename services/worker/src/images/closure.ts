@@ -21,7 +21,7 @@ export async function programWithLibraries(
   const { stdout } = await run('ldd', [source], {
     signal,
     timeout: 10_000,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
   })
   if (/not found/.test(stdout)) throw new Error(`${program} lacks a library: ${stdout.trim()}`)
   const libraries = [...stdout.matchAll(/(?:=>\s+)?(\/\S+)\s+\(0x[0-9a-f]+\)/g)].map(
