@@ -45,7 +45,7 @@ export async function waitUntilReady(layout: Layout, say: Say): Promise<Supervis
     if (!seen && Date.now() > deadline - startDeadlineMs + 15_000) break
     await delay(100)
   }
-  throw new Error(`the supervisor did not become ready: read ${layout.logs}/supervisor.log`)
+  throw new Error(`not ready (${told || 'it said nothing'}): read the logs in ${layout.logs}`)
 }
 
 /** Stops the supervisor and waits until it has ended. False when none was running. */

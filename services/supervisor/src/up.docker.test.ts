@@ -40,7 +40,16 @@ test('everything runs, each told only what it may hold', async () => {
   const api = await standIn.log('api')
   expect(api).toContain('NORA_SEAL_KEY')
   expect(api).not.toMatch(/ENCRYPTION_KEY|DOCKER_HOST|NORA_DB_PASSWORD/)
-  const worker = await standIn.log('worker')
+  const worker = await waitFor(
+    async () => {
+      const log = await standIn.log('worker')
+      return log.includes('up ') ? log : undefined
+    },
+    {
+      ...{ signal: new AbortController().signal, deadlineMs: 10_000 },
+      describe: async () => 'the worker said nothing',
+    },
+  )
   expect(worker).toContain('ENCRYPTION_KEY')
   expect(worker).not.toMatch(/JWT_SECRET|NORA_SEAL_KEY|NORA_CAPABILITY_PRIVATE_KEY|NORA_SETUP_TOKEN/)
 })

@@ -14,7 +14,6 @@ import { makeFolders } from './prepare.ts'
 import { rotateLogs } from './rotate-logs.ts'
 import { askSupervisor, type SupervisorStatus, serveStatus } from './status-socket.ts'
 
-const readyDeadlineMs = 180_000
 const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 3 }
 
 /**
@@ -124,7 +123,7 @@ async function startAll(
   }
   kept.push(keepService(context, 'api', apiEnv))
   step('waiting until the api is ready')
-  await untilReady(installation, kept, signal)
+  await untilReady(installation, kept, step, signal)
 }
 
 /** Listed before it is awaited, so that one which never comes up is stopped with the rest. */
@@ -133,28 +132,47 @@ async function keep(kept: Kept[], one: Kept): Promise<void> {
   await one.started
 }
 
-/** Waits for `GET /api/readyz` to answer 200. Throws with the last lines of what is in the way. */
-async function untilReady(installation: Installation, kept: Kept[], signal: AbortSignal): Promise<void> {
+/**
+ * Waits for `GET /api/readyz` to answer 200, however long that takes, saying what is missing when it takes long: what
+ * runs already is worth more than a stop. Throws only when a service refuses its configuration.
+ */
+async function untilReady(
+  installation: Installation,
+  kept: Kept[],
+  step: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const started = Date.now()
-  const deadline = started + readyDeadlineMs
-  const lines = async (name: string) =>
-    `${name}:\n${await lastLines(join(installation.layout.logs, `${name}.log`))}`
-  let answer = 'nothing answered'
-  while (Date.now() < deadline) {
+  let told = ''
+  for (;;) {
     const refused = kept.map((one) => one.status()).find((one) => one.state === 'refused')
-    if (refused) throw new Error(`the ${refused.name} refuses to start. ${await lines(refused.name)}`)
-    const timeout = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
-    answer = await fetch(`${installation.localUrl}/api/readyz`, { signal: timeout }).then(
-      async (response) =>
-        response.ok ? 'ready' : `${response.status} ${(await response.text()).slice(0, 500)}`,
-      (error: Error) => `no answer (${error.cause instanceof Error ? error.cause.message : error.message})`,
-    )
+    if (refused) {
+      const log = join(installation.layout.logs, `${refused.name}.log`)
+      throw new Error(`the ${refused.name} refuses to start. ${log}:\n${await lastLines(log)}`)
+    }
+    const answer = await readiness(installation.localUrl, signal)
     signal.throwIfAborted()
     if (answer === 'ready') return
+    const early = Date.now() - started < 3_000
+    if (Date.now() - started > 10_000 && told !== answer) {
+      told = answer
+      step(`waiting until the api is ready: ${answer}`)
+    }
     // Quick at first, since most starts take a second or two; then slow, since the api limits what one address asks.
-    await delay(Date.now() - started < 3_000 ? 100 : 1_000, undefined, { signal })
+    await delay(early ? 100 : 1_000, undefined, { signal })
   }
-  throw new Error(`not ready after 180 s: ${answer}\n${await lines('api')}\n${await lines('worker')}`)
+}
+
+async function readiness(localUrl: string, signal: AbortSignal): Promise<string> {
+  const timeout = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
+  return fetch(`${localUrl}/api/readyz`, { signal: timeout }).then(
+    async (response) => {
+      if (response.ok) return 'ready'
+      const { missing } = (await response.json().catch(() => ({}))) as { missing?: string[] }
+      return missing ? `missing: ${missing.join(', ')}` : `it answers ${response.status}`
+    },
+    (error: Error) => `no answer (${error.cause instanceof Error ? error.cause.message : error.message})`,
+  )
 }
 
 async function stopEngine(
