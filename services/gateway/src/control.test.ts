@@ -1,6 +1,6 @@
 import { hashBody } from '@nora/crypto/capability'
 import { expect, test } from 'vitest'
-import { agentId, gateway, listen, token, workspaceId } from './gateway.fixture.ts'
+import { agentId, gateway, listen, token, workspaceId } from './testing/gateway-fixture.ts'
 
 const codeOf = async (res: Response) => [res.status, ((await res.json()) as { code: string }).code]
 

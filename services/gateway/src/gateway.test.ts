@@ -1,6 +1,14 @@
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
-import { agentId, type Echo, echo, gateway, invokeToken, listen, plainRequest } from './gateway.fixture.ts'
+import {
+  agentId,
+  type Echo,
+  echo,
+  gateway,
+  invokeToken,
+  listen,
+  plainRequest,
+} from './testing/gateway-fixture.ts'
 
 const codeOf = async (res: Response) => [res.status, ((await res.json()) as { code: string }).code]
 

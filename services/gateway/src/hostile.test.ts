@@ -2,7 +2,16 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Readable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
-import { agentId, echo, gateway, invokeToken, listen, raw, token, workspaceId } from './gateway.fixture.ts'
+import {
+  agentId,
+  echo,
+  gateway,
+  invokeToken,
+  listen,
+  raw,
+  token,
+  workspaceId,
+} from './testing/gateway-fixture.ts'
 
 const codeOf = async (res: Response) => [res.status, ((await res.json()) as { code: string }).code]
 

@@ -66,15 +66,16 @@ export function inOrder(files: ImageFile[]): ImageFile[] {
   return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
-const isForTests = (name: string) => /\.(?:test|fixture)\.ts$/.test(name)
+const isForTests = (path: string) => /\.test\.ts$|\/testing\//.test(path)
 
 /** The files of a folder of the repository, tests left out, at `/app/<same path>`. */
 export async function sources(folder: string): Promise<ImageFile[]> {
   const entries = await readdir(join(repository, folder), { recursive: true, withFileTypes: true })
   return entries
-    .filter((entry) => entry.isFile() && !isForTests(entry.name))
-    .map((entry) => {
-      const source = join(entry.parentPath, entry.name)
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((source) => !isForTests(relative(join(repository, folder), source)))
+    .map((source) => {
       return { path: join('/app', relative(repository, source)), source, mode: 0o644 }
     })
 }

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { type Audience, capabilityPublicKey, hashBody, signCapability } from '@nora/crypto/capability'
 import { onTestFinished } from 'vitest'
-import { type GatewayOptions, startGateway } from './gateway.ts'
+import { type GatewayOptions, startGateway } from '../gateway.ts'
 
 const apiSeed = Buffer.alloc(32, 7)
 const workerSeed = Buffer.alloc(32, 8)
