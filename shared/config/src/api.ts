@@ -1,5 +1,6 @@
-import { type AllowedHost, parseAllowedHost } from './provider-hosts.ts'
+import type { AllowedHost } from './provider-hosts.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
+import { readAllowHosts, readAllowPlaintext } from './secret-policy.ts'
 import {
   isLoopback,
   type LogLevel,
@@ -154,23 +155,4 @@ function readTrustProxy(reader: Reader): string[] {
     }
     return block !== undefined
   })
-}
-
-function readAllowHosts(reader: Reader): AllowedHost[] {
-  return reader.list('NORA_PROVIDER_ALLOW_HOSTS').flatMap((text) => {
-    const host = parseAllowedHost(text)
-    if (!host) reader.problem('NORA_PROVIDER_ALLOW_HOSTS', 'must list host, host:port or CIDR blocks')
-    return host ? [host] : []
-  })
-}
-
-function readAllowPlaintext(reader: Reader): boolean {
-  const value = reader.raw('NORA_ALLOW_PLAINTEXT_SECRETS')
-  if (value === undefined || value === 'true') return value === 'true'
-  // A wish to switch it off is best said by leaving it out: `True`, `1` or `yes` must not be guessed at.
-  reader.problem(
-    'NORA_ALLOW_PLAINTEXT_SECRETS',
-    'may only be `true`; to keep secrets sealed, remove the line',
-  )
-  return false
 }

@@ -31,8 +31,8 @@ export const variables = {
   MAX_DISK_GB: { readBy: ['api'] },
   MAX_AGENTS: { readBy: ['api'] },
   NORA_TRUST_PROXY: { readBy: ['api'] },
-  NORA_PROVIDER_ALLOW_HOSTS: { readBy: ['api'] },
-  NORA_ALLOW_PLAINTEXT_SECRETS: { readBy: ['api'] },
+  NORA_PROVIDER_ALLOW_HOSTS: { readBy: ['api', 'worker'] },
+  NORA_ALLOW_PLAINTEXT_SECRETS: { readBy: ['api', 'worker'] },
 
   ENCRYPTION_KEY: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
   ENCRYPTION_KEYS_PREVIOUS: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
+import type { AllowedHost } from './provider-hosts.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
+import { readAllowHosts, readAllowPlaintext } from './secret-policy.ts'
 import {
   type LogLevel,
   logLevels,
@@ -32,6 +34,10 @@ export type WorkerConfig = {
   /** What the api dials; undefined when the port is only known after listening. */
   url: string | undefined
   dockerHost: string
+  /** Private or plain-http hosts that a key may be tried at. */
+  providerAllowHosts: readonly AllowedHost[]
+  /** Rows of suite 0 (not sealed) may be used. */
+  allowPlaintextSecrets: boolean
   keysDir: string
   dataDir: string
   workerId: string
@@ -59,6 +65,8 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     port,
     url: readUrl(reader, bind, port),
     dockerHost: readDockerHost(reader),
+    providerAllowHosts: readAllowHosts(reader),
+    allowPlaintextSecrets: readAllowPlaintext(reader),
     keysDir: readFolder(reader, 'NORA_KEYS_DIR', 'a memory-backed folder such as /run/nora/keys'),
     dataDir: readFolder(reader, 'NORA_DATA_DIR', 'a folder on disk such as /var/lib/nora/worker'),
     workerId:

@@ -13,9 +13,7 @@ import type { Turnstiles } from './limits.ts'
 import { workingState } from './words.ts'
 
 export type DeliveredKeys = {
-  keysVersion: number
-  delivered: number
-  /** A key that could not be opened or fetched, in a person's words: the agent runs on without it and is degraded. */
+  /** A key that it should have and has not, in a person's words: the agent runs on without it and is degraded. */
   problem?: string
 }
 

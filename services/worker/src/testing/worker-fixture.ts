@@ -109,7 +109,7 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
     keys: {
       deliver: async (_, target, signal) => {
         await backend.writeSecrets(target, [], signal)
-        return { keysVersion: 1, delivered: 0 }
+        return {}
       },
       remove: (target, signal) => backend.removeSecrets(target, signal),
       test: unused,

@@ -1,0 +1,85 @@
+import type { WorkerConfig } from '@nora/config/worker'
+import { deriveKey, deriveSealing, type OpenKey } from '@nora/crypto/keys'
+import { connect } from '@nora/db/connect'
+import type { Logger } from '@nora/log/logger'
+import Docker from 'dockerode'
+import { dockerBackend } from './backends/docker/backend.ts'
+import { dockerGateways } from './dataplane/docker-gateways.ts'
+import { type KeptGateways, keepGateways } from './dataplane/keep-gateways.ts'
+import { turnstiles } from './operations/limits.ts'
+import { localImages } from './operations/local-images.ts'
+import type { RunDeps } from './operations/run.ts'
+import { scrubWords } from './operations/scrub-words.ts'
+import { deliverKeys } from './secrets/deliver-keys.ts'
+import { testKey } from './secrets/test-key.ts'
+
+/** Everything a worker works with, made once from its configuration. */
+export type WorkerDeps = RunDeps & {
+  dataplane: KeptGateways
+  docker: Docker
+  /** The current key first, then those that old rows are still sealed with. */
+  keyring: readonly OpenKey[]
+  /** Raw 32-byte Ed25519 public key of the api's capabilities. */
+  capabilityPublicKey: Buffer
+}
+
+/** Engine calls in flight: two creates are the knee on two cores, the rest is light. */
+const engineCalls = { creates: 2, others: 8 }
+
+/** Wires the parts. The encryption keys in `config` are zeroed: from here on only what was derived from them is left. */
+export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
+  const { installationId: installation, agentNetworkPool: pool, workerId, keysDir, dataDir } = config
+  const { keyring, controlSeed } = deriveKeys(config)
+  const db = connect({
+    databaseUrl: config.databaseUrl,
+    applicationName: 'nora-worker',
+    max: 20,
+    onError: (error) => log.warn({ err: error }, 'a database connection was lost'),
+  })
+  const docker = new Docker({ socketPath: config.dockerHost.replace(/^unix:\/\//, '') })
+  const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
+  const { capabilityPublicKey } = config
+  const engine = dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed })
+  const secrets = {
+    db,
+    log,
+    keyring: { keys: keyring, allowPlaintext: config.allowPlaintextSecrets },
+    backend,
+    allowHosts: config.providerAllowHosts,
+  }
+  return {
+    db,
+    log,
+    workerId,
+    installation,
+    pool,
+    docker,
+    backend,
+    keyring,
+    capabilityPublicKey,
+    images: localImages(docker),
+    dataplane: keepGateways({ db, log, workerId, pool, engine }),
+    keys: {
+      async deliver(actor, target, signal) {
+        const { problem } = await deliverKeys(secrets, actor, target, signal)
+        return problem ? { problem: `a key is not there for it: ${problem.reason}` } : {}
+      },
+      remove: (target, signal) => backend.removeSecrets(target, signal),
+      test: (actor, signal) => testKey(secrets, actor, signal),
+      scrub: (actor, agentId, lines) => scrubWords(secrets, actor, agentId, lines),
+    },
+    settleLog: async () => undefined,
+    turnstiles: turnstiles(engineCalls),
+  }
+}
+
+function deriveKeys(config: WorkerConfig): { keyring: OpenKey[]; controlSeed: Buffer } {
+  const { encryptionKey, keyVersion, encryptionKeysPrevious: previous } = config
+  const keyring = [
+    deriveSealing(encryptionKey, keyVersion).openKey,
+    ...previous.map(({ key, version }) => deriveSealing(key, version).openKey),
+  ]
+  const controlSeed = deriveKey(encryptionKey, 'gateway-control')
+  for (const key of [encryptionKey, ...previous.map((one) => one.key)]) key.fill(0)
+  return { keyring, controlSeed }
+}
