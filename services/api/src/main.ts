@@ -45,7 +45,12 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-await app.listen({ host: config.bind, port: config.port })
+try {
+  await app.listen({ host: config.bind, port: config.port })
+} catch (error) {
+  log.fatal({ err: error }, `api cannot listen on ${config.bind}:${config.port} (NORA_BIND, NORA_PORT)`)
+  process.exit(1)
+}
 log.info({ publicUrl: config.publicUrl }, 'api is listening')
 
 /** No new calls, the open ones finish, then the connections; past the deadline the process ends anyway. */

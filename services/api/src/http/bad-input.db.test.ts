@@ -134,10 +134,11 @@ describe('bytes that are no request', () => {
       expect(await send(upgrade)).toBe('')
     },
   )
-  test('an upgrade to another protocol is closed', async () => {
-    expect(
-      await send('GET /api/ws/logs/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'),
-    ).toBe('')
+  test('an offer of another protocol is overlooked', async () => {
+    const offer =
+      'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n'
+    expect(await send(`GET /api/healthz HTTP/1.1\r\nHost: x\r\n${offer}`)).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await send(`GET /api/ws/logs/x HTTP/1.1\r\nHost: x\r\n${offer}`)).toMatch(/^HTTP\/1\.1 404 /)
   })
 })
 

@@ -33,8 +33,14 @@ export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
     connectionTimeout: 120_000,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
-    // Node looks at the timeouts of requests and headers only this often.
-    http: { headersTimeout: 15_000, maxHeaderSize: 16 * 1024, connectionsCheckingInterval: 5_000 },
+    http: {
+      headersTimeout: 15_000,
+      // How often Node looks at the timeouts of headers and requests.
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: 16 * 1024,
+      // Some clients offer HTTP/2 on every plain connection; RFC 9110 7.8 lets us overlook it.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    },
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     schemaController: { compilersFactory: { buildValidator: validatorFactory } },

@@ -84,8 +84,8 @@ test('what nobody expected is a bare 500, and the log knows why', async () => {
   }
 })
 
-describe('without Redis', () => {
-  const api = testApi(database, redis, { rateLimits: { global: { max: 50, windowMs: 60_000 } } })
+describe('without a Redis', () => {
+  const api = testApi(database, redis, { rateLimits: { global: { max: 60, windowMs: 10_000 } } })
 
   test('sign-in and sign-up fail closed, the rest is counted in memory, and all heals', async () => {
     const user = await api.signUp()
@@ -104,11 +104,32 @@ describe('without Redis', () => {
     expect((await user.post('/api/auth/refresh', { refreshToken: user.refreshToken })).status).toBe(200)
     expect((await api.anonymous.get('/api/readyz')).body.missing).toContain('redis')
     const statuses = []
-    for (let n = 0; n < 60; n++) statuses.push((await user.get('/api/auth/me')).status)
+    for (let n = 0; n < 70; n++) statuses.push((await user.get('/api/auth/me')).status)
     expect(statuses.at(-1)).toBe(429)
     await redis.restart()
     await waitUntil('Redis to be used again', () => api.deps.redis.status === 'ready')
-    expect((await api.login(user.user!.email, password)).user).toEqual(user.user)
+    const again = await waitUntil('sign-in to work again', () => api.login(user.user!.email, password))
+    expect(again.user).toEqual(user.user)
+  })
+})
+
+describe('with a Redis that hangs', () => {
+  const api = testApi(database, redis)
+
+  test('nobody waits long: a read is answered from memory, sign-in is refused', async () => {
+    const user = await api.signUp()
+    process.kill(redis.server.pid, 'SIGSTOP')
+    try {
+      const begun = performance.now()
+      for (let n = 0; n < 20; n++) expect((await user.get('/api/auth/me')).status).toBe(200)
+      expect(performance.now() - begun).toBeLessThan(4_000)
+      const answer = await api.anonymous.post('/api/auth/login', { email: user.user!.email, password })
+      expect([answer.status, answer.body.code]).toEqual([503, 'unavailable'])
+    } finally {
+      process.kill(redis.server.pid, 'SIGCONT')
+    }
+    const again = await waitUntil('sign-in to work again', () => api.login(user.user!.email, password))
+    expect(again.user).toEqual(user.user)
   })
 })
 

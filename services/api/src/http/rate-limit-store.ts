@@ -14,6 +14,7 @@ const countScript = `
   return {current, redis.call('PTTL', KEYS[1])}
 `
 const maxKeysInMemory = 10_000
+const pauseMs = 1_000
 
 /**
  * Where @fastify/rate-limit counts: in Redis, shared by every api process. When Redis is lost, a limiter with
@@ -21,11 +22,18 @@ const maxKeysInMemory = 10_000
  */
 export function rateLimitStore(redis: Redis): FastifyRateLimitStoreCtor {
   const memory = memoryCounter()
+  // A Redis that hangs costs one call its deadline, then for a moment nobody asks it.
+  let askAgainAt = 0
   const create = (fallBack: boolean): Store => ({
     incr(key, callback, windowMs) {
+      if (fallBack && performance.now() < askAgainAt) return callback(null, memory(key, windowMs))
       countInRedis(redis, key, windowMs).then(
         (count) => callback(null, count),
-        (error) => (fallBack ? callback(null, memory(key, windowMs)) : callback(error)),
+        (error) => {
+          if (!fallBack) return callback(error)
+          askAgainAt = performance.now() + pauseMs
+          callback(null, memory(key, windowMs))
+        },
       )
     },
     child: (options) => create(options.skipOnError === true),

@@ -11,7 +11,7 @@ declare module 'fastify' {
   }
 }
 
-/** An upgrade to a path that nobody has taken, or to anything but a WebSocket, is closed at once, without an answer. */
+/** An upgrade to a path that nobody has taken is closed at once, without an answer. Only WebSockets come here (see `serverOptions`). */
 export function installUpgrades(app: FastifyInstance): void {
   const handlers = new Map<string, UpgradeHandler>()
   app.decorate('onUpgrade', (prefix, handler) => {
@@ -21,10 +21,7 @@ export function installUpgrades(app: FastifyInstance): void {
     socket.on('error', () => socket.destroy()) // a peer that resets must not end the process
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     const found = [...handlers].find(([prefix]) => path.startsWith(prefix))
-    if (!found || request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      socket.destroy()
-      return
-    }
-    found[1](request, socket, head)
+    if (found) found[1](request, socket, head)
+    else socket.destroy()
   })
 }
