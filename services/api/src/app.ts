@@ -5,7 +5,9 @@ import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
 import { healthRoutes } from './health/routes.ts'
 import { installEdge, serverOptions } from './http/edge.ts'
+import { invokeRoutes } from './invoke/routes.ts'
 import { providerKeyRoutes } from './provider-keys/routes.ts'
+import { streamRoutes } from './streams/routes.ts'
 import { workspaceRoutes } from './workspaces/routes.ts'
 
 /**
@@ -21,6 +23,8 @@ export async function buildApp(deps: Deps) {
   await app.register(workspaceRoutes, api)
   await app.register(providerKeyRoutes, api)
   await app.register(agentRoutes, api)
+  await app.register(invokeRoutes, api)
+  await app.register(streamRoutes, api)
   await app.ready()
   return app
 }

@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { streamClose, streamProtocol } from '@nora/contract/streams'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { ApiSettings, Deps } from '../deps.ts'
+import type { AccessClaims } from './access-tokens.ts'
+import { readCredential } from './credentials.ts'
+import { problemOf } from './problem.ts'
+
+/** A request to open a stream, before anybody has looked at its ticket. */
+export type StreamRequest = {
+  agentId: string
+  query: URLSearchParams
+  ticket: string
+  /** The session's claims; undefined when there is none that verifies. */
+  claims: AccessClaims | undefined
+}
+/** Decides about a request: the close code with which it is refused, or what to do with the open socket. */
+export type Admit = (request: StreamRequest) => Promise<number | ((socket: WebSocket) => void)>
+
+/** Bytes one message of a client may have (RFC 6455 close 1009 beyond). */
+const maxPayload = 64 * 1024
+const mostWaiting = 256
+const ticketForm = /^ticket\.([A-Za-z0-9_-]{22,128})$/
+const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
+
+/**
+ * Serves `/api/ws/<kind>/<agentId>`. What is wrong with the request itself (subprotocol, Origin, two kinds of
+ * credentials) is answered with plain HTTP; what is wrong with session, ticket or permission is told by a close code,
+ * since a browser's script sees nothing else. Sockets are closed with 1013 when the api stops.
+ */
+export function serveStreams(app: FastifyInstance, deps: Deps, kind: string, admit: Admit): void {
+  const path = new RegExp(`^/api/ws/${kind}/(${uuid})$`)
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload,
+    perMessageDeflate: false,
+    handleProtocols: () => streamProtocol,
+  })
+  let waiting = 0
+  let closing = false
+
+  app.onUpgrade(`/api/ws/${kind}/`, (request, socket, head) => {
+    const url = new URL(request.url ?? '/', 'http://api')
+    const agentId = path.exec(url.pathname)?.[1]
+    if (!agentId || closing || waiting >= mostWaiting) {
+      socket.destroy()
+      return
+    }
+    const read = readUpgrade(app, deps.config, request)
+    if ('status' in read) {
+      refuse(socket, read)
+      return
+    }
+    waiting++
+    admit({ agentId, query: url.searchParams, ...read })
+      .catch((error: unknown) => {
+        deps.log.error({ err: error }, 'a stream could not be admitted')
+        return streamClose.tryAgain
+      })
+      .then((verdict) => {
+        if (socket.destroyed) return
+        server.handleUpgrade(request, socket, head, (ws) => open(ws, verdict))
+      })
+      .finally(() => waiting--)
+  })
+
+  const open = (ws: WebSocket, verdict: Awaited<ReturnType<Admit>>) => {
+    ws.on('error', (error) => deps.log.debug({ err: error }, 'a socket failed'))
+    if (closing) ws.close(streamClose.tryAgain)
+    else if (typeof verdict === 'number') ws.close(verdict)
+    else verdict(ws)
+  }
+
+  // Before the server closes: it waits for its connections, and an open socket is one.
+  app.addHook('preClose', async () => {
+    closing = true
+    for (const ws of server.clients) ws.close(streamClose.tryAgain, 'the api is stopping')
+    const cut = setTimeout(() => {
+      for (const ws of server.clients) ws.terminate()
+    }, 1_000)
+    cut.unref()
+  })
+}
+
+type Refusal = { status: number; title: string; detail: string }
+type Credentials = Pick<StreamRequest, 'ticket' | 'claims'>
+
+function readUpgrade(
+  app: FastifyInstance,
+  config: ApiSettings,
+  request: IncomingMessage,
+): Credentials | Refusal {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((part) => part.trim())
+  const tickets = offered.flatMap((part) => ticketForm.exec(part)?.[1] ?? [])
+  if (!offered.includes(streamProtocol) || tickets.length !== 1 || offered.length !== 2) {
+    return bad(`Sec-WebSocket-Protocol must be ${streamProtocol}, ticket.<ticket>`)
+  }
+  const { authorization, cookie, origin } = request.headers
+  if (authorization !== undefined) {
+    // A browser cannot send Authorization here: whoever does is a program, which has neither of the others.
+    if (cookie !== undefined || origin !== undefined)
+      return bad('Authorization allows neither Cookie nor Origin')
+  } else if (origin === undefined || (origin !== config.publicUrl && !config.corsOrigins.includes(origin))) {
+    return { status: 403, title: 'Forbidden', detail: 'this Origin is not allowed' }
+  }
+  const cookies = cookie === undefined ? {} : app.parseCookie(cookie)
+  const credential = readCredential(config, { headers: request.headers, cookies } as FastifyRequest)
+  const claims = credential && app.accessTokens.verify(credential.token)
+  return {
+    ticket: tickets[0]!,
+    claims: claims?.transport === credential?.transport ? claims : undefined,
+  }
+}
+
+const bad = (detail: string): Refusal => ({ status: 400, title: 'Bad Request', detail })
+
+/** A problem document by hand: Node has already taken the HTTP response away from an upgrade. */
+function refuse(socket: Duplex, { status, title, detail }: Refusal): void {
+  const document = problemOf(status === 403 ? 'csrf-failed' : 'bad-request', 'none', {}, detail)
+  const body = JSON.stringify(document)
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Connection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  )
+}

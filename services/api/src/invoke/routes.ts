@@ -1,0 +1,147 @@
+import { Agent as HttpAgent } from 'node:http'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Uuid } from '@nora/contract/wire'
+import { signCapability } from '@nora/crypto/capability'
+import { withActor } from '@nora/db/actor'
+import { agentRoute } from '@nora/db/agents'
+import { DomainError } from '@nora/domain/errors'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { Deps } from '../deps.ts'
+import { watchPermission } from '../streams/watch-permission.ts'
+import { callGateway, defaultInvokeLimits, type Exchange, type InvokeLimits } from './call-gateway.ts'
+import { gatewayProblem, isGatewayProblem } from './gateway-problem.ts'
+import { toCaller, toGateway } from './headers.ts'
+
+const Params = Type.Object({ id: Uuid, '*': Type.Optional(Type.String()) })
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** `ANY agents/:id/invoke/*`: the agent's own HTTP API, through the gateway, as streams both ways. */
+export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps; limits?: Partial<InvokeLimits> }> = async (
+  app,
+  { deps, limits },
+) => {
+  const allLimits = { ...defaultInvokeLimits, ...limits }
+  const pool = new HttpAgent({ keepAlive: true, maxSockets: 1_024, maxFreeSockets: 64 })
+  app.addHook('onClose', async () => pool.destroy())
+  // The body goes on as it comes: here nothing is parsed, and any type is taken.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _body, done) => done(null, undefined))
+  for (const url of ['/agents/:id/invoke', '/agents/:id/invoke/*']) {
+    app.route({
+      method: [...methods],
+      url,
+      // Repeating it is the agent's affair: its answer is not ours to keep, and Idempotency-Key goes on to it.
+      config: { access: 'agent:invoke', idempotency: 'none', rawBody: true },
+      schema: {
+        params: Params,
+        response: {
+          default: Type.Any({ description: "The agent's own answer, with `X-Nora-Answer: agent`" }),
+        },
+      },
+      handler: (request, reply) => invoke(deps, pool, allLimits, request, reply),
+    })
+  }
+}
+
+async function invoke(
+  deps: Deps,
+  pool: HttpAgent,
+  limits: InvokeLimits,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  refuseForeignNavigation(request)
+  const { id } = request.params as { id: string }
+  const path = agentPath(request.raw.url ?? '')
+  if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
+    throw new DomainError('payload-too-large')
+  const { actor, userId } = request.actor
+  const route = await withActor(deps.db, actor, (tx) => agentRoute(tx, id))
+  if (!route) throw new DomainError('not-found')
+  if (route.state !== 'running' && route.state !== 'degraded') {
+    throw new DomainError('agent-not-running', { state: route.state, stateReason: route.state_reason })
+  }
+  if (!route.invoke_url) throw new DomainError('agent-not-routed')
+  const now = Math.floor(deps.clock() / 1000)
+  const capability = signCapability(deps.capabilitySeed, {
+    ...{ aud: 'gateway', op: 'invoke', agent: id, workspace: route.workspace_id, sub: userId },
+    ...{ iat: now, exp: now + 30 },
+  })
+  const url = new URL(route.invoke_url)
+  const left = new AbortController()
+  const leave = () => left.abort()
+  reply.raw.once('close', leave)
+  let revoked = false
+  const watch = watchPermission(deps, {
+    actor,
+    permission: 'agent:invoke',
+    onRevoked: () => {
+      revoked = true
+      left.abort()
+    },
+  })
+  try {
+    const exchange = await callGateway({
+      ...{ agent: pool, url, method: request.method, body: request.raw, limits, signal: left.signal },
+      path: `/agents/${id}${path}`,
+      headers: toGateway(request.raw, { capability, correlationId: request.id, host: url.host }),
+    })
+    await relay(exchange, request, reply, id)
+  } catch (error) {
+    // What is left of the body would be read as the next request.
+    if (!request.raw.complete) reply.header('connection', 'close')
+    const callerLeft = left.signal.aborted && !revoked
+    if (!reply.raw.headersSent && !callerLeft) throw revoked ? new DomainError('unauthenticated') : error
+    reply.hijack()
+    request.log.debug({ err: error }, 'an invocation was cut')
+  } finally {
+    watch.stop()
+    reply.raw.off('close', leave)
+  }
+  return reply
+}
+
+/** Sends the answer on; resolves when it has arrived or either side has gone. */
+async function relay({ answer, end }: Exchange, request: FastifyRequest, reply: FastifyReply, id: string) {
+  try {
+    if (isGatewayProblem(answer)) throw await gatewayProblem(answer)
+    reply.hijack()
+    const { raw } = reply
+    // The server's idle limit is for requests; between two events of a stream an agent may think longer.
+    raw.socket?.setTimeout(0)
+    raw.writeHead(
+      answer.statusCode ?? 502,
+      toCaller(answer, reply.getHeaders() as Record<string, string>, id),
+    )
+    if (answer.headers['content-length'] === undefined) raw.flushHeaders()
+    await new Promise<void>((resolve) => {
+      answer.once('close', () => {
+        if (!answer.complete) raw.destroy() // cut short: the caller must not take it for the whole
+        resolve()
+      })
+      raw.once('close', resolve)
+      answer.pipe(raw)
+    })
+    request.log.debug({ agentId: id, status: answer.statusCode }, 'an agent answered')
+  } finally {
+    end()
+  }
+}
+
+/** The path and query after `invoke`, byte for byte: decoding it and encoding it again could make another path of it. */
+function agentPath(url: string): string {
+  const rest = /^\/api\/agents\/[^/?]+\/invoke([/?].*)?$/.exec(url)
+  if (!rest) throw new DomainError('not-found')
+  const path = rest[1] ?? '/'
+  return path.startsWith('?') ? `/${path}` : path
+}
+
+/** A SameSite=Lax cookie comes along when another site sends a browser here; an agent's GET may have effects. */
+function refuseForeignNavigation(request: FastifyRequest): void {
+  const site = request.headers['sec-fetch-site']
+  if (request.actor.transport !== 'cookie' || site === undefined) return
+  if (site !== 'same-origin' && site !== 'none') {
+    throw new DomainError('csrf-failed', {}, { detail: 'Sec-Fetch-Site must be same-origin' })
+  }
+}

@@ -1,0 +1,110 @@
+import type { Permission } from '@nora/contract/permissions'
+import { streamClose } from '@nora/contract/streams'
+import { hashToken } from '@nora/crypto/tokens'
+import { refusalOf, type SessionActor, withActor } from '@nora/db/actor'
+import { agentExists } from '@nora/db/agents'
+import type { StreamKind } from '@nora/db/schema'
+import { type RedeemedStream, redeemTicket } from '@nora/db/streams'
+import { allows } from '@nora/domain/roles'
+import type { WebSocket } from 'ws'
+import type { Deps } from '../deps.ts'
+import type { StreamRequest } from '../http/websocket.ts'
+import { keepAlive } from './keep-alive.ts'
+import { watch } from './watch-permission.ts'
+
+/** An admitted stream. `signal` aborts when its socket has closed, for whatever reason. */
+export type OpenStream = RedeemedStream & {
+  agentId: string
+  query: URLSearchParams
+  socket: WebSocket
+  signal: AbortSignal
+}
+
+const mostPerUser = 20
+/** A stream is over after eight hours; its client comes back with a new ticket, a little before the proof ends. */
+const longestMs = 8 * 3_600_000 - 60_000
+
+/**
+ * Admits streams of one kind: a live session, its one-use ticket, the permission, a free place among the user's 20. An
+ * open one is held to all of that (checked every few seconds) until its socket closes.
+ */
+export function admitStream(deps: Deps, kind: StreamKind, permission: Permission) {
+  const open = new Map<string, number>()
+
+  return async (
+    request: StreamRequest,
+    serve: (stream: OpenStream) => Promise<void>,
+  ): Promise<number | ((socket: WebSocket) => void)> => {
+    const { claims, agentId, query } = request
+    if (!claims) return streamClose.ticket
+    const redeemed = await redeem(deps, kind, request, claims)
+    if (typeof redeemed === 'number') return redeemed
+    const { sessionId, secret } = claims
+    const actor: SessionActor = { kind: 'session', sessionId, secret, workspaceId: redeemed.workspaceId }
+    const verdict = await standing(deps, actor, permission, agentId)
+    if (verdict !== 'held') return verdict
+    const count = open.get(redeemed.userId) ?? 0
+    if (count >= mostPerUser) return streamClose.tooMany
+    open.set(redeemed.userId, count + 1)
+
+    return (socket) => {
+      const over = new AbortController()
+      let code: number = streamClose.permission
+      const check = async () => {
+        const now = await standing(deps, actor, permission, agentId)
+        if (now === 'held') return now
+        code = now
+        return 'revoked' as const
+      }
+      const watching = watch(deps, check, () => socket.close(code))
+      const late = setTimeout(() => socket.close(streamClose.tryAgain, 'open for eight hours'), longestMs)
+      const stopPings = keepAlive(socket)
+      socket.on('close', () => {
+        watching.stop()
+        stopPings()
+        clearTimeout(late)
+        leave(redeemed.userId)
+        over.abort()
+      })
+      serve({ ...redeemed, agentId, query, socket, signal: over.signal }).catch((error: unknown) => {
+        if (over.signal.aborted) return
+        deps.log.error({ err: error, streamId: redeemed.streamId }, 'a stream failed')
+        socket.close(streamClose.tryAgain)
+      })
+    }
+  }
+
+  function leave(userId: string): void {
+    const left = (open.get(userId) ?? 1) - 1
+    if (left > 0) open.set(userId, left)
+    else open.delete(userId)
+  }
+}
+
+/** How the viewer stands: `held`, or the code to close with. Raises the refusals of `withActor` as they are. */
+async function standing(deps: Deps, actor: SessionActor, permission: Permission, agentId: string) {
+  try {
+    return await withActor(deps.db, actor, async (tx, { role }) => {
+      if (!allows(role, permission)) return streamClose.permission
+      return (await agentExists(tx, agentId)) ? ('held' as const) : streamClose.agentGone
+    })
+  } catch (error) {
+    if (refusalOf(error)) return streamClose.permission
+    throw error
+  }
+}
+
+async function redeem(
+  deps: Deps,
+  kind: StreamKind,
+  { ticket, agentId }: StreamRequest,
+  { sessionId, secret }: { sessionId: string; secret: Buffer },
+): Promise<RedeemedStream | number> {
+  try {
+    return await redeemTicket(deps.db, { ticketHash: hashToken(ticket), sessionId, secret, kind, agentId })
+  } catch (error) {
+    const refusal = refusalOf(error)
+    if (!refusal) throw error
+    return refusal.status === 401 ? streamClose.ticket : streamClose.permission
+  }
+}
