@@ -20,6 +20,8 @@ export type LogPosition = {
   trust(): 'sound' | 'doubtful' | 'broken'
   /** The youngest time met in this pass, or the cursor's. */
   newest(): string | undefined
+  /** Whether there is a cursor: the newest lines are then enough for a live pass. */
+  started(): boolean
 }
 
 // A cursor from an earlier process: the long line that was open then may have begun this much earlier.
@@ -39,6 +41,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
   let last: { ts: string; ordinal: number } | undefined = cursor
   // Whether times have been seen to rise in this log; a clock that was set back makes them useless for shortcuts.
   let timesRise = true
+  let readAllNext = false
   let resumed = cursor !== undefined
   let notHeld = false
   let lost = false
@@ -63,7 +66,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     trust = 'sound'
     ordinals = ordinalCounter()
     latest = new Map()
-    if (!last || !timesRise) return undefined
+    if (!last || !timesRise || readAllNext) return undefined
     const from = [...unfinished.values(), last.ts].sort()[0] as string
     return { from, marginMs: resumed ? resumeMarginMs : skewMs }
   }
@@ -85,6 +88,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     mode = 'deliver'
     resumed = false
     notHeld = false
+    readAllNext = false
     lost = true
     unfinished.clear()
   }
@@ -95,12 +99,14 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     if (frame.ts === at.ts && frame.ordinal === at.ordinal) {
       mode = 'deliver'
       resumed = false
+      readAllNext = false
+      if (trust === 'doubtful') trust = 'sound'
       for (const seen of latest.values()) note(seen)
       return false
     }
     if (frame.ts <= at.ts) return false
     const far = Date.parse(frame.ts) - Date.parse(at.ts) > skewMs
-    if (live) trust = far ? 'broken' : 'doubtful'
+    if (live) trust = far && timesRise ? 'broken' : 'doubtful'
     // Files go from the front: when even the first frame is well past the cursor, the cursor is no longer held.
     if (live || !far || !isFirst || resumed || !timesRise) return false
     goOnAfterLoss()
@@ -128,6 +134,8 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     if (trust === 'broken') return []
     const back = goesBack(frame)
     if (live && mode === 'deliver' && (back || jumps(frame, arrivedAt))) {
+      // Shown again or written by a clock that was set back: only the file as a whole tells.
+      readAllNext ||= back
       trust = 'broken'
       return []
     }
@@ -149,6 +157,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
       return notHeld
     },
     trust: () => trust,
+    started: () => last !== undefined,
     newest: () =>
       [...latest.values()]
         .map((frame) => frame.ts)

@@ -79,7 +79,8 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<LogFrame> {
   // A few of the newest lines hold the cursor; asked for a time, the engine would look through all of its files.
-  const tail = position.begin('live') ? { tail: 200 } : {}
+  position.begin('live')
+  const tail = position.started() ? { tail: 200 } : {}
   const stream = await openLogStream(engine, id, { follow: true, ...tail }, signal)
   const reader = frameReader()
   // One look at the newest line after opening, and after each stretch in which the engine may have rotated.
