@@ -19,6 +19,7 @@ const outageMessages = [
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? String(error.code) : ''
+  if (error.name === 'TimeoutError') return true // a deadline of ours (AbortSignal.timeout) passed: too much is waiting
   if (outageCodes.has(code) || outageStates.test(code) || code === 'busy') return true
   if (error instanceof AggregateError) return error.errors.some(isOutage)
   return outageMessages.some((text) => error.message.startsWith(text))
