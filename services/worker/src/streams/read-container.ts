@@ -31,6 +31,7 @@ export async function readContainer(
   let committing: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let began = 0
+  let overdrawn = false
 
   function commit(): void {
     timer = undefined
@@ -40,6 +41,7 @@ export async function readContainer(
     if (lines.length === 0) return
     began = performance.now()
     deps.budget.spend(lines.length)
+    overdrawn = deps.budget.waitMs(0) > 0
     committing = writer.write(lines, position).then(
       () => {
         committing = undefined
@@ -72,14 +74,16 @@ export async function readContainer(
     for await (const frame of deps.backend.logs(containerId, cursor, over)) {
       joiner.push(frame)
       schedule()
-      if (joiner.readyBytes() < mostPending) continue
-      await committing
-      over.throwIfAborted()
-      clearTimeout(timer)
-      commit()
-      if (!unhurried() || deps.budget.waitMs(0) === 0) continue
-      await flush()
-      return 'over-budget'
+      if (joiner.readyBytes() >= mostPending) {
+        await committing
+        over.throwIfAborted()
+        clearTimeout(timer)
+        commit()
+      }
+      if (overdrawn && unhurried()) {
+        await flush()
+        return 'over-budget'
+      }
     }
     over.throwIfAborted()
     joiner.finish()
