@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BackendError } from '../backend.ts'
@@ -42,7 +43,7 @@ describe('the Docker Engine', () => {
       ])
       expect(Object.keys(inspected.NetworkSettings.Networks)).toEqual([names.network])
       expect(inspected.NetworkSettings.Networks[names.network]?.IPAddress).toBe(target.network.agent)
-      const { mode } = await import('node:fs/promises').then((fs) => fs.stat(keysDir))
+      const { mode } = await stat(keysDir)
       expect(mode & 0o777).toBe(0o700)
     } finally {
       await removeAll(backend, target)
@@ -107,14 +108,20 @@ describe('the Docker Engine', () => {
     }
   })
 
-  test('removes the network of a running container, and starts it again after the network came back', async () => {
+  test('a container that is down and lost its network is dead, also when one of that name came back', async () => {
     const { backend } = fixture
     const target = fixture.target(sh(waiting))
     try {
       await deploy(backend, target)
-      await backend.removeNetwork(target, soon())
-      expect((await backend.observe(target, soon())).network).toBe('absent')
       await backend.stop(target, soon())
+      await backend.removeNetwork(target, soon())
+      expect(await backend.observe(target, soon())).toMatchObject({
+        network: 'absent',
+        container: { status: 'dead' },
+      })
+      await backend.ensureNetwork(target, soon())
+      expect(await container(backend, target)).toMatchObject({ status: 'dead' })
+      await expect(backend.start(target, soon())).rejects.toMatchObject({ code: 'not-found' })
       await backend.removeContainer(target, soon())
       await deploy(backend, target)
       expect(await container(backend, target)).toMatchObject({ status: 'running', ip: target.network.agent })

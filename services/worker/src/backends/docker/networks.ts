@@ -17,16 +17,18 @@ function findNetwork(engine: Engine, name: string, signal: AbortSignal): Promise
   )
 }
 
-/** Whether the agent's network is there, wrong in what it must be, or somebody else's. */
+export type ObservedNetwork = { state: Observed['network']; id: string | undefined }
+
+/** Whether the agent's network is there, wrong in what it must be, or somebody else's; and its id. */
 export async function observeNetwork(
   engine: Engine,
   target: Target,
   signal: AbortSignal,
-): Promise<Observed['network']> {
+): Promise<ObservedNetwork> {
   const found = await findNetwork(engine, objectNames(target.installation, target.agentId).network, signal)
-  if (!found) return 'absent'
-  if (!isOurs(found.Labels, target, 'network')) return { foreign: found.Id }
-  return isRight(found, target) ? 'present' : 'wrong'
+  if (!found) return { state: 'absent', id: undefined }
+  if (!isOurs(found.Labels, target, 'network')) return { state: { foreign: found.Id }, id: found.Id }
+  return { state: isRight(found, target) ? 'present' : 'wrong', id: found.Id }
 }
 
 function isRight(network: Inspected, target: Target): boolean {
@@ -51,9 +53,9 @@ export async function ensureNetwork(engine: Engine, target: Target, signal: Abor
     throw await conflict(engine, target, error, signal)
   })
   if (created) return
-  const found = await observeNetwork(engine, target, signal)
-  if (found === 'present') return
-  if (typeof found === 'object') throw networkTaken(names.network)
+  const { state } = await observeNetwork(engine, target, signal)
+  if (state === 'present') return
+  if (typeof state === 'object') throw networkTaken(names.network)
   const message = `The network ${names.network} has other addresses than planned and is to be made again.`
   throw new BackendError('network-conflict', message, { retry: true })
 }

@@ -20,7 +20,23 @@ export async function observe(
     observeStorage(engine, disks, target, signal),
     observeContainer(engine, target, signal),
   ])
-  return { image: image ? 'present' : 'absent', network, storage, container }
+  return {
+    image: image ? 'present' : 'absent',
+    network: network.state,
+    storage,
+    container: withoutLostNetwork(container, network.id),
+  }
+}
+
+/**
+ * A container that is down and belongs to a network that was removed, even if one of the same name came back, can
+ * never be started again: the engine remembers the id. It is as good as dead.
+ */
+function withoutLostNetwork(seen: Seen, networkId: string | undefined): Observed['container'] {
+  if (!('found' in seen)) return seen.as
+  const lost = seen.networkId !== '' && seen.networkId !== networkId
+  const isDown = seen.found.status === 'created' || seen.found.status === 'exited'
+  return lost && isDown ? { ...seen.found, status: 'dead' } : seen.found
 }
 
 /** The container that has the agent's name, or undefined. */
@@ -38,33 +54,32 @@ export function findContainer(
   )
 }
 
-async function observeContainer(
-  engine: Engine,
-  target: Target,
-  signal: AbortSignal,
-): Promise<Observed['container']> {
+type Seen = { as: 'absent' | { foreign: string } } | { found: ObservedContainer; networkId: string }
+
+async function observeContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Seen> {
   const [found, attached] = await Promise.all([
     findContainer(engine, target, signal),
     gatewayAttached(engine, target, signal),
   ])
-  if (!found) return 'absent'
-  if (!isOurs(found.Config.Labels, target, 'agent')) return { foreign: found.Id }
+  if (!found) return { as: 'absent' }
+  if (!isOurs(found.Config.Labels, target, 'agent')) return { as: { foreign: found.Id } }
   const { network } = objectNames(target.installation, target.agentId)
-  const ip = found.NetworkSettings.Networks[network]?.IPAddress
+  const endpoint = found.NetworkSettings.Networks[network]
   const ended = found.State.Status === 'exited' || found.State.Status === 'dead'
-  return {
+  const container: ObservedContainer = {
     id: found.Id,
     status: statusOf(found.State.Status),
     generation: Number(found.Config.Labels[label.generation] ?? 0),
     specHash: found.Config.Labels[label.spec] ?? '',
     imageDigest: found.Image,
-    ip: ip ? ip : null,
+    ip: endpoint?.IPAddress ? endpoint.IPAddress : null,
     startedAt: timeOf(found.State.StartedAt),
     finishedAt: timeOf(found.State.FinishedAt),
     exitCode: ended ? found.State.ExitCode : null,
     oomKilled: found.State.OOMKilled,
     gatewayAttached: attached,
   }
+  return { found: container, networkId: endpoint?.NetworkID ?? '' }
 }
 
 /** Whether a gateway of ours stands at the gateway's address of the agent's network. Labels decide, not its name. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Target } from '../backend.ts'
 import { allFrames, deploy, ended, removeAll, soon, textOf } from '../contract/agent.ts'
+import { dockerBackend } from './backend.ts'
 import { type DockerFixture, dockerFixture } from './docker-backend.fixture.ts'
 
 const sh = (script: string) => ({ command: ['/bin/sh', '-c', script] })
@@ -117,7 +118,6 @@ describe('disks and folders of the host', () => {
 
   test('keys are refused on a disk', async () => {
     const { docker, installation, pool, dataDir } = fixture
-    const { dockerBackend } = await import('./backend.ts')
     const log = { info: () => undefined, warn: () => undefined }
     const keysDir = join(dataDir, 'keys-on-disk')
     const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
