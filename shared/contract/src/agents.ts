@@ -25,7 +25,7 @@ export type Resources = Static<typeof Resources>
 /** The runtime's defaults stand for what is left out. The upper bounds are what the columns hold; quotas are lower. */
 const AskedResources = Type.Object(
   {
-    cpus: Type.Optional(Type.Number({ minimum: 0.01, maximum: 9999, multipleOf: 0.001 })),
+    cpus: Type.Optional(Type.Number({ minimum: 0.01, maximum: 9999, description: 'Kept to a thousandth' })),
     memoryMb: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     diskMb: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     pids: Type.Optional(Type.Integer({ minimum: 1, maximum: 32_768 })),

@@ -51,7 +51,8 @@ export function checkSpec(config: Config, asked: Asked, sizeAsked = true): Agent
   const runtime = runtimeNamed(asked.runtime)
   if (!runtime) throw refused('runtime-unknown', `this server has ${runtimeNames.join(', ')}`)
   refuseSecrets(asked)
-  const resources = { ...runtime.defaults, ...asked.resources }
+  const whole = { ...runtime.defaults, ...asked.resources }
+  const resources = { ...whole, cpus: Math.round(whole.cpus * 1000) / 1000 }
   const spec = {
     id: asked.id ?? '00000000-0000-0000-0000-000000000000',
     name: asked.name,

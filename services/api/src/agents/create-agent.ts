@@ -1,4 +1,5 @@
 import type { CreateAgent } from '@nora/contract/agents'
+import type { Tx } from '@nora/db/actor'
 import { countAgents, insertAgent, lockWorkspace } from '@nora/db/agents'
 import { countExceeds } from '@nora/domain/quotas'
 import { appendEvent } from '@nora/events/append'
@@ -8,6 +9,7 @@ import { idempotently, type Outcome } from '../http/idempotency.ts'
 import { requestOperation, viewNow } from './agent-turn.ts'
 import { replaceKeys } from './attach-keys.ts'
 import { checkSpec } from './check-spec.ts'
+import type { InTurn } from './in-turn.ts'
 import { quotaExceeded } from './quota-exceeded.ts'
 import { ringAll } from './ring-all.ts'
 import { auditAction } from './write-audit.ts'
@@ -18,11 +20,16 @@ import { auditAction } from './write-audit.ts'
  * DomainError `quota-exceeded`, `target-unavailable`, `profile-unavailable`, `runtime-unknown`, `invalid-agent`,
  * `secret-in-env`, `not-found` or `key-not-shared` for a key.
  */
-export async function createAgent(deps: Deps, request: FastifyRequest, input: CreateAgent): Promise<Outcome> {
+export async function createAgent(
+  deps: Deps,
+  inTurn: InTurn,
+  request: FastifyRequest,
+  input: CreateAgent,
+): Promise<Outcome> {
   const who = request.actor
   const spec = checkSpec(deps.config, input)
   let operationId: string | null = null
-  const outcome = await idempotently(deps, request, async (tx) => {
+  const insert = async (tx: Tx) => {
     await lockWorkspace(tx, who.workspaceId)
     const exceeded = countExceeds(deps.config.limits, await countAgents(tx, who.workspaceId))
     if (exceeded) throw quotaExceeded(exceeded)
@@ -62,7 +69,8 @@ export async function createAgent(deps: Deps, request: FastifyRequest, input: Cr
       },
     })
     return { status: 202, location: `/api/agents/${id}`, body: await viewNow(tx, id) }
-  })
+  }
+  const outcome = await inTurn(who.workspaceId, () => idempotently(deps, request, insert))
   await ringAll(deps, [operationId])
   return outcome
 }

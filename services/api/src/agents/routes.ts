@@ -19,6 +19,7 @@ import type { Deps } from '../deps.ts'
 import { sendOutcome } from '../http/idempotency.ts'
 import { agentSummary, agentView } from './agent-view.ts'
 import { createAgent } from './create-agent.ts'
+import { createTurns } from './in-turn.ts'
 import { bringUp, remove, stop } from './lifecycle.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { readLogs } from './read-logs.ts'
@@ -30,6 +31,7 @@ const Id = Type.Object({ id: Uuid }, { additionalProperties: false })
 /** `agents`: what should be is written here; a worker makes it so. */
 export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   await app.register(operationRoutes, { deps })
+  const inTurn = createTurns()
 
   app.post(
     '/agents',
@@ -37,7 +39,7 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
       config: { access: 'agent:create', idempotency: 'answer' },
       schema: { body: CreateAgent, response: { 202: Agent } },
     },
-    async (request, reply) => sendOutcome(reply, await createAgent(deps, request, request.body)),
+    async (request, reply) => sendOutcome(reply, await createAgent(deps, inTurn, request, request.body)),
   )
 
   app.get(
