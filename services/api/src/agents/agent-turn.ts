@@ -1,5 +1,5 @@
 import type { Tx } from '@nora/db/actor'
-import { agentById, type LockedAgent, lockAgent, lockTurn } from '@nora/db/agents'
+import { agentById, type LockedAgent, lockAgent, lockTurn, setDesired } from '@nora/db/agents'
 import { insertOperation, type OpenOperation, openOperations } from '@nora/db/operations'
 import type { OperationKind } from '@nora/db/schema'
 import { DomainError } from '@nora/domain/errors'
@@ -82,6 +82,20 @@ export async function requestOperation(
   const type = `AGENT_${kind.toUpperCase().replaceAll('-', '_')}_REQUESTED`
   await auditAction(tx, who, type, { kind: 'agent', id: agentId }, { operationId, ...details })
   return operationId
+}
+
+/** Writes what should be and how the agent stands until a worker looks; a change of state is an event. */
+export async function changeState(
+  tx: Tx,
+  { id, workspace_id, state }: LockedAgent,
+  next: Parameters<typeof setDesired>[2],
+): Promise<void> {
+  await setDesired(tx, id, next)
+  if (next.state === state) return
+  await appendEvent(tx, { id, workspaceId: workspace_id }, 'state.changed', {
+    state: next.state,
+    reason: next.reason,
+  })
 }
 
 /** The agent as it stands now in this transaction, for an answer. */

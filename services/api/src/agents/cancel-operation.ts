@@ -1,5 +1,4 @@
 import type { Tx } from '@nora/db/actor'
-import { setDesired } from '@nora/db/agents'
 import { cancelOperation, type OpenOperation, operationOfAgent } from '@nora/db/operations'
 import type { DesiredState } from '@nora/db/schema'
 import { DomainError } from '@nora/domain/errors'
@@ -7,7 +6,7 @@ import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
-import { type Before, requestOperation, type Turn, takeTurn } from './agent-turn.ts'
+import { type Before, changeState, requestOperation, type Turn, takeTurn } from './agent-turn.ts'
 import { operationView } from './operation-view.ts'
 import { ringAll } from './ring-all.ts'
 import { auditAction, type Who } from './write-audit.ts'
@@ -67,7 +66,7 @@ async function putBack(
   if (!newest) return null
   const { before, resume } = open.input as { before?: Before; resume?: DesiredState }
   if (how === 'requested') {
-    await setDesired(tx, agent.id, {
+    await changeState(tx, agent, {
       desired: before?.desired ?? resume ?? agent.desired_state,
       state: agent.state,
       reason: `cancelling ${open.kind}: waiting for the worker that has it`,
@@ -75,12 +74,12 @@ async function putBack(
     return null
   }
   if (before) {
-    await setDesired(tx, agent.id, { desired: before.desired, state: before.state, reason: before.reason })
+    await changeState(tx, agent, { desired: before.desired, state: before.state, reason: before.reason })
     return null
   }
   if (resume === undefined) return null
   // A stop that had cut another operation short: only a worker can say how the agent stands now.
-  await setDesired(tx, agent.id, {
+  await changeState(tx, agent, {
     desired: resume,
     state: 'queued',
     reason: `${open.kind} was cancelled: waiting for a worker to look`,

@@ -1,12 +1,19 @@
 import type { Tx } from '@nora/db/actor'
-import { setDesired } from '@nora/db/agents'
 import { cancelOperation } from '@nora/db/operations'
 import type { AgentState, DesiredState } from '@nora/db/schema'
 import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
-import { beforeOf, requestOperation, requireIdle, type Turn, takeTurn, viewNow } from './agent-turn.ts'
+import {
+  beforeOf,
+  changeState,
+  requestOperation,
+  requireIdle,
+  type Turn,
+  takeTurn,
+  viewNow,
+} from './agent-turn.ts'
 import { ringAll } from './ring-all.ts'
 import type { Who } from './write-audit.ts'
 
@@ -25,7 +32,7 @@ export function bringUp(
     const { state } = turn.agent
     // What runs goes on running until the worker comes: its state stays true, the reason says what is coming.
     const up = state === 'running' || state === 'degraded'
-    await setDesired(tx, agentId, {
+    await changeState(tx, turn.agent, {
       desired: 'running',
       state: up ? state : 'queued',
       reason: `${kind} requested: waiting for a worker`,
@@ -105,7 +112,7 @@ async function queueBehind(
     })
   }
   const waits = open.some((operation) => operation.status === 'leased')
-  await setDesired(tx, agent.id, {
+  await changeState(tx, agent, {
     desired,
     state,
     reason: waits
