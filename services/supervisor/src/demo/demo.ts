@@ -118,11 +118,11 @@ async function mainJob(
     if (!(await logs.find(() => true, 20_000))) throw new Error('no log line came within 20 s')
 
     step('sync the key into the running agent')
+    const before = await heldKey(api, agentId)
     await api.call('POST', `agents/${agentId}/sync-keys`, { body: {}, expect: [202] })
     await untilState(api, agentId, { state: 'running', deadlineMs: 60_000, say, signal })
-    const { body: synced } = await api.call('GET', `agents/${agentId}`, { expect: [200] })
-    const [held] = synced['providerKeys'] as { syncedSecretVersion: number; syncedAt: string }[]
-    if (!held?.syncedAt) throw new Error('the key was not synced')
+    const held = await heldKey(api, agentId)
+    if (!held?.syncedAt || held.syncedAt === before?.syncedAt) throw new Error('the key was not synced')
     say(`the agent holds version ${held.syncedSecretVersion} of the key since ${held.syncedAt}`)
 
     step('ask the agent: api -> gateway -> container -> provider')
@@ -142,6 +142,13 @@ async function mainJob(
   } finally {
     logs.close()
   }
+}
+
+type HeldKey = { syncedSecretVersion: number; syncedAt: string | null }
+
+async function heldKey(api: ApiClient, agentId: string): Promise<HeldKey | undefined> {
+  const { body } = await api.call('GET', `agents/${agentId}`, { expect: [200] })
+  return (body['providerKeys'] as HeldKey[])[0]
 }
 
 /** Removes what the record says this or an earlier, interrupted demo made. */
