@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { CapabilityError, type Claims, verifyCapability } from '@nora/crypto/capability'
+import { reportSecurityEvent } from '@nora/db/fleet'
+import { WebSocketServer } from 'ws'
+import { type LogStreamsDeps, logStreams } from './log-streams.ts'
+import { closeCodes, type ViewerWish } from './viewer.ts'
+
+export type InternalServerDeps = LogStreamsDeps & {
+  /** Ed25519 public key, 32 raw bytes. */
+  capabilityPublicKey: Buffer
+  bind: string
+  /** 0 for any free port. */
+  port: number
+  /** Facts for `GET /internal/healthz`: no secret, no tenant's data. */
+  health: () => Record<string, unknown>
+}
+
+export type InternalServer = {
+  /** What the api dials, `http://host:port`. */
+  url: string
+  /** Open streams, and the bytes that wait for their readers. */
+  load(): { streams: number; bufferedBytes: number }
+  /** Closes every stream with 1013, so that the api goes to another worker; then the port. */
+  close(): Promise<void>
+}
+
+const closeGraceMs = 2_000
+const reportEveryMs = 10_000
+
+/**
+ * The worker's own port, for the api alone: `GET /internal/healthz` and `WS /internal/logs?after=&generation=` with a
+ * capability (aud `worker`, op `logs`, agent, workspace, stream) in `X-Nora-Capability`. Everything else is 404.
+ */
+export async function startInternalServer(deps: InternalServerDeps): Promise<InternalServer> {
+  const streams = logStreams(deps)
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false })
+  let reportedAt = -reportEveryMs
+
+  const server = createServer((request, response) => {
+    const known = request.method === 'GET' && pathOf(request) === '/internal/healthz'
+    response.writeHead(known ? 200 : 404, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.end(JSON.stringify(known ? { status: 'ok', ...deps.health() } : { code: 'not-found' }))
+  })
+  server.requestTimeout = 10_000
+  server.headersTimeout = 10_000
+
+  function refused(error: unknown): void {
+    if (!(error instanceof CapabilityError)) throw error
+    deps.log.warn({ reason: error.reason }, 'a capability was refused')
+    if (performance.now() - reportedAt < reportEveryMs) return
+    reportedAt = performance.now()
+    const target = { kind: 'worker', id: 'logs' }
+    const details = { reason: error.reason, audience: 'worker' }
+    reportSecurityEvent(deps.db, { type: 'CAPABILITY_REFUSED', workspaceId: null, target, details }).catch(
+      (failure) => deps.log.error({ err: failure }, 'a refused capability was not reported'),
+    )
+  }
+
+  function verify(request: IncomingMessage): Claims | undefined {
+    const token = request.headers['x-nora-capability']
+    try {
+      const expected = { audience: 'worker' as const, op: 'logs' }
+      return verifyCapability(deps.capabilityPublicKey, typeof token === 'string' ? token : '', expected)
+    } catch (error) {
+      refused(error)
+      return undefined
+    }
+  }
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', (error) => deps.log.debug({ err: error }, 'an internal socket broke'))
+    if (pathOf(request) !== '/internal/logs') {
+      socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+      return
+    }
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      ws.on('error', (error) => deps.log.debug({ err: error }, 'a log stream broke'))
+      const claims = verify(request)
+      if (!claims) return ws.close(closeCodes.ticket)
+      streams.serve(ws, claims, wishOf(request)).catch((error) => {
+        deps.log.error({ err: error }, 'a log stream failed')
+        ws.close(closeCodes.tryAgain)
+      })
+    })
+  })
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(deps.port, deps.bind, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://${deps.bind.includes(':') ? `[${deps.bind}]` : deps.bind}:${port}`,
+    load: () => ({
+      streams: sockets.clients.size,
+      bufferedBytes: [...sockets.clients].reduce((sum, ws) => sum + ws.bufferedAmount, 0),
+    }),
+    async close() {
+      streams.stop()
+      for (const ws of sockets.clients) ws.close(closeCodes.tryAgain)
+      const grace = setTimeout(() => {
+        for (const ws of sockets.clients) ws.terminate()
+      }, closeGraceMs)
+      await new Promise((resolve) => {
+        server.close(resolve)
+        server.closeIdleConnections()
+      })
+      clearTimeout(grace)
+    },
+  }
+}
+
+const pathOf = (request: IncomingMessage) => (request.url ?? '').split('?')[0]
+
+/** What is no number counts as not asked for: the api has checked it already. */
+function wishOf(request: IncomingMessage): ViewerWish {
+  const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '')
+  const number = (name: string) => {
+    const text = query.get(name) ?? ''
+    return /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  }
+  return { after: number('after'), generation: number('generation') }
+}
