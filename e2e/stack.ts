@@ -58,10 +58,7 @@ export function stack(settings: Record<string, string> = {}): Stack {
     environments = environmentsOf(it, { pool, port, settings })
     await it.startWorker()
     it.api = launch('api', environments.api, it.folder)
-    await waitUntil('readyz', async () => (await fetch(`${it.url}/api/readyz`)).ok, {
-      deadlineMs: 90_000,
-      everyMs: 100,
-    })
+    await ready(it)
   }, 180_000)
 
   it.startWorker = async () => {
@@ -77,6 +74,22 @@ export function stack(settings: Record<string, string> = {}): Stack {
     if (it.folder) await rm(it.folder, { recursive: true, force: true })
   }, 120_000)
   return it
+}
+
+/** Waits for `readyz`; a service that refuses to start or never gets there is shown with its last lines. */
+async function ready(it: Stack): Promise<void> {
+  const answer = async () => {
+    if (it.api.exitCode !== null || it.worker.exitCode !== null) return 'ended'
+    const response = await fetch(`${it.url}/api/readyz`, { signal: AbortSignal.timeout(5_000) })
+    if (response.ok) return 'ready'
+    throw new Error(await response.text())
+  }
+  const outcome = await waitUntil('readyz', answer, { deadlineMs: 90_000, everyMs: 100 }).catch(String)
+  if (outcome === 'ready') return
+  const logs = await Promise.all((['api', 'worker'] as const).map(it.logOf))
+  throw new Error(
+    `the stack is not ready: ${outcome}\n${logs.map((log) => log.slice(-2_000)).join('\n---\n')}`,
+  )
 }
 
 function environmentsOf(
@@ -101,6 +114,7 @@ function environmentsOf(
     NORA_CAPABILITY_PRIVATE_KEY: seed.toString('base64url'),
     NORA_SETUP_TOKEN: it.setupToken,
     NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,
+    NORA_RATE_LIMITS: 'global=60000/60,mutations=60000/60,signup-burst=100/60',
     ...options.settings,
   }
   const worker = {

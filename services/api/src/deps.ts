@@ -1,4 +1,5 @@
 import type { ApiConfig } from '@nora/config/api'
+import type { RateLimits } from '@nora/config/rate-limits'
 import type { SealKey } from '@nora/crypto/keys'
 import type { DB } from '@nora/db/schema'
 import type { OperationJob } from '@nora/queue/operations'
@@ -6,7 +7,6 @@ import type { Queue } from 'bullmq'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { Kysely } from 'kysely'
-import type { RateLimits } from './http/rate-limits.ts'
 
 /** What the operator set, without the secrets that only `main.ts` turns into something (URLs, the seal key's text). */
 export type ApiSettings = Pick<

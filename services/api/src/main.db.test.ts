@@ -7,7 +7,7 @@ import { freePort } from '@nora/embedded/free-port'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, inject, test } from 'vitest'
 
 const database = testDatabase()
 const redis = testRedis()
@@ -73,7 +73,7 @@ test('the process serves, ends in order on SIGTERM, and prints no secret', async
     'my own passphrase',
     tokens.accessToken,
     tokens.refreshToken,
-    'app-password',
+    inject('postgres').passwords.app,
   ]
   for (const secret of said) expect(output()).not.toContain(secret)
   expect(output()).toContain('api is listening')

@@ -5,7 +5,6 @@ import { connect } from '@nora/db/connect'
 import { createLogger } from '@nora/log/logger'
 import { operationsDoorbell } from '@nora/queue/operations'
 import { buildApp } from './app.ts'
-import { defaultRateLimits } from './http/rate-limits.ts'
 import { connectQueue, connectRedis } from './redis.ts'
 
 const closeDeadlineMs = 9_000
@@ -27,7 +26,7 @@ const queue = operationsDoorbell(queueConnection, 'nora')
 queue.on('error', () => undefined) // its connection has said so already
 
 const app = await buildApp({
-  config: { ...config, rateLimits: defaultRateLimits },
+  config,
   db,
   redis,
   queue,

@@ -1,4 +1,5 @@
 import type { AllowedHost } from './provider-hosts.ts'
+import { type RateLimits, readRateLimits } from './rate-limits.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
 import { readAllowHosts, readAllowPlaintext } from './secret-policy.ts'
 import {
@@ -38,6 +39,7 @@ export type ApiConfig = {
   trustProxy: readonly string[]
   providerAllowHosts: readonly AllowedHost[]
   allowPlaintextSecrets: boolean
+  rateLimits: RateLimits
   logLevel: LogLevel
 }
 
@@ -74,6 +76,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     trustProxy: readTrustProxy(reader),
     providerAllowHosts: readAllowHosts(reader),
     allowPlaintextSecrets: readAllowPlaintext(reader),
+    rateLimits: readRateLimits(reader),
     logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),
   })
 }

@@ -153,3 +153,20 @@ test('allowed provider hosts match by host, port and block', () => {
   expect(isAllowedHost(allowed, '10.2.0.1', 1)).toBe(false)
   expect(isAllowedHost(allowed, '[::1]', 8080)).toBe(true)
 })
+
+test('NORA_RATE_LIMITS changes what it names and nothing else; anything odd is refused', () => {
+  const { rateLimits } = loadApiConfig({ ...api, NORA_RATE_LIMITS: 'mutations=7/30, signup-daily=100/86400' })
+  expect(rateLimits.mutations).toEqual({ max: 7, windowMs: 30_000 })
+  expect(rateLimits.signupDaily).toEqual({ max: 100, windowMs: 86_400_000 })
+  expect(rateLimits.global).toEqual({ max: 300, windowMs: 60_000 })
+  for (const odd of [
+    'everything=1/1',
+    'global',
+    'global=0/60',
+    'global=-1/60',
+    'global=1/60/2',
+    '__proto__=1/1',
+  ]) {
+    expect(problems(loadApiConfig, { ...api, NORA_RATE_LIMITS: odd }), odd).toHaveLength(1)
+  }
+})

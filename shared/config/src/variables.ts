@@ -31,6 +31,7 @@ export const variables = {
   MAX_DISK_GB: { readBy: ['api'] },
   MAX_AGENTS: { readBy: ['api'] },
   NORA_TRUST_PROXY: { readBy: ['api'] },
+  NORA_RATE_LIMITS: { readBy: ['api'] },
   NORA_PROVIDER_ALLOW_HOSTS: { readBy: ['api', 'worker'] },
   NORA_ALLOW_PLAINTEXT_SECRETS: { readBy: ['api', 'worker'] },
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +29,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     fast: true,
     signal,
   })
-  const passwords = { app: 'app-password', worker: 'worker-password', migrator: 'migrator-password' }
+  const password = () => randomBytes(18).toString('base64url')
+  const passwords = { app: password(), worker: password(), migrator: password() }
   const template = 'nora_template'
   await bootstrapDatabase(
     postgres.superuserUrl,

@@ -1,3 +1,4 @@
+import type { RateLimits } from '@nora/config/rate-limits'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -5,7 +6,6 @@ import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { ApiSettings } from '../deps.ts'
 import { password, setupToken, startApi, type TestApi } from '../testing/test-api.ts'
-import type { RateLimits } from './rate-limits.ts'
 
 const database = testDatabase()
 const redis = testRedis()

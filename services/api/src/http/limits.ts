@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
+import type { RateWindow } from '@nora/config/rate-limits'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { rateLimitStore } from './rate-limit-store.ts'
-import type { RateWindow } from './rate-limits.ts'
 
 /**
  * Counts this call, sets the RateLimit-* headers, and throws DomainError `rate-limited` past the limit, or `unavailable`
