@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe } from 'vitest'
 import type { Backend, Target } from './backend.ts'
-import { lifecycleContract } from './contract/lifecycle.ts'
-import { logContract } from './contract/logs.ts'
-import { postureContract } from './contract/posture.ts'
-import { stateContract } from './contract/state.ts'
+import { lifecycleContract } from './testing/lifecycle.ts'
+import { logContract } from './testing/logs.ts'
+import { postureContract } from './testing/posture.ts'
+import { stateContract } from './testing/state.ts'
+import { withFixture } from './testing/with-fixture.ts'
 
 /** What a backend brings to be tested: itself, and targets for agents that it may make and that nothing else uses. */
 export type ContractFixture = {
@@ -19,16 +19,10 @@ export type ContractFixture = {
 
 /** The one suite that every backend passes, through its verbs alone and what agents print. */
 export function backendContract(name: string, open: () => Promise<ContractFixture>): void {
-  describe(`${name}: the contract of backends`, () => {
-    let fixture: ContractFixture
-    beforeAll(async () => {
-      fixture = await open()
-    })
-    afterAll(() => fixture?.close())
-    const use = () => fixture
-    lifecycleContract(use)
-    postureContract(use)
-    stateContract(use)
-    logContract(use)
-  })
+  withFixture(`${name}: the contract of backends`, open, [
+    lifecycleContract,
+    postureContract,
+    stateContract,
+    logContract,
+  ])
 }

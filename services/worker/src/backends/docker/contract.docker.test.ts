@@ -1,4 +1,4 @@
 import { backendContract } from '../backend-contract.ts'
-import { dockerFixture } from './docker-backend.fixture.ts'
+import { dockerFixture } from './testing/docker-fixture.ts'
 
 backendContract('Docker', dockerFixture)

@@ -41,8 +41,8 @@ export type Disks = {
 export type Disk = { agentId: string; sizeMb: number; uid: number; gid: number }
 
 const MiB = 1024 * 1024
-// A worker without a login shell's PATH finds these all the same.
-const toolPath = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`
+// Where a distribution keeps them; an unprivileged PATH often lacks the folders for administration.
+const toolPath = '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin'
 
 /** Disks under `<dataDir>/disks`. */
 export function createDisks(dataDir: string): Disks {

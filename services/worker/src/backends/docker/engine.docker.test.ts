@@ -2,10 +2,10 @@ import { stat } from 'node:fs/promises'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BackendError } from '../backend.ts'
-import { container, deploy, ended, removeAll, runScript, soon } from '../contract/agent.ts'
+import { container, deploy, ended, removeAll, runScript, soon } from '../testing/agent.ts'
 import { dockerBackend } from './backend.ts'
-import { type DockerFixture, dockerFixture } from './docker-backend.fixture.ts'
 import { objectNames } from './names.ts'
+import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
 const sh = (script: string) => ({ command: ['/bin/sh', '-c', script] })
 const waiting = 'trap "exit 0" TERM; while :; do sleep 0.1; done'

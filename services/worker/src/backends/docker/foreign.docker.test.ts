@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Target } from '../backend.ts'
-import { deploy, removeAll, soon } from '../contract/agent.ts'
-import { type DockerFixture, dockerFixture } from './docker-backend.fixture.ts'
+import { deploy, removeAll, soon } from '../testing/agent.ts'
 import { label, objectNames } from './names.ts'
+import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
 // What has our name and not our labels belongs to somebody else, whatever else is true of it.
 describe('objects that are not ours', () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { LogFrame, Target } from '../backend.ts'
-import { deploy, ended, removeAll, soon } from '../contract/agent.ts'
-import { type DockerFixture, dockerFixture } from './docker-backend.fixture.ts'
+import { deploy, ended, removeAll, soon } from '../testing/agent.ts'
+import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
 // The engine keeps three files of 10 MB; a line of these takes about 170 bytes in one.
 const lines = (count: number) => ({

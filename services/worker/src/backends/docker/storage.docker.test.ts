@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Target } from '../backend.ts'
-import { allFrames, deploy, ended, removeAll, soon, textOf } from '../contract/agent.ts'
+import { allFrames, deploy, ended, removeAll, soon, textOf } from '../testing/agent.ts'
 import { dockerBackend } from './backend.ts'
-import { type DockerFixture, dockerFixture } from './docker-backend.fixture.ts'
+import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
 const sh = (script: string) => ({ command: ['/bin/sh', '-c', script] })
+const losetup = '/usr/sbin/losetup'
 const isRoot = process.getuid?.() === 0
 
 describe('disks and folders of the host', () => {
@@ -35,8 +36,8 @@ describe('disks and folders of the host', () => {
       expect(await run(target)).toBe('')
       // As after a restart: nothing is attached, and somebody else's file gets our old number.
       taken = readlinkSync(link)
-      execFileSync('losetup', ['--detach', taken])
-      execFileSync('losetup', [taken, stranger])
+      execFileSync(losetup, ['--detach', taken])
+      execFileSync(losetup, [taken, stranger])
       expect((await backend.observe(target, soon())).storage).toBe('absent')
       await backend.start(target, soon())
       await ended(backend, target)
@@ -46,7 +47,7 @@ describe('disks and folders of the host', () => {
       expect((await backend.observe(target, soon())).storage).toBe('present')
       expect(readFileSync(stranger).every((byte) => byte === 0)).toBe(true)
     } finally {
-      if (taken) execFileSync('losetup', ['--detach', taken])
+      if (taken) execFileSync(losetup, ['--detach', taken])
       await removeAll(backend, target)
     }
   })
@@ -93,7 +94,7 @@ describe('disks and folders of the host', () => {
       } finally {
         await removeAll(backend, target)
       }
-      expect(execFileSync('losetup', ['--list', '--noheadings'], { encoding: 'utf8' })).not.toContain(file)
+      expect(execFileSync(losetup, ['--list', '--noheadings'], { encoding: 'utf8' })).not.toContain(file)
       expect(() => statSync(file)).toThrow('ENOENT')
     },
   )
@@ -104,7 +105,10 @@ describe('disks and folders of the host', () => {
     )
     const { backend, keysDir, dataDir, pool } = fixture
     const facts = { target, pool, keysDir: `${keysDir}-user`, dataDir: `${dataDir}/user` }
-    execFileSync('install', ['-d', '-m', '700', '-o', '65534', '-g', '65534', facts.keysDir, facts.dataDir])
+    for (const folder of [facts.keysDir, facts.dataDir]) {
+      mkdirSync(folder, { mode: 0o700 })
+      chownSync(folder, 65_534, 65_534)
+    }
     try {
       const said = JSON.parse(asNobody(JSON.stringify(facts))) as { diskEnforced: boolean; output: string }
       expect(said.diskEnforced).toBe(false)
@@ -132,7 +136,7 @@ describe('disks and folders of the host', () => {
 /** Runs the backend as a user who may only speak to the engine. */
 function asNobody(facts: string): string {
   const group = statSync('/var/run/docker.sock').gid
-  const fixture = join(import.meta.dirname, 'as-nobody.fixture.ts')
+  const fixture = join(import.meta.dirname, 'testing', 'as-nobody.ts')
   const who = [
     '--reuid=65534',
     '--regid=65534',
@@ -140,7 +144,7 @@ function asNobody(facts: string): string {
     '--bounding-set=-all',
     '--inh-caps=-all',
   ]
-  return execFileSync('setpriv', [...who, process.execPath, fixture], {
+  return execFileSync('/usr/bin/setpriv', [...who, process.execPath, fixture], {
     input: facts,
     encoding: 'utf8',
     timeout: 60_000,

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { addressIn, freePool } from '@nora/testing/address-pool'
 import Docker from 'dockerode'
-import { assembleTinyImage } from '../../images/tiny.ts'
-import type { Target } from '../backend.ts'
-import type { ContractFixture } from '../backend-contract.ts'
-import { dockerBackend } from './backend.ts'
-import { label } from './names.ts'
+import { assembleTinyImage } from '../../../images/tiny.ts'
+import type { Target } from '../../backend.ts'
+import type { ContractFixture } from '../../backend-contract.ts'
+import { dockerBackend } from '../backend.ts'
+import { label } from '../names.ts'
 
 export type DockerFixture = ContractFixture & {
   docker: Docker

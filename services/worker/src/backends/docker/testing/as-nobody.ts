@@ -1,7 +1,7 @@
 import { text } from 'node:stream/consumers'
 import Docker from 'dockerode'
-import type { Target } from '../backend.ts'
-import { dockerBackend } from './backend.ts'
+import type { Target } from '../../backend.ts'
+import { dockerBackend } from '../backend.ts'
 
 // A process of its own, so that it can be run by a user without rights: facts on stdin, what happened on stdout.
 type Facts = { target: Target; pool: string; keysDir: string; dataDir: string }
