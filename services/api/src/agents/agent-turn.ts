@@ -1,5 +1,6 @@
 import type { Tx } from '@nora/db/actor'
-import { agentById, type LockedAgent, lockAgent, lockTurn, setDesired } from '@nora/db/agents'
+import { agentById } from '@nora/db/agent-reads'
+import { type LockedAgent, lockAgent, lockTurn, setDesired } from '@nora/db/agents'
 import { insertOperation, type OpenOperation, openOperations } from '@nora/db/operations'
 import type { OperationKind } from '@nora/db/schema'
 import { DomainError } from '@nora/domain/errors'

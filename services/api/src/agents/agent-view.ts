@@ -1,5 +1,5 @@
 import type { Agent, AgentSummary } from '@nora/contract/agents'
-import type { AgentRow, AgentSummaryRow } from '@nora/db/agents'
+import type { AgentRow, AgentSummaryRow } from '@nora/db/agent-reads'
 import { operationSummary, utc } from './operation-view.ts'
 
 /** An agent as lists show it. */

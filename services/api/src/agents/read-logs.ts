@@ -1,6 +1,6 @@
 import type { LogLine, LogPage, LogQuery } from '@nora/contract/agent-history'
 import { type SessionActor, withActor } from '@nora/db/actor'
-import { agentExists } from '@nora/db/agents'
+import { agentExists } from '@nora/db/agent-reads'
 import { chunksAfter, chunksBefore, type LogChunkRow } from '@nora/db/logs'
 import { DomainError } from '@nora/domain/errors'
 import { decodeChunk, type LogRecord } from '@nora/events/log-chunk'

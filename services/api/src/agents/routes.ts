@@ -11,7 +11,7 @@ import {
 } from '@nora/contract/agents'
 import { Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
-import { agentById, agentExists, listAgents } from '@nora/db/agents'
+import { agentById, agentExists, listAgents } from '@nora/db/agent-reads'
 import { eventsAfter } from '@nora/db/events'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'

@@ -4,7 +4,7 @@ import { deriveSealing } from '@nora/crypto/keys'
 import { open } from '@nora/crypto/open'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { Client } from '../testing/client.ts'
 import { testApi, testEncryptionKey } from '../testing/test-api.ts'
 
@@ -101,55 +101,6 @@ test('the same API key has the same fingerprint, another one another', async () 
   const three = await makeKey(ada)
   expect(two.fingerprint).toBe(one.fingerprint)
   expect(three.fingerprint).not.toBe(one.fingerprint)
-})
-
-describe('what is refused', () => {
-  const cases: [string, object, number, string][] = [
-    ['a provider nobody knows', { provider: 'nobody' }, 422, 'provider-unknown'],
-    [
-      'a field the provider does not have',
-      { secret: { apiKey: 'x', sk_secret_in_a_name: 'y' } },
-      400,
-      'bad-request',
-    ],
-    ['no api key', { secret: { model: 'm' } }, 400, 'bad-request'],
-    ['nothing but white space', { secret: { apiKey: ' \n' } }, 400, 'bad-request'],
-    ['an empty secret', { secret: {} }, 400, 'bad-request'],
-    ['an unknown field of the body', { sneaky: true }, 400, 'bad-request'],
-    ['a label of two lines', { label: 'a\nb' }, 400, 'bad-request'],
-    ['plain http', { baseUrl: 'http://api.example.com/v1' }, 422, 'destination-not-allowed'],
-    ['the metadata address', { baseUrl: 'https://169.254.169.254/' }, 422, 'destination-not-allowed'],
-    ['loopback in hex', { baseUrl: 'https://0x7f.1/' }, 422, 'destination-not-allowed'],
-    ['loopback in IPv6 clothes', { baseUrl: 'https://[::ffff:127.0.0.1]/' }, 422, 'destination-not-allowed'],
-    ['localhost', { baseUrl: 'https://localhost/v1' }, 422, 'destination-not-allowed'],
-    ['a name without a dot', { baseUrl: 'https://postgres/v1' }, 422, 'destination-not-allowed'],
-    [
-      'an allowed host on another port',
-      { baseUrl: 'http://127.0.0.1:9998/v1' },
-      422,
-      'destination-not-allowed',
-    ],
-    ['a password in the URL', { baseUrl: 'https://u:p@api.example.com/' }, 400, 'bad-request'],
-    ['a key in the query', { baseUrl: 'https://api.example.com/?key=1' }, 400, 'bad-request'],
-    ['no URL at all', { baseUrl: 'javascript:alert(1)' }, 400, 'bad-request'],
-    [
-      'too much',
-      { provider: 'custom', secret: Object.fromEntries([...'abcdefgh'].map((c) => [c, c.repeat(16_000)])) },
-      400,
-      'bad-request',
-    ],
-  ]
-  test.each(cases)('%s', async (_, more, status, code) => {
-    const answer = await ada.post('/api/llm-providers', {
-      provider: 'openai',
-      label: 'x',
-      secret: { apiKey: 'do-not-repeat-me' },
-      ...more,
-    })
-    expect(answer.status, answer.text).toBe(status)
-    expect(answer.body.code).toBe(code)
-    expect(answer.text).not.toMatch(/do-not-repeat-me|sk_secret_in_a_name|u:p@/)
-  })
 })
 
 test('an allowlisted host is bound with its port; custom takes any names', async () => {

@@ -11,6 +11,8 @@ const freshSeconds = 15
 /** Without any worker for this long the client is sent away to come again. */
 const patienceMs = 30_000
 const handshakeMs = 5_000
+/** A worker that served for this long is tried again at once. */
+const settledMs = 5_000
 /** Bytes waiting for a slow reader above which the worker is not read any more, and below which it is again. */
 const pauseAbove = 1024 * 1024
 const resumeBelow = 512 * 1024
@@ -33,15 +35,14 @@ export const pipeLogs = (deps: Deps) => async (stream: OpenStream) => {
     const worker = full ? undefined : await chooseWorker(deps, failed)
     if (full) aliveAt = deps.clock()
     if (worker) {
+      const began = deps.clock()
       const end = await follow(deps, stream, worker.internalUrl, place)
       if (end.verdict) {
         stream.socket.close(end.verdict)
         return
       }
-      if (end.opened) {
-        aliveAt = deps.clock()
-        attempt = 0
-      }
+      if (end.served) aliveAt = deps.clock()
+      if (deps.clock() - began > settledMs) attempt = 0
       failed = worker.id
     }
     if (deps.clock() - aliveAt > patienceMs) {
@@ -73,7 +74,8 @@ async function chooseWorker(deps: Deps, failed: string | undefined) {
   return workers.find((worker) => worker.id !== failed) ?? workers[0]
 }
 
-type End = { opened: boolean; verdict: number | undefined }
+/** `served`: a worker that really served, and so is a reason to be patient when it goes. */
+type End = { served: boolean; verdict: number | undefined }
 
 function follow(deps: Deps, stream: OpenStream, internalUrl: string, place: Place): Promise<End> {
   const { socket, signal } = stream
@@ -85,13 +87,11 @@ function follow(deps: Deps, stream: OpenStream, internalUrl: string, place: Plac
       maxPayload: maxFrame,
       followRedirects: false,
     })
-    let opened = false
+    let served = false
     const leave = () => source.terminate()
     signal.addEventListener('abort', leave, { once: true })
-    source.on('open', () => {
-      opened = true
-    })
     source.on('message', (data, isBinary) => {
+      served = true
       if (isBinary || !Buffer.isBuffer(data) || socket.readyState !== socket.OPEN) return
       if (movesOn(data)) place.lastFrame = data
       socket.send(data, { binary: false }, () => {
@@ -103,7 +103,7 @@ function follow(deps: Deps, stream: OpenStream, internalUrl: string, place: Plac
     source.on('close', (code) => {
       signal.removeEventListener('abort', leave)
       const final = code === streamClose.permission || code === streamClose.agentGone
-      resolve({ opened, verdict: final ? code : undefined })
+      resolve({ served, verdict: final ? code : undefined })
     })
   })
 }
