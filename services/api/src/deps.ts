@@ -20,6 +20,7 @@ export type ApiSettings = Pick<
   | 'signupEnabled'
   | 'enabledBackends'
   | 'limits'
+  | 'invokeMaxBodyMb'
   | 'trustProxy'
   | 'providerAllowHosts'
   | 'allowPlaintextSecrets'

@@ -35,6 +35,8 @@ export type ApiConfig = {
   signupEnabled: boolean
   enabledBackends: readonly 'docker'[]
   limits: { vcpu: number; ramMb: number; diskGb: number; agents: number }
+  /** The largest body of a call to an agent's own API, in MiB. */
+  invokeMaxBodyMb: number
   /** Addresses and blocks whose X-Forwarded-* are believed. */
   trustProxy: readonly string[]
   providerAllowHosts: readonly AllowedHost[]
@@ -73,6 +75,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
       diskGb: reader.number('MAX_DISK_GB', 50, { min: 1, max: 65_536 }),
       agents: reader.number('MAX_AGENTS', 50, { min: 0, max: 1_000_000 }),
     },
+    invokeMaxBodyMb: reader.number('NORA_INVOKE_MAX_BODY_MB', 100, { min: 1, max: 1024 }),
     trustProxy: readTrustProxy(reader),
     providerAllowHosts: readAllowHosts(reader),
     allowPlaintextSecrets: readAllowPlaintext(reader),

@@ -30,6 +30,7 @@ export const variables = {
   MAX_RAM_MB: { readBy: ['api'] },
   MAX_DISK_GB: { readBy: ['api'] },
   MAX_AGENTS: { readBy: ['api'] },
+  NORA_INVOKE_MAX_BODY_MB: { readBy: ['api'] },
   NORA_TRUST_PROXY: { readBy: ['api'] },
   NORA_RATE_LIMITS: { readBy: ['api'] },
   NORA_PROVIDER_ALLOW_HOSTS: { readBy: ['api', 'worker'] },

@@ -10,6 +10,7 @@ import type { Deps } from '../deps.ts'
 import { installAccess } from './access.ts'
 import { installAccessTokens } from './access-tokens.ts'
 import { installBodyParser } from './body.ts'
+import { installBodyDeadline } from './body-deadline.ts'
 import { answerBrokenRequest } from './broken-request.ts'
 import { installLimits } from './limits.ts'
 import { installOpenapi } from './openapi.ts'
@@ -31,7 +32,8 @@ export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
     trustProxy: deps.config.trustProxy.length > 0 ? [...deps.config.trustProxy] : false,
     bodyLimit,
     connectionTimeout: 120_000,
-    requestTimeout: 30_000,
+    // For the slowest upload to an agent; any other body has `bodyDeadlineMs` (body-deadline.ts).
+    requestTimeout: 3_600_000,
     keepAliveTimeout: 72_000,
     http: {
       headersTimeout: 15_000,
@@ -78,6 +80,7 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   installAccess(app)
   installProblems(app)
   installBodyParser(app)
+  installBodyDeadline(app)
   refuseUnstorableUrls(app)
   installSessions(app, deps)
   app.addHook('onRequest', limits.countMutation)

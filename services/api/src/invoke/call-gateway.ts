@@ -4,12 +4,11 @@ import { DomainError } from '@nora/domain/errors'
 /** Milliseconds and bytes. `idleMs`: nothing moved either way; `headersMs`: from the body's end to the answer's head. */
 export type InvokeLimits = { connectMs: number; headersMs: number; idleMs: number; bodyBytes: number }
 
-export const defaultInvokeLimits: InvokeLimits = {
+export const invokeDeadlines: Omit<InvokeLimits, 'bodyBytes'> = {
   connectMs: 5_000,
   // The gateway's own deadlines are shorter, so that its reason arrives here first.
   headersMs: 130_000,
   idleMs: 310_000,
-  bodyBytes: 100 * 1024 * 1024,
 }
 
 export type Exchange = { answer: IncomingMessage; end: (error?: Error) => void }

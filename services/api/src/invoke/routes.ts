@@ -9,19 +9,25 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
 import { watchPermission } from '../streams/watch-permission.ts'
-import { callGateway, defaultInvokeLimits, type Exchange, type InvokeLimits } from './call-gateway.ts'
+import { callGateway, type Exchange, type InvokeLimits, invokeDeadlines } from './call-gateway.ts'
 import { gatewayProblem, isGatewayProblem } from './gateway-problem.ts'
 import { toCaller, toGateway } from './headers.ts'
 
 const Params = Type.Object({ id: Uuid, '*': Type.Optional(Type.String()) })
+/** What is open when the api stops may end by itself for so long; the process has ten seconds. */
+const stopGraceMs = 3_000
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** `ANY agents/:id/invoke/*`: the agent's own HTTP API, through the gateway, as streams both ways. */
-export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps; limits?: Partial<InvokeLimits> }> = async (
-  app,
-  { deps, limits },
-) => {
-  const allLimits = { ...defaultInvokeLimits, ...limits }
+export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
+  const limits = { ...invokeDeadlines, bodyBytes: deps.config.invokeMaxBodyMb * 1024 * 1024 }
+  const open = new Set<AbortController>()
+  // A stream without an end must not keep the server from stopping.
+  app.addHook('preClose', async () => {
+    setTimeout(() => {
+      for (const one of open) one.abort('stopping')
+    }, stopGraceMs).unref()
+  })
   const pool = new HttpAgent({ keepAlive: true, maxSockets: 1_024, maxFreeSockets: 64 })
   app.addHook('onClose', async () => pool.destroy())
   // The body goes on as it comes: here nothing is parsed, and any type is taken.
@@ -39,15 +45,14 @@ export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps; limits?: Part
           default: Type.Any({ description: "The agent's own answer, with `X-Nora-Answer: agent`" }),
         },
       },
-      handler: (request, reply) => invoke(deps, pool, allLimits, request, reply),
+      handler: (request, reply) => invoke(deps, { pool, limits, open }, request, reply),
     })
   }
 }
 
 async function invoke(
   deps: Deps,
-  pool: HttpAgent,
-  limits: InvokeLimits,
+  { pool, limits, open }: { pool: HttpAgent; limits: InvokeLimits; open: Set<AbortController> },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -69,17 +74,16 @@ async function invoke(
     ...{ iat: now, exp: now + 30 },
   })
   const url = new URL(route.invoke_url)
+  // The server's idle limit is for requests: an agent may think longer, before it answers and between two events.
+  request.raw.socket.setTimeout(0)
   const left = new AbortController()
-  const leave = () => left.abort()
+  open.add(left)
+  const leave = () => left.abort('left')
   reply.raw.once('close', leave)
-  let revoked = false
   const watch = watchPermission(deps, {
     actor,
     permission: 'agent:invoke',
-    onRevoked: () => {
-      revoked = true
-      left.abort()
-    },
+    onRevoked: () => left.abort('revoked'),
   })
   try {
     const exchange = await callGateway({
@@ -91,11 +95,14 @@ async function invoke(
   } catch (error) {
     // What is left of the body would be read as the next request.
     if (!request.raw.complete) reply.header('connection', 'close')
-    const callerLeft = left.signal.aborted && !revoked
-    if (!reply.raw.headersSent && !callerLeft) throw revoked ? new DomainError('unauthenticated') : error
+    const { reason } = left.signal
+    if (!reply.raw.headersSent && reason !== 'left') {
+      throw reason === 'revoked' ? new DomainError('unauthenticated') : error
+    }
     reply.hijack()
     request.log.debug({ err: error }, 'an invocation was cut')
   } finally {
+    open.delete(left)
     watch.stop()
     reply.raw.off('close', leave)
   }
@@ -106,14 +113,12 @@ async function invoke(
 async function relay({ answer, end }: Exchange, request: FastifyRequest, reply: FastifyReply, id: string) {
   try {
     if (isGatewayProblem(answer)) throw await gatewayProblem(answer)
-    reply.hijack()
     const { raw } = reply
-    // The server's idle limit is for requests; between two events of a stream an agent may think longer.
-    raw.socket?.setTimeout(0)
     raw.writeHead(
       answer.statusCode ?? 502,
       toCaller(answer, reply.getHeaders() as Record<string, string>, id),
     )
+    reply.hijack() // after the head: a head that cannot be written is still the error handler's
     if (answer.headers['content-length'] === undefined) raw.flushHeaders()
     await new Promise<void>((resolve) => {
       answer.once('close', () => {

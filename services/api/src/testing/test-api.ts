@@ -134,6 +134,7 @@ function settings({ config, rateLimits }: TestApiOptions): ApiSettings {
     signupEnabled: true,
     enabledBackends: ['docker'],
     limits: { vcpu: 4, ramMb: 8192, diskGb: 50, agents: 50 },
+    invokeMaxBodyMb: 100,
     trustProxy: [],
     providerAllowHosts: [],
     allowPlaintextSecrets: false,
