@@ -29,7 +29,7 @@ export type Target = {
   specHash: string
 }
 
-/** What is really there. A thing with our name and other labels is `foreign`: it is never touched. */
+/** What is really there. A thing with our name and other labels is `foreign` (its name and id, for people): it is never touched. */
 export type Observed = {
   image: 'present' | 'absent'
   network: 'present' | 'absent' | 'wrong' | { foreign: string }

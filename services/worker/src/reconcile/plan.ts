@@ -41,6 +41,7 @@ export type PlanContext = {
   cancelled: boolean
   keysDelivered: boolean
   keysRemoved: boolean
+  storageRemoved: boolean
   reload: 'not-yet' | 'reloaded' | 'unsupported'
   /** This run started the container. */
   started: boolean
@@ -72,7 +73,7 @@ function planRunning(target: Target, observed: Observed, context: PlanContext): 
   if (taken) return taken
   const container = ours(observed.container)
   if (observed.network === 'wrong') return container ? takeDown(container) : { do: 'remove-network' }
-  if (!container) return bringUp(target, observed, context, undefined)
+  if (!container) return bringUp(observed, context, undefined)
   if (container.status === 'dead') return { do: 'remove-container' }
   const running = container.status === 'running'
   // An engine refuses to start a container whose network was removed while it was down.
@@ -83,7 +84,7 @@ function planRunning(target: Target, observed: Observed, context: PlanContext): 
   }
   if (container.status === 'paused') return { do: 'stop' }
   if (running) return planUp(target, container, context)
-  return planExited(container, context) ?? bringUp(target, observed, context, container)
+  return planExited(container, context) ?? bringUp(observed, context, container)
 }
 
 const replacing: readonly OperationKind[] = ['provision', 'start', 'restart', 'redeploy']
@@ -102,18 +103,10 @@ function takeDown(container: ObservedContainer): Step {
   return { do: isUp(container) ? 'stop' : 'remove-container' }
 }
 
-function bringUp(
-  target: Target,
-  observed: Observed,
-  context: PlanContext,
-  container: ObservedContainer | undefined,
-): Step {
+function bringUp(observed: Observed, context: PlanContext, container: ObservedContainer | undefined): Step {
   if (!container && observed.image === 'absent') return { do: 'ensure-image' }
   if (observed.network === 'absent') return { do: 'ensure-network' }
-  const needsStorage = target.statePath !== undefined
-  if (needsStorage && (observed.storage === 'absent' || context.diskEnforced === null)) {
-    return { do: 'ensure-storage' }
-  }
+  if (observed.storage === 'absent' || context.diskEnforced === null) return { do: 'ensure-storage' }
   if (!context.keysDelivered) return { do: 'deliver-keys' }
   return { do: container ? 'start' : 'ensure-container' }
 }
@@ -176,7 +169,8 @@ function planRemoval(observed: Observed, context: PlanContext, withStorage: bool
   if (container) return takeDown(container)
   if (!context.routed) return { do: 'route' }
   if (observed.network === 'present' || observed.network === 'wrong') return { do: 'remove-network' }
-  if (withStorage && observed.storage === 'present') return { do: 'remove-storage' }
+  // Done without looking: a disk that is not attached right now is there all the same.
+  if (withStorage && !context.storageRemoved) return { do: 'remove-storage' }
   if (!context.keysRemoved) return { do: 'remove-keys' }
   return { do: 'done' }
 }
@@ -196,7 +190,7 @@ function ours(container: Observed['container']): ObservedContainer | undefined {
 
 function takenName(kind: string, thing: Observed['container'] | Observed['network']): Step | undefined {
   if (typeof thing !== 'object' || !('foreign' in thing)) return undefined
-  const what = `a ${kind} that Nora did not make has this agent's name (${thing.foreign.slice(0, 12)})`
+  const what = `a ${kind} that Nora did not make has this agent's name (${thing.foreign})`
   const reason = `${what}; it is left alone: rename or remove it, then start the agent again`
   return { do: 'give-up', code: 'name-taken', reason }
 }

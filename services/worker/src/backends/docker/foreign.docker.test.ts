@@ -33,7 +33,9 @@ describe('objects that are not ours', () => {
       })
       try {
         await foreign.start()
-        expect((await backend.observe(target, soon())).container).toEqual({ foreign: foreign.id })
+        expect((await backend.observe(target, soon())).container).toEqual({
+          foreign: `${name}, ${foreign.id.slice(0, 12)}`,
+        })
         await expect(deploy(backend, target)).rejects.toMatchObject({
           code: 'name-taken',
           retry: false,
@@ -59,7 +61,9 @@ describe('objects that are not ours', () => {
     const name = objectNames(target.installation, target.agentId).network
     const foreign = await docker.createNetwork({ Name: name, Internal: true })
     try {
-      expect((await backend.observe(target, soon())).network).toEqual({ foreign: foreign.id })
+      expect((await backend.observe(target, soon())).network).toEqual({
+        foreign: `${name}, ${foreign.id.slice(0, 12)}`,
+      })
       await expect(backend.ensureNetwork(target, soon())).rejects.toMatchObject({
         code: 'name-taken',
         retry: false,

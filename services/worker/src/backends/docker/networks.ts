@@ -27,7 +27,8 @@ export async function observeNetwork(
 ): Promise<ObservedNetwork> {
   const found = await findNetwork(engine, objectNames(target.installation, target.agentId).network, signal)
   if (!found) return { state: 'absent', id: undefined }
-  if (!isOurs(found.Labels, target, 'network')) return { state: { foreign: found.Id }, id: found.Id }
+  if (!isOurs(found.Labels, target, 'network'))
+    return { state: { foreign: `${found.Name}, ${found.Id.slice(0, 12)}` }, id: found.Id }
   return { state: isRight(found, target) ? 'present' : 'wrong', id: found.Id }
 }
 

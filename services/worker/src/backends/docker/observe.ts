@@ -62,7 +62,8 @@ async function observeContainer(engine: Engine, target: Target, signal: AbortSig
     gatewayAttached(engine, target, signal),
   ])
   if (!found) return { as: 'absent' }
-  if (!isOurs(found.Config.Labels, target, 'agent')) return { as: { foreign: found.Id } }
+  if (!isOurs(found.Config.Labels, target, 'agent'))
+    return { as: { foreign: `${found.Name.replace(/^\//, '')}, ${found.Id.slice(0, 12)}` } }
   const { network } = objectNames(target.installation, target.agentId)
   const endpoint = found.NetworkSettings.Networks[network]
   const ended = found.State.Status === 'exited' || found.State.Status === 'dead'
