@@ -20,6 +20,7 @@ const REDACTED = '[redacted]'
 const pemBegins = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
 const pemEnds = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
 const mostPemLines = 300
+const blockLines = 16
 
 /**
  * Reads, as an agent's operation or follower, all that the agent was given and may still print, and prepares to remove
@@ -77,15 +78,29 @@ export function lineScrubber(exact: (text: string) => string, givenSeq: number):
     return clean(line)
   }
 
+  // In blocks: a text in which nothing hints at a secret costs one look, so a hint should cost its few neighbours alone.
+  function inBlocks(lines: string[]): string[] | undefined {
+    const cleaned: string[] = []
+    for (let at = 0; at < lines.length; at += blockLines) {
+      const block = lines.slice(at, at + blockLines)
+      const text = block.join('\n')
+      const scrubbed = scrubText(text)
+      const result = scrubbed === text ? block : scrubbed.split('\n')
+      if (result.length !== block.length) return undefined
+      for (const line of result) cleaned.push(line)
+    }
+    return cleaned
+  }
+
   return {
     givenSeq,
     scrub(lines, joined = lines.join('\n')) {
       if (lines.length === 0) return lines
       if (pemLines === 0 && !pemBegins.test(joined)) {
-        const text = clean(joined)
-        if (text === joined) return lines
-        const cleaned = text.split('\n')
-        if (cleaned.length === lines.length) return cleaned
+        const text = exact(joined)
+        const known = text === joined ? lines : text.split('\n')
+        const cleaned = known.length === lines.length ? inBlocks(known) : undefined
+        if (cleaned) return cleaned
       }
       return lines.map(one)
     },

@@ -6,7 +6,7 @@ import type { LogWriter } from './log-writer.ts'
 export type ReadDeps = { backend: Pick<Backend, 'logs'>; budget: LineBudget }
 
 /** Commits begin at least this far apart: lines of one moment travel together, and a lone line does not wait. */
-const commitEveryMs = 25
+const commitEveryMs = 15
 /** Raw bytes that wait for a commit before reading pauses. */
 const mostPending = 1024 * 1024
 /** A line whose end does not come is stored as far as it is there. */

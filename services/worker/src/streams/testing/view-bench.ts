@@ -26,6 +26,8 @@ export type Watcher = { ws: WebSocket; frames: Frame[]; seqs: () => number[]; cl
 export type ViewBench = {
   alice: Person
   server: InternalServer
+  /** Rings as a follower does. */
+  ring(agentId: string): void
   agent(): Promise<string>
   stream(agentId: string, person?: Person): Promise<string>
   token(claims: Partial<Claims>): string
@@ -75,6 +77,7 @@ export function viewBench(database: TestDatabase, redis: TestRedis): ViewBench {
   })
 
   return Object.assign(bench, {
+    ring: (agentId: string) => bells.ring(logBell(redis.prefix, agentId)),
     agent: () => storeAgent(database, bench.alice, { state: 'running', state_reason: 'healthy' }),
     async stream(agentId: string, viewer: Person = bench.alice) {
       const id = randomUUID()
@@ -128,7 +131,7 @@ export function viewBench(database: TestDatabase, redis: TestRedis): ViewBench {
           await encodeChunk(records),
         ],
       )
-      bells.ring(logBell(redis.prefix, agentId))
+      bench.ring(agentId)
     },
   })
 }
