@@ -36,6 +36,18 @@ begin
   return found;
 end $$;
 
+-- A worker that starts under a name ends what a dead process of that name still holds; there is one process a name. Should
+-- the old one live after all, its fences are gone with its leases.
+create function nora.end_leases_of(p_worker text) returns void language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  update nora.operations set lease_until = clock_timestamp() - interval '1 millisecond'
+    where worker_id = p_worker and status = 'leased' and lease_until > clock_timestamp();
+  update nora.log_followers set lease_until = clock_timestamp() - interval '1 millisecond'
+    where worker_id = p_worker and lease_until > clock_timestamp();
+  update nora.gateways set worker_id = null, lease_until = null where worker_id = p_worker;
+end $$;
+
 -- Proves a leased operation by its fence and locks the row, so that a lease cannot be taken while this transaction writes.
 create function nora.enter_operation(p_operation uuid, p_worker text, p_attempt int)
   returns table (workspace_id uuid, agent_id uuid, credential_id uuid, cancel_requested boolean) language plpgsql volatile security definer
@@ -50,14 +62,15 @@ begin
   return query select o.workspace_id, o.agent_id, o.credential_id, o.cancel_requested_at is not null;
 end $$;
 
--- What the sweeper rings for: due and pending, or leased by the dead.
-create function nora.due_operations(p_limit int) returns table (id uuid) language sql stable security definer
+-- What the sweeper begins: due and pending, or leased by the dead; and what becomes so within p_ahead, with the time left.
+create function nora.due_operations(p_limit int, p_ahead interval) returns table (id uuid, due_in_ms int) language sql stable security definer
   set search_path = pg_catalog, pg_temp as $$
-  select o.id from nora.operations o
-  where ((o.status = 'pending' and (o.not_before <= now() or o.cancel_requested_at is not null))
-      or (o.status = 'leased' and o.lease_until < now()))
+  select o.id, greatest(0, ceil(1000 * extract(epoch from d.due - clock_timestamp())))::int
+  from nora.operations o, lateral (select case when o.status = 'leased' then o.lease_until
+    when o.cancel_requested_at is not null then now() else o.not_before end as due) d
+  where o.status in ('pending', 'leased') and d.due <= now() + p_ahead
     and not exists (select 1 from nora.operations e where e.agent_id = o.agent_id and e.seq < o.seq and e.status in ('pending', 'leased'))
-  order by o.not_before limit p_limit
+  order by d.due limit p_limit
 $$;
 
 -- One call for reconciliation: every agent that is or may still be somewhere.
@@ -212,7 +225,7 @@ do $$
 declare f text;
 begin
   foreach f in array array['lease_operation(uuid,text,interval)', 'renew_operation(uuid,text,int,interval)',
-    'release_operation(uuid,text,int,interval,text)', 'enter_operation(uuid,text,int)', 'due_operations(int)', 'fleet()',
+    'release_operation(uuid,text,int,interval,text)', 'end_leases_of(text)', 'enter_operation(uuid,text,int)', 'due_operations(int,interval)', 'fleet()',
     'request_operation(uuid,text,text,interval)', 'network_slot(int)', 'release_network_slot()', 'assign_gateway(int)',
     'lease_follower(uuid,text,interval)', 'renew_followers(text,interval)', 'release_follower(uuid,text,int)',
     'enter_follower(uuid,text,int)', 'enter_stream(uuid)', 'expire_rows()', 'report_security_event(text,uuid,text,text,jsonb)'] loop

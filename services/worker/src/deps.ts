@@ -1,8 +1,10 @@
 import type { WorkerConfig } from '@nora/config/worker'
-import { deriveKey, deriveSealing, type OpenKey } from '@nora/crypto/keys'
+import { deriveKey, deriveSealing } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
+import { type Bells, openBells } from '@nora/events/bells'
 import type { Logger } from '@nora/log/logger'
 import Docker from 'dockerode'
+import { Redis } from 'ioredis'
 import { dockerBackend } from './backends/docker/backend.ts'
 import { dockerGateways } from './dataplane/docker-gateways.ts'
 import { type KeptGateways, keepGateways } from './dataplane/keep-gateways.ts'
@@ -11,14 +13,16 @@ import { localImages } from './operations/local-images.ts'
 import type { RunDeps } from './operations/run.ts'
 import { scrubWords } from './operations/scrub-words.ts'
 import { deliverKeys } from './secrets/deliver-keys.ts'
+import type { Keyring } from './secrets/open-secret.ts'
 import { testKey } from './secrets/test-key.ts'
 
 /** Everything a worker works with, made once from its configuration. */
-export type WorkerDeps = RunDeps & {
+export type WorkerDeps = Omit<RunDeps, 'logs'> & {
   dataplane: KeptGateways
+  bells: Bells
   docker: Docker
   /** The current key first, then those that old rows are still sealed with. */
-  keyring: readonly OpenKey[]
+  keyring: Keyring
   /** Raw 32-byte Ed25519 public key of the api's capabilities. */
   capabilityPublicKey: Buffer
 }
@@ -40,13 +44,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
   const { capabilityPublicKey } = config
   const engine = dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed })
-  const secrets = {
-    db,
-    log,
-    keyring: { keys: keyring, allowPlaintext: config.allowPlaintextSecrets },
-    backend,
-    allowHosts: config.providerAllowHosts,
-  }
+  const secrets = { db, log, keyring, backend, allowHosts: config.providerAllowHosts }
   return {
     db,
     log,
@@ -58,6 +56,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     keyring,
     capabilityPublicKey,
     images: localImages(docker),
+    bells: bellsOver(config.redisUrl, log),
     dataplane: keepGateways({ db, log, workerId, pool, engine }),
     keys: {
       async deliver(actor, target, signal) {
@@ -68,18 +67,36 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
       test: (actor, signal) => testKey(secrets, actor, signal),
       scrub: (actor, agentId, lines) => scrubWords(secrets, actor, agentId, lines),
     },
-    settleLog: async () => undefined,
     turnstiles: turnstiles(engineCalls),
   }
 }
 
-function deriveKeys(config: WorkerConfig): { keyring: OpenKey[]; controlSeed: Buffer } {
+/** Bells may be lost: while Redis is away they are, and the polls go on. */
+function bellsOver(redisUrl: string, log: Logger): Bells {
+  const connection = new Redis(redisUrl, {
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    retryStrategy: (times) => Math.min(times * 100, 2_000),
+  })
+  const onError = (error: unknown) => log.debug({ err: error }, 'a bell was lost')
+  connection.on('error', onError)
+  const bells = openBells(connection, onError)
+  return {
+    ...bells,
+    close() {
+      bells.close()
+      connection.disconnect()
+    },
+  }
+}
+
+function deriveKeys(config: WorkerConfig): { keyring: Keyring; controlSeed: Buffer } {
   const { encryptionKey, keyVersion, encryptionKeysPrevious: previous } = config
-  const keyring = [
+  const keys = [
     deriveSealing(encryptionKey, keyVersion).openKey,
     ...previous.map(({ key, version }) => deriveSealing(key, version).openKey),
   ]
   const controlSeed = deriveKey(encryptionKey, 'gateway-control')
   for (const key of [encryptionKey, ...previous.map((one) => one.key)]) key.fill(0)
-  return { keyring, controlSeed }
+  return { keyring: { keys, allowPlaintext: config.allowPlaintextSecrets }, controlSeed }
 }

@@ -2,20 +2,14 @@ import { loadOrRefuse } from '@nora/config/boot'
 import { loadWorkerConfig } from '@nora/config/worker'
 import { createLogger } from '@nora/log/logger'
 import { createDeps } from './deps.ts'
-import { startWorker } from './start-worker.ts'
+import { type RunningWorker, startWorker } from './start-worker.ts'
 
 const stopDeadlineMs = 9_500
 
 const config = loadOrRefuse(loadWorkerConfig, process.env)
 const log = createLogger({ service: 'worker', level: config.logLevel })
 const deps = createDeps(config, log)
-const worker = startWorker(deps, {
-  redisUrl: config.redisUrl,
-  redisPrefix: 'nora',
-  internalUrl: config.url ?? '',
-})
-log.info({ workerId: config.workerId }, 'worker is working')
-
+let worker: RunningWorker | undefined
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
@@ -23,6 +17,13 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     stopping = true
   })
 }
+
+worker = await startWorker(deps, {
+  redisUrl: config.redisUrl,
+  redisPrefix: 'nora',
+  internal: { bind: config.bind, port: config.port, url: config.url },
+})
+log.info({ workerId: config.workerId, url: worker.url }, 'worker is working')
 
 /** Leases back, loops ended, connections closed; past the deadline the process ends anyway. */
 async function stop(signal: string): Promise<void> {
@@ -32,7 +33,7 @@ async function stop(signal: string): Promise<void> {
     process.exit(1)
   }, stopDeadlineMs)
   late.unref()
-  await worker.stop()
+  await worker?.stop()
   await deps.db.destroy()
   process.exit(0)
 }

@@ -1,20 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expireRows } from '@nora/db/fleet'
+import { endLeasesOf } from '@nora/db/leases'
 import { beatWorker, releaseGateways, removeWorker } from '@nora/db/registry'
+import { logBell } from '@nora/events/bells'
 import type { WorkerDeps } from './deps.ts'
 import { createLoops, type LoopHealth } from './loops.ts'
 import { listenForRings } from './operations/doorbell.ts'
 import { inFlight } from './operations/in-flight.ts'
+import type { RunDeps } from './operations/run.ts'
 import { runOperation } from './operations/run-operation.ts'
 import { sweep } from './operations/sweep.ts'
 import { followEvents, nextRetryMs, reconcileFleet } from './reconcile/drift.ts'
 import { orphanRemover } from './reconcile/orphans.ts'
+import { startFollowers } from './streams/followers.ts'
+import { startInternalServer } from './streams/internal-server.ts'
 
 export type WorkerOptions = {
   redisUrl: string
   /** Of the queue's keys in Redis. */
   redisPrefix: string
-  internalUrl: string
+  /** Where the api reaches this worker. */
+  internal: { bind: string; port: number; url: string | undefined }
   /** Periods in milliseconds; tests shorten some. */
   periods?: Partial<typeof defaultPeriods>
   /** Operations that this worker runs at once at the most. */
@@ -33,20 +39,37 @@ const defaultPeriods = {
 /** Events come in bursts; one look serves them all. */
 const burstMs = 200
 
+export type WorkerHealth = {
+  status: 'ok' | 'degraded'
+  workerId: string
+  operations: number
+  loops: LoopHealth[]
+  redis: { up: boolean; lastError: string | null }
+  logs: { followed: number; reading: number; problems: number }
+}
+
 export type RunningWorker = {
-  health(): { loops: LoopHealth[]; redis: { up: boolean; lastError: string | null }; operations: number }
+  /** Of the internal port. */
+  url: string
+  health(): WorkerHealth
   /** Gives every lease back and ends; bounded by 8 s. */
   stop(): Promise<void>
 }
 
 /** Starts the loops of a worker: it takes operations, keeps gateways, and looks for drift, until it is stopped. */
-export function startWorker(deps: WorkerDeps, options: WorkerOptions): RunningWorker {
-  const { db, log, workerId, dataplane } = deps
+export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Promise<RunningWorker> {
+  const { db, log, workerId, dataplane, bells } = parts
   const stopping = new AbortController()
   const stop = stopping.signal
+  await inherit(parts)
   const periods = { ...defaultPeriods, ...options.periods }
   const loops = createLoops(log, stop)
 
+  const followers = startFollowers({
+    ...parts,
+    ring: (agentId) => bells.ring(logBell(options.redisPrefix, agentId)),
+  })
+  const deps: RunDeps = { ...parts, logs: followers }
   const work = inFlight({
     limit: options.operations ?? 64,
     stop,
@@ -57,16 +80,37 @@ export function startWorker(deps: WorkerDeps, options: WorkerOptions): RunningWo
       if (outcome !== 'not-leased') sweeper.poke()
     },
   })
-  const sweeper = loops.every('sweep', periods.sweep, () => sweep(db, work))
+  let due: NodeJS.Timeout | undefined
+  const sweeper = loops.every('sweep', periods.sweep, async () => {
+    const soon = await sweep(db, work, periods.sweep)
+    clearTimeout(due)
+    if (soon !== undefined) due = setTimeout(() => sweeper.poke(), soon + 1)
+  })
   const bell = listenForRings(options.redisUrl, options.redisPrefix, work, log, stop)
 
-  const [current] = deps.keyring
+  const health = (): WorkerHealth => {
+    const { followed, reading, problems } = followers.health()
+    const states = loops.health()
+    return {
+      status: states.some((loop) => loop.late) ? 'degraded' : 'ok',
+      workerId,
+      operations: work.count(),
+      loops: states,
+      redis: bell.health(),
+      logs: { followed, reading, problems: problems.length },
+    }
+  }
+  const { bind, port } = options.internal
+  const server = await startInternalServer({ ...parts, bellPrefix: options.redisPrefix, bind, port, health })
+  const url = options.internal.url ?? server.url
+
+  const [current] = parts.keyring.keys
   if (!current) throw new Error('a worker without a key')
   const beat = {
     id: workerId,
     kid8: current.kid8,
     keyVersion: current.version,
-    internalUrl: options.internalUrl,
+    internalUrl: url,
   }
   loops.every('heartbeat', periods.beat, () => beatWorker(db, beat))
   loops.every('gateways', periods.gateways, () => dataplane.keep())
@@ -89,13 +133,28 @@ export function startWorker(deps: WorkerDeps, options: WorkerOptions): RunningWo
   loops.follow('events', periods.events, (signal) => followEvents(deps.backend, () => drift.poke(), signal))
 
   return {
-    health: () => ({ loops: loops.health(), redis: bell.health(), operations: work.count() }),
+    url,
+    health,
     async stop() {
       stopping.abort(new Error('the worker stops'))
       clearTimeout(retry)
-      const ended = Promise.allSettled([work.drained(), loops.ended(), bell.close()])
-      await Promise.race([ended, delay(8_000)])
+      clearTimeout(due)
+      const ended = [work.drained(), loops.ended(), bell.close(), server.close(), followers.stop()]
+      await Promise.race([Promise.allSettled(ended), delay(8_000)])
+      bells.close()
       await Promise.allSettled([releaseGateways(db, workerId), removeWorker(db, workerId)])
     },
+  }
+}
+
+/** Before its first lease: what is held under this worker's name is held by nobody. Waits for the database. */
+async function inherit({ db, log, workerId }: WorkerDeps): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await endLeasesOf(db, workerId)
+    } catch (error) {
+      if (tries % 20 === 0) log.warn({ err: error }, 'waiting for the database')
+      await delay(500)
+    }
   }
 }

@@ -60,10 +60,24 @@ export async function releaseOperation(
   return rows[0]?.released ?? false
 }
 
-/** Operations that a worker may take now, the longest due first: pending and due, cancelled, or leased by the dead. */
-export async function dueOperations(db: Kysely<DB>, limit: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`select id from nora.due_operations(${limit})`.execute(db)
-  return rows.map((row) => row.id)
+/**
+ * Ends every lease that a dead process of this worker's name still holds, at the start of a new one. There is one
+ * process a name; a second one would lose its leases to the first and stop its work by the fence.
+ */
+export async function endLeasesOf(db: Kysely<DB>, workerId: string): Promise<void> {
+  await sql`select nora.end_leases_of(${workerId})`.execute(db)
+}
+
+export type DueOperation = { id: string; dueInMs: number }
+
+/**
+ * Operations that a worker may take now (`dueInMs` 0), the longest due first: pending and due, cancelled, or leased by
+ * the dead; and those that it may take within `aheadMs`.
+ */
+export async function dueOperations(db: Kysely<DB>, limit: number, aheadMs: number): Promise<DueOperation[]> {
+  const { rows } = await sql<DueOperation>`select id, due_in_ms as "dueInMs"
+    from nora.due_operations(${limit}, ${interval(aheadMs)})`.execute(db)
+  return rows
 }
 
 /** Milliseconds as an interval that Postgres reads without rounding. */

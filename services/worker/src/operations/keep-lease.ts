@@ -10,6 +10,8 @@ export type KeptLease = {
   lost: AbortSignal
   /** Aborts when somebody asked to cancel the operation. */
   cancelled: AbortSignal
+  /** A transaction of this operation saw that it is to be cancelled. */
+  noteCancel(): void
   /** Renews now instead of at the next beat, so that a cancel is seen at once. */
   poke(): void
   stop(): void
@@ -69,5 +71,6 @@ export function keepLease(
   if (operation.cancelRequested) cancelled.abort(new Error('cancelled'))
   loseAfter(leasedAt)
   beat = setTimeout(() => void renew(), clocks.heartbeatMs)
-  return { lost: lost.signal, cancelled: cancelled.signal, poke: () => void renew(), stop }
+  const noteCancel = () => cancelled.abort(new Error('cancelled'))
+  return { lost: lost.signal, cancelled: cancelled.signal, noteCancel, poke: () => void renew(), stop }
 }

@@ -4,17 +4,23 @@ import type { LeasedOperation } from '@nora/db/leases'
 import { agentOf, operationOf, recordStep, setAgentState } from '@nora/db/worker-agents'
 import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
 import { type LocalImageName, localImageOf, targetOf } from '../reconcile/target.ts'
+import type { KeptLease } from './keep-lease.ts'
 import type { Run, RunDeps } from './run.ts'
 
 /**
  * Reads what the operation is about and works out what should be. Throws `BackendError` when an image of ours cannot be
  * assembled now, and NR409 `network pool exhausted`.
  */
-export async function openRun(deps: RunDeps, operation: LeasedOperation, over: AbortSignal): Promise<Run> {
-  const { agent, row } = await withActor(deps.db, operation.actor, async (tx, { agentId }) => ({
-    agent: await agentOf(tx, agentId!),
-    row: await operationOf(tx, operation.id),
-  }))
+export async function openRun(
+  deps: RunDeps,
+  operation: LeasedOperation,
+  lease: KeptLease,
+  over: AbortSignal,
+): Promise<Run> {
+  const { agent, row } = await withActor(deps.db, operation.actor, async (tx, entered) => {
+    if (entered.cancelRequested) lease.noteCancel()
+    return { agent: await agentOf(tx, entered.agentId!), row: await operationOf(tx, operation.id) }
+  })
   if (!agent || !row) throw new Error('an operation without its rows')
   const slot = agent.network_slot ?? (await takeSlot(deps, operation, agent.desired_state))
   const local = agent.desired_state === 'running' ? localImageOf(agent) : undefined
@@ -23,6 +29,7 @@ export async function openRun(deps: RunDeps, operation: LeasedOperation, over: A
   const unrouted = agent.gateway_id === null || agent.container_ip === null
   return {
     operation,
+    lease,
     agent,
     target,
     gatewayId: agent.gateway_id,
@@ -35,6 +42,7 @@ export async function openRun(deps: RunDeps, operation: LeasedOperation, over: A
       cancelled: false,
       keysDelivered: false,
       keysRemoved: false,
+      storageRemoved: false,
       reload: 'not-yet',
       started: false,
       routed: target.desired !== 'running' && unrouted,

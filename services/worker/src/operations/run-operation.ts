@@ -75,7 +75,7 @@ async function converge(
   stop: AbortSignal,
 ): Promise<Outcome> {
   const over = AbortSignal.any([stop, lease.lost])
-  const run = await openRun(deps, operation, over)
+  const run = await openRun(deps, operation, lease, over)
   for (let turn = 0; turn < maxTurns; turn++) {
     over.throwIfAborted()
     if (isCancelled(lease, run)) await noteCancel(deps, run)
@@ -149,6 +149,7 @@ async function takeStep(
   const heedsCancel = !run.facts.cancelled && run.operation.kind !== 'delete'
   const interrupt = heedsCancel ? AbortSignal.any([over, lease.cancelled]) : over
   await deps.turnstiles.of(action)(interrupt, async () => {
+    interrupt.throwIfAborted()
     const ms = Math.min(stepDeadlineMs[action], leftMs)
     const late = AbortSignal.timeout(ms)
     const signal = AbortSignal.any([interrupt, late])

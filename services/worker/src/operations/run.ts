@@ -9,6 +9,7 @@ import type { Backend, Observed, Target } from '../backends/backend.ts'
 import type { Dataplane } from '../dataplane/dataplane.ts'
 import type { Action, PlanContext } from '../reconcile/plan.ts'
 import type { LocalImageName } from '../reconcile/target.ts'
+import type { KeptLease } from './keep-lease.ts'
 import type { Turnstiles } from './limits.ts'
 import { workingState } from './words.ts'
 
@@ -44,14 +45,19 @@ export type RunDeps = {
     /** Takes out of a program's own words the keys that its agent was given, and known token shapes. */
     scrub(actor: LeasedOperation['actor'], agentId: string, lines: string[]): Promise<string[]>
   }
-  /** Waits until everything the container printed is stored, at most `deadlineMs`. */
-  settleLog(agentId: string, containerId: string, deadlineMs: number): Promise<void>
+  logs: {
+    /** Says that the agent's container was made, started or stopped. */
+    poke(agentId: string): void
+    /** Waits until everything the stopped container printed is stored, at most `deadlineMs`. */
+    settle(agentId: string, containerId: string, deadlineMs: number, signal: AbortSignal): Promise<unknown>
+  }
   turnstiles: Turnstiles
 }
 
 /** One taking-up of an operation on an agent: what is known of it now. */
 export type Run = {
   readonly operation: LeasedOperation
+  readonly lease: KeptLease
   readonly agent: AgentRow
   target: Target
   gatewayId: string | null
@@ -66,7 +72,8 @@ export type Run = {
 /** Shows the step that begins: in the operation, in the agent's state and in its timeline. Fenced. */
 export async function announce(deps: RunDeps, run: Run, action: Action, reason: string): Promise<void> {
   const { id, kind } = run.operation
-  await withActor(deps.db, run.operation.actor, async (tx) => {
+  await withActor(deps.db, run.operation.actor, async (tx, { cancelRequested }) => {
+    if (cancelRequested) run.lease.noteCancel()
     await recordStep(tx, id, action, reason)
     const state = workingState(kind, run.target, run.state) ?? run.state
     await showState(tx, run, state, reason)
@@ -77,7 +84,8 @@ export async function announce(deps: RunDeps, run: Run, action: Action, reason: 
 /** Shows new words for the step that runs. Fenced. */
 export async function progress(deps: RunDeps, run: Run, reason: string): Promise<void> {
   if (reason === run.reason) return
-  await withActor(deps.db, run.operation.actor, async (tx) => {
+  await withActor(deps.db, run.operation.actor, async (tx, { cancelRequested }) => {
+    if (cancelRequested) run.lease.noteCancel()
     await recordStep(tx, run.operation.id, null, reason)
     await showState(tx, run, run.state, reason)
   })

@@ -64,6 +64,7 @@ export const perform: Record<Action, Perform> = {
 
   async start(deps, run, signal) {
     await deps.backend.start(run.target, signal)
+    deps.logs.poke(run.target.agentId)
     Object.assign(run.facts, { started: true, keysDelivered: false, routed: false, healthy: false })
   },
 
@@ -116,11 +117,15 @@ export const perform: Record<Action, Perform> = {
 
   async stop(deps, run, signal) {
     await deps.backend.stop(run.target, signal)
+    deps.logs.poke(run.target.agentId)
   },
 
   async 'remove-container'(deps, run, signal) {
     const container = containerOf(run)
-    if (container) await deps.settleLog(run.target.agentId, container.id, logTailMs)
+    // What was never started printed nothing.
+    if (container?.startedAt) {
+      await deps.logs.settle(run.target.agentId, container.id, logTailMs, signal)
+    }
     signal.throwIfAborted()
     await deps.backend.removeContainer(run.target, signal)
     await withActor(deps.db, run.operation.actor, (tx) =>
@@ -134,6 +139,7 @@ export const perform: Record<Action, Perform> = {
 
   async 'remove-storage'(deps, run, signal) {
     await deps.backend.removeStorage(run.target, signal)
+    run.facts.storageRemoved = true
   },
 
   async 'remove-keys'(deps, run, signal) {

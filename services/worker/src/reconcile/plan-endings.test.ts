@@ -100,13 +100,7 @@ describe('stop, delete, cancel', () =>
       context({ kind: 'delete', routed: true }),
       'remove-network',
     ],
-    [
-      'delete: network gone',
-      deleted,
-      { ...nothing, storage: 'present' },
-      context({ kind: 'delete', routed: true }),
-      'remove-storage',
-    ],
+    ['delete: network gone', deleted, nothing, context({ kind: 'delete', routed: true }), 'remove-storage'],
     [
       'delete: data kept',
       target({ desired: 'deleted', keepData: true }),
@@ -114,7 +108,13 @@ describe('stop, delete, cancel', () =>
       context({ routed: true }),
       'remove-keys',
     ],
-    ['delete: nothing left', deleted, nothing, context({ routed: true, keysRemoved: true }), 'done'],
+    [
+      'delete: nothing left',
+      deleted,
+      nothing,
+      context({ routed: true, keysRemoved: true, storageRemoved: true }),
+      'done',
+    ],
     ['cancelled: running', stopped, up(), context({ cancelled: true }), 'stop'],
     ['cancelled: made', stopped, up({ status: 'created' }), context({ cancelled: true }), 'remove-container'],
     [

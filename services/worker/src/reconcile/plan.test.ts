@@ -28,13 +28,6 @@ describe('from nothing to running', () =>
       context({ diskEnforced: null }),
       'ensure-storage',
     ],
-    [
-      'a runtime without state',
-      target({ statePath: undefined } as object),
-      { ...allButContainer, storage: 'absent' },
-      context({ diskEnforced: null }),
-      'deliver-keys',
-    ],
     ['all but the container', target(), allButContainer, context(), 'deliver-keys'],
     ['keys are in place', target(), allButContainer, context(keys), 'ensure-container'],
     ['the container was made', target(), up({ status: 'created', startedAt: null }), context(keys), 'start'],
@@ -105,7 +98,7 @@ describe('what is not ours is never touched', () =>
       'deleting beside a network',
       deleted,
       { ...nothing, network: { foreign: 'x' } },
-      context({ routed: true }),
+      context({ routed: true, storageRemoved: true }),
       'remove-keys',
     ],
     [

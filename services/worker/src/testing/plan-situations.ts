@@ -77,6 +77,7 @@ export const context = (over: Partial<PlanContext> = {}): PlanContext => ({
   cancelled: false,
   keysDelivered: false,
   keysRemoved: false,
+  storageRemoved: false,
   reload: 'not-yet',
   started: false,
   routed: false,

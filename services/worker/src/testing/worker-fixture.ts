@@ -2,6 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { capabilityPublicKey } from '@nora/crypto/capability'
+import { deriveKey } from '@nora/crypto/keys'
 import type { AgentState, OperationKind } from '@nora/db/schema'
 import { createLogger } from '@nora/log/logger'
 import { freePool } from '@nora/testing/address-pool'
@@ -26,18 +28,25 @@ export type AgentLook = { state: AgentState; state_reason: string; container_id:
 export type WorkerFixture = {
   database: TestDatabase
   docker: Docker
+  /** Signed in; owns every agent of this file. */
   owner: Person
   installation: string
   pool: string
   keysDir: string
   dataDir: string
   image: string
-  controlSeed: Buffer
+  folder: string
+  encryptionKey: Buffer
+  capabilityPublicKey: Buffer
   /** What a worker of this installation runs operations with. */
   deps(workerId: string, over?: Partial<RunDeps>): RunDeps
   tinyImage(name: string, cmd: string[]): Promise<string>
   insertAgent(over?: Record<string, unknown>): Promise<string>
   insertOperation(agentId: string, kind: OperationKind, over?: Record<string, unknown>): Promise<string>
+  /** As the api does it: cancels what is open, writes what should be, and queues behind. */
+  queueBehind(agentId: string, kind: 'stop' | 'delete'): Promise<string>
+  /** As the api does it for an operation that a worker has: asks, and writes what holds instead. */
+  cancel(operationId: string, desired: 'running' | 'stopped'): Promise<void>
   setAgent(agentId: string, values: Record<string, unknown>): Promise<void>
   agent(agentId: string): Promise<AgentLook>
   operation(id: string): Promise<Record<string, unknown> & { status: string; reason: string }>
@@ -50,13 +59,13 @@ export type WorkerFixture = {
 /** A database, an installation id, an address pool and folders of this file's own on the real engine; all of it is removed. */
 export function workerFixture(): WorkerFixture {
   const it = { database: testDatabase(), docker: new Docker() } as WorkerFixture
-  let folder: string
   beforeAll(async () => {
     it.installation = randomUUID()
     it.pool = freePool()
-    it.controlSeed = randomBytes(32)
-    folder = await mkdtemp(join(tmpdir(), 'nora-worker-test-'))
-    it.dataDir = join(folder, 'data')
+    it.encryptionKey = randomBytes(32)
+    it.capabilityPublicKey = capabilityPublicKey(randomBytes(32))
+    it.folder = await mkdtemp(join(tmpdir(), 'nora-worker-test-'))
+    it.dataDir = join(it.folder, 'data')
     it.keysDir = `/dev/shm/nora-test-${it.installation.slice(0, 8)}`
     it.owner = await person(it.database, 'owner')
     it.image = await it.tinyImage('sleeper', ['/bin/sh', '-c', 'echo up; exec sleep 3600'])
@@ -64,7 +73,7 @@ export function workerFixture(): WorkerFixture {
   afterAll(async () => {
     if (it.installation) await removeObjects(it.docker, it.installation)
     if (it.keysDir) await rm(it.keysDir, { recursive: true, force: true })
-    if (folder) await rm(folder, { recursive: true, force: true })
+    if (it.folder) await rm(it.folder, { recursive: true, force: true })
   }, 120_000)
 
   it.tinyImage = async (name, cmd) => (await assembleTinyImage(it.docker, { name, cmd })).reference
@@ -115,7 +124,7 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
       test: unused,
       scrub: async (_actor, _agentId, lines) => lines,
     },
-    settleLog: async () => undefined,
+    logs: { poke: () => undefined, settle: async () => undefined },
     turnstiles: turnstiles({ creates: 2, others: 8 }),
     ...over,
   }
@@ -123,8 +132,8 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
 
 /** The gateways of this installation as one worker keeps them. */
 export function gateways(it: WorkerFixture, workerId: string): KeptGateways {
-  const { docker, installation, pool, controlSeed } = it
-  const capabilityPublicKey = Buffer.alloc(32, 7)
+  const { docker, installation, pool, capabilityPublicKey } = it
+  const controlSeed = deriveKey(it.encryptionKey, 'gateway-control')
   return keepGateways({
     db: it.database.worker,
     log: createLogger({ service: workerId, level: 'silent' }),
@@ -180,6 +189,21 @@ function rows(it: WorkerFixture) {
         requested_by: it.owner.userId,
         ...over,
       }),
+    queueBehind: async (agentId: string, kind: 'stop' | 'delete') => {
+      await it.database.asSuperuser(
+        `update nora.operations set cancel_requested_at = now() where agent_id = $1 and status in ('pending', 'leased')`,
+        [agentId],
+      )
+      await set('agents', agentId, { desired_state: kind === 'stop' ? 'stopped' : 'deleted' })
+      return it.insertOperation(agentId, kind)
+    },
+    cancel: async (operationId: string, desired: string) => {
+      await it.database.asSuperuser(
+        `with o as (update nora.operations set cancel_requested_at = now() where id = $1 returning agent_id)
+         update nora.agents a set desired_state = $2 from o where a.id = o.agent_id`,
+        [operationId, desired],
+      )
+    },
     setAgent: (agentId: string, values: Record<string, unknown>) => set('agents', agentId, values),
     agent: (agentId: string) => row('agents', agentId) as Promise<AgentLook>,
     operation,

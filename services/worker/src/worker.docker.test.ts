@@ -1,0 +1,140 @@
+import { operationsDoorbell, ring } from '@nora/queue/operations'
+import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { workerFixture } from './testing/worker-fixture.ts'
+import { spawnWorker, type WorkerProcess } from './testing/worker-process.ts'
+
+const it = workerFixture()
+const redis = testRedis()
+const running: WorkerProcess[] = []
+
+const start = (name = 'worker') => {
+  const worker = spawnWorker(it, redis.url, name)
+  running.push(worker)
+  return worker
+}
+const starter = { runtime: 'starter', image: null, config: {}, memory_mb: 128, pids: 64 }
+const states = async (agentId: string) => (await it.containersOf(agentId)).map((one) => one.State)
+const untilAgent = (agentId: string, wanted: Record<string, unknown>, deadlineMs = 30_000) =>
+  waitUntil('the agent', async () => expect(await it.agent(agentId)).toMatchObject(wanted) ?? true, {
+    deadlineMs,
+  })
+const remove = async (agentId: string) => {
+  await it.untilOperation(await it.queueBehind(agentId, 'delete'), 'succeeded', 60_000)
+  expect(await it.tracesOf(agentId)).toEqual([])
+}
+let worker: WorkerProcess
+
+beforeAll(async () => {
+  worker = start()
+  await waitUntil('its first words', async () => (await worker.log()).includes('worker is working')).catch(
+    async () => expect(await worker.log()).toContain('worker is working'),
+  )
+  // The images are there before the clocks count.
+  const agentId = await it.insertAgent(starter)
+  await it.untilOperation(await it.insertOperation(agentId, 'provision'), 'succeeded', 120_000)
+  await remove(agentId)
+}, 240_000)
+afterAll(async () => {
+  for (const one of running) {
+    if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGKILL')
+  }
+})
+
+test.each(['ensure-network', 'ensure-container', 'start', 'await-healthy'])(
+  'kill -9 at %s: a worker of another name finishes within 10 s, with one container',
+  async (step) => {
+    const agentId = await it.insertAgent(starter)
+    const operationId = await it.insertOperation(agentId, 'provision')
+    await waitUntil(`step ${step}`, async () => (await it.operation(operationId))['step'] === step, {
+      deadlineMs: 30_000,
+      everyMs: 2,
+    })
+    await worker.end('SIGKILL')
+    const restarted = Date.now()
+    worker = start(`after ${step}`)
+    await it.untilOperation(operationId, 'succeeded', 20_000)
+    expect(Date.now() - restarted).toBeLessThan(10_000)
+    expect(await states(agentId)).toEqual(['running'])
+    await remove(agentId)
+  },
+)
+
+test('kill -9, started again under its name: it need not wait for its own leases', async () => {
+  const agentId = await it.insertAgent(starter)
+  const operationId = await it.insertOperation(agentId, 'provision')
+  await waitUntil('the start', async () => (await it.operation(operationId))['step'] === 'start', {
+    deadlineMs: 30_000,
+    everyMs: 2,
+  })
+  await worker.end('SIGKILL')
+  worker = start('after await-healthy')
+  const restarted = Date.now()
+  await waitUntil('taken over', async () => (await it.operation(operationId))['attempt'] === 2)
+  expect(Date.now() - restarted).toBeLessThan(4_000)
+  await it.untilOperation(operationId, 'succeeded', 20_000)
+  expect(await states(agentId)).toEqual(['running'])
+  await remove(agentId)
+})
+
+test('FLUSHALL in the middle loses nothing, and rings are heard again afterwards', async () => {
+  const agentId = await it.insertAgent()
+  const operationId = await it.insertOperation(agentId, 'provision')
+  const connection = new Redis(redis.url, { maxRetriesPerRequest: null })
+  const queue = operationsDoorbell(connection, 'nora')
+  await ring(queue, operationId, (error) => expect(error).toBeUndefined())
+  await connection.flushall()
+  await it.untilOperation(operationId, 'succeeded')
+  expect(await states(agentId)).toEqual(['running'])
+  await remove(agentId)
+  await queue.close()
+  connection.disconnect()
+})
+
+test('a container killed by hand comes back, and its end is told', async () => {
+  const agentId = await it.insertAgent()
+  await it.untilOperation(await it.insertOperation(agentId, 'provision'), 'succeeded')
+  const [container] = await it.containersOf(agentId)
+  const startedAt = async () => (await it.docker.getContainer(container!.Id).inspect()).State.StartedAt
+  const before = await startedAt()
+  await it.docker.getContainer(container!.Id).kill()
+  await waitUntil('another start', async () => (await startedAt()) !== before, { deadlineMs: 15_000 })
+  await untilAgent(agentId, { state: 'running' })
+  expect((await it.agent(agentId))['crash_count']).toBe(1)
+  const events = await it.database.asSuperuser<{ type: string; data: Record<string, unknown> }>(
+    `select type, data from nora.events where agent_id = $1 and type = 'program.exited'`,
+    [agentId],
+  )
+  expect(events.map((event) => event.data)).toMatchObject([{ exitCode: 137, lastLines: ['up'] }])
+  await it.docker.getContainer(container!.Id).remove({ force: true })
+  await waitUntil('a new container', async () => (await states(agentId)).join() === 'running', {
+    deadlineMs: 15_000,
+  })
+  await untilAgent(agentId, { state: 'running' })
+  await remove(agentId)
+})
+
+test('SIGTERM gives the work back within 10 s, and another worker goes on with it', async () => {
+  const slow = await it.tinyImage('slow', ['/bin/sh', '-c', 'exec sleep 3600'])
+  const agentId = await it.insertAgent({ image: slow, port: 8080, config: { probePath: '/' } })
+  const operationId = await it.insertOperation(agentId, 'provision')
+  await waitUntil(
+    'health checks',
+    async () => (await it.operation(operationId))['step'] === 'await-healthy',
+    {
+      deadlineMs: 30_000,
+    },
+  )
+  const began = Date.now()
+  expect(await worker.end('SIGTERM')).toBe(0)
+  expect(Date.now() - began).toBeLessThan(10_000)
+  expect(await it.operation(operationId)).toMatchObject({ status: 'pending', worker_id: null })
+  worker = start()
+  await waitUntil('taken over', async () => (await it.operation(operationId)).status === 'leased', {
+    deadlineMs: 10_000,
+  })
+  await remove(agentId)
+  expect((await it.operation(operationId)).status).toBe('cancelled')
+})
