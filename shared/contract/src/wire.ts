@@ -36,3 +36,6 @@ export const PageQuery = {
 /** The answer of every list. */
 export const pageOf = <T extends TSchema>(item: T) =>
   Type.Object({ items: Type.Array(item), nextCursor: orNull(Type.String()) }, { additionalProperties: false })
+
+/** For calls that say all they have to say by their path: no body, or an empty one. */
+export const NoBody = Type.Optional(Type.Object({}, { additionalProperties: false }))

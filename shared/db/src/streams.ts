@@ -47,8 +47,3 @@ export async function redeemTicket(
   )
   return result.rows[0]!
 }
-
-/** Raises NR403 `stream-revoked` once the session, the membership or the person is gone, or after eight hours. */
-export async function checkStream(db: Kysely<DB>, streamId: string): Promise<void> {
-  await sql`select nora.check_stream(${streamId})`.execute(db)
-}

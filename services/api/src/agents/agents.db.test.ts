@@ -190,6 +190,13 @@ test('a repeat with the same Idempotency-Key makes one agent', async () => {
   )
 })
 
+test('a call that takes no body takes an empty one, and no other', async () => {
+  const agent = await make(ada)
+  expect((await ada.post(`/api/agents/${agent.id}/stop`, { force: true })).status).toBe(400)
+  expect((await ada.post(`/api/agents/${agent.id}/stop`, [])).status).toBe(400)
+  expect((await ada.post(`/api/agents/${agent.id}/stop`, {})).status).toBe(202)
+})
+
 test('no answer is a fault, whatever is sent', async () => {
   const agent = await make(ada)
   const paths = ['', '/operations', '/events', '/logs']

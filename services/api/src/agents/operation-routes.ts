@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { OperationPage, OperationQuery } from '@nora/contract/agents'
 import { Operation } from '@nora/contract/operations'
-import { Uuid } from '@nora/contract/wire'
+import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { agentExists } from '@nora/db/agent-reads'
 import { listOperations, operationOfAgent } from '@nora/db/operations'
@@ -53,7 +53,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async 
     '/agents/:id/operations/:opId/cancel',
     {
       config: { access: 'agent:operate', idempotency: 'answer' },
-      schema: { params: OperationId, response: { 202: Operation } },
+      schema: { params: OperationId, body: NoBody, response: { 202: Operation } },
     },
     async (request, reply) => {
       const { id, opId } = request.params

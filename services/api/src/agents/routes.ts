@@ -9,7 +9,7 @@ import {
   SyncKeys,
   UpdateAgent,
 } from '@nora/contract/agents'
-import { Uuid } from '@nora/contract/wire'
+import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { agentById, agentExists, listAgents } from '@nora/db/agent-reads'
 import { eventsAfter } from '@nora/db/events'
@@ -87,7 +87,7 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
       `/agents/:id/${kind}`,
       {
         config: { access: 'agent:operate', idempotency: 'answer' },
-        schema: { params: Id, response: { 202: Agent } },
+        schema: { params: Id, body: NoBody, response: { 202: Agent } },
       },
       async (request, reply) => sendOutcome(reply, await bringUp(deps, request, request.params.id, kind)),
     )
@@ -97,7 +97,7 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     '/agents/:id/stop',
     {
       config: { access: 'agent:operate', idempotency: 'answer' },
-      schema: { params: Id, response: { 202: Agent } },
+      schema: { params: Id, body: NoBody, response: { 202: Agent } },
     },
     async (request, reply) => sendOutcome(reply, await stop(deps, request, request.params.id)),
   )

@@ -13,7 +13,7 @@ import {
   ReplaceProviderKey,
   SyncProviderKeys,
 } from '@nora/contract/provider-keys'
-import { Uuid } from '@nora/contract/wire'
+import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { credentialById, listCredentials } from '@nora/db/credentials'
 import { operationOfCredential } from '@nora/db/operations'
@@ -112,7 +112,7 @@ export const providerKeyRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = asyn
     '/llm-providers/:id/test',
     {
       config: { access: 'key:write', idempotency: 'answer' },
-      schema: { params: Id, response: { 202: Operation } },
+      schema: { params: Id, body: NoBody, response: { 202: Operation } },
     },
     async (request, reply) => sendOutcome(reply, await testKey(deps, request, request.params.id)),
   )

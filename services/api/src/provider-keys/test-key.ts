@@ -29,7 +29,7 @@ export async function testKey(deps: Deps, request: FastifyRequest, id: string): 
         requestedBy: who.userId,
         correlationId: who.correlationId,
       })
-      await auditAction(tx, who, 'PROVIDER_KEY_TESTED', { kind: 'provider-key', id }, { operationId })
+      await auditAction(tx, who, 'PROVIDER_KEY_TEST_REQUESTED', { kind: 'provider-key', id }, { operationId })
       rung = operationId
     }
     const operation = await operationOfCredential(tx, id, operationId)
