@@ -25,8 +25,13 @@ export function openBells(connection: Redis, onError: (error: unknown) => void):
   let subscriber: Redis | undefined
   const open = (): Redis => {
     if (subscriber) return subscriber
-    // Commands wait for the connection however long it takes: a listener is given before Redis is there.
-    subscriber = connection.duplicate({ maxRetriesPerRequest: null, lazyConnect: false })
+    // Whatever the ringing connection is set to, listening waits for Redis however long it takes.
+    subscriber = connection.duplicate({
+      maxRetriesPerRequest: null,
+      enableOfflineQueue: true,
+      lazyConnect: false,
+      autoResubscribe: true,
+    })
     subscriber.on('error', onError)
     subscriber.on('message', (channel: string) => {
       for (const onRing of listeners.get(channel) ?? []) onRing()
