@@ -159,6 +159,27 @@ test('sync-keys delivers to the agent named, by either of its names', async () =
   expect([other.status, other.body.operation.kind]).toEqual([202, 'sync-keys'])
 })
 
+test('a key that the config names is not detached from under it', async () => {
+  const one = await key(ada)
+  const body = {
+    ...{ name: 'a', runtime: 'image', image: 'team/agent:1', command: ['run'] },
+    providerKeyIds: [one.id],
+  }
+  const made = await ada.post(
+    '/api/agents',
+    { ...body, config: { keyEnv: { OPENAI: `${one.id}.apiKey` } } },
+    headers,
+  )
+  expect(made.status, made.text).toBe(202)
+  await idle(made.body.id)
+  const answers = [
+    await patch(ada, made.body.id, { providerKeyIds: [] }),
+    await ada.post(`/api/agents/${made.body.id}/sync-keys`, { providerKeyIds: [] }, headers),
+  ]
+  expect(answers.map((answer) => answer.body.code)).toEqual(['invalid-agent', 'invalid-agent'])
+  expect((await patch(ada, made.body.id, { providerKeyIds: [], config: {} })).status).toBe(200)
+})
+
 test('attaching and deleting a key at once end in one order or the other', async () => {
   for (let round = 0; round < 10; round++) {
     const one = await key(ada)

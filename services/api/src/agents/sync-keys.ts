@@ -7,6 +7,7 @@ import { idempotently, type Outcome } from '../http/idempotency.ts'
 import { onlyOurCopy } from '../provider-keys/take-from-agents.ts'
 import { requestOperation, requireIdle, takeTurn, viewNow } from './agent-turn.ts'
 import { type KeyChange, replaceKeys } from './attach-keys.ts'
+import { changedSpec } from './changed-spec.ts'
 import { ringAll } from './ring-all.ts'
 
 /**
@@ -29,6 +30,7 @@ export async function syncKeys(
     if (turn.agent.desired_state !== 'running') {
       throw new DomainError('agent-not-running', {}, { detail: 'its keys are delivered at its next start' })
     }
+    if (providerKeyIds) changedSpec(deps, turn.agent, {}, providerKeyIds)
     const change = providerKeyIds ? await replaceKeys(tx, who, turn.agent, providerKeyIds) : noChange
     operationId = await requestOperation(tx, who, agentId, { kind: 'sync-keys', input: {} })
     return {

@@ -1,15 +1,14 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Agent, UpdateAgent } from '@nora/contract/agents'
 import { type Tx, withActor } from '@nora/db/actor'
 import { attachedKeys, holdsForeignKey } from '@nora/db/agent-keys'
-import { type AgentSpecRow, type LockedAgent, lockWorkspace, updateAgentSpec } from '@nora/db/agents'
+import { type AgentSpecRow, lockWorkspace, updateAgentSpec } from '@nora/db/agents'
 import { DomainError } from '@nora/domain/errors'
 import { appendEvent } from '@nora/events/append'
 import type { Deps } from '../deps.ts'
 import type { RequestActor } from '../http/sessions.ts'
 import { requestOperation, requireIdle, type Turn, takeTurn, viewNow } from './agent-turn.ts'
 import { type KeyChange, replaceKeys } from './attach-keys.ts'
-import { checkSpec } from './check-spec.ts'
+import { changedSpec } from './changed-spec.ts'
 import { ringAll } from './ring-all.ts'
 import { withNotice } from './sync-keys.ts'
 import { auditAction } from './write-audit.ts'
@@ -54,31 +53,6 @@ export async function updateAgent(
   })
   await ringAll(deps, [operationId])
   return view
-}
-
-/** The columns that will differ from what the agent is. */
-function changedSpec(
-  deps: Deps,
-  agent: LockedAgent,
-  asked: Omit<UpdateAgent, 'name' | 'providerKeyIds'>,
-  providerKeyIds: readonly string[],
-): Partial<AgentSpecRow> {
-  const size = { cpus: agent.cpus, memoryMb: agent.memory_mb, diskMb: agent.disk_mb, pids: agent.pids }
-  const { id, name, runtime, image, env, config, command, port } = agent
-  const wanted = checkSpec(
-    deps.config,
-    {
-      ...{ id, name, runtime, image, env, config, command, port },
-      ...asked,
-      resources: { ...size, ...asked.resources },
-      providerKeyIds,
-    },
-    asked.resources !== undefined,
-  )
-  const differing = Object.entries(wanted).filter(
-    ([field, value]) => !isDeepStrictEqual(value, agent[field as keyof AgentSpecRow]),
-  )
-  return Object.fromEntries(differing)
 }
 
 async function syncChange(
