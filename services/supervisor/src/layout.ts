@@ -1,4 +1,3 @@
-import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** Where an installation keeps what. Every path is absolute. */
@@ -51,7 +50,3 @@ export function setupCommand(layout: Layout): string {
   const script = layout.system ? '/opt/nora/setup.sh' : './setup.sh'
   return layout.prefix === undefined ? script : `${script} --prefix ${layout.prefix}`
 }
-
-/** A path as a person would write it. */
-export const shorten = (path: string): string =>
-  path.startsWith(`${homedir()}/`) ? `~${path.slice(homedir().length)}` : path
