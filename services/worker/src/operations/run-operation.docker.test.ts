@@ -1,3 +1,4 @@
+import { waitUntil } from '@nora/testing/wait-until'
 import { expect, test } from 'vitest'
 import { workerFixture } from '../testing/worker-fixture.ts'
 import { runOperation } from './run-operation.ts'
@@ -47,4 +48,72 @@ test('takes an agent from nothing to running, through stop, start, restart and r
   expect(await it.tracesOf(agentId)).toEqual([])
   expect(await it.agent(agentId)).toMatchObject({ network_slot: null, container_id: null })
   expect((await it.agent(agentId))['deleted_at']).not.toBeNull()
+})
+
+test('a program that never gets healthy ends in error with its last lines, and says meanwhile how long it waited', async () => {
+  const image = await it.tinyImage('deaf', ['/bin/sh', '-c', 'echo listening to nobody; exec sleep 3600'])
+  const agentId = await it.insertAgent({ image, port: 8080, config: { probePath: '/healthz' } })
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+  const operationId = await it.insertOperation(agentId, 'provision', { started_at: minutesAgo(4) })
+  const deps = it.deps('worker-1')
+  let ageMinutes = 0
+  const observe: typeof deps.backend.observe = async (target, signal) => {
+    const observed = await deps.backend.observe(target, signal)
+    const { container } = observed
+    if (typeof container !== 'object' || !('startedAt' in container) || !container.startedAt) return observed
+    // The real container, as it will look once its time is over.
+    const startedAt = new Date(Date.parse(container.startedAt) - ageMinutes * 60_000).toISOString()
+    return { ...observed, container: { ...container, startedAt } }
+  }
+  const outcome = runOperation({ ...deps, backend: { ...deps.backend, observe } }, operationId, never)
+  await waitUntil(
+    'words of waiting',
+    async () => /^waiting for the health check: \d+ of 120 s$/.test((await it.agent(agentId)).state_reason),
+    { deadlineMs: 30_000 },
+  )
+  expect(await it.agent(agentId)).toMatchObject({ state: 'provisioning' })
+  ageMinutes = 3
+  expect(await outcome).toBe('failed')
+  expect(await it.agent(agentId)).toMatchObject({
+    state: 'error',
+    state_reason: 'not healthy after 120 s: listening to nobody',
+    crash_count: 1,
+  })
+  expect(await it.operation(operationId)).toMatchObject({
+    error: { code: 'not-healthy', lastLines: ['listening to nobody'] },
+  })
+})
+
+test('keys are delivered anew before every start, and taken away by a stop', async () => {
+  const deps = it.deps('worker-1')
+  const steps: string[] = []
+  const keys: typeof deps.keys = {
+    ...deps.keys,
+    deliver: (...args) => {
+      steps.push('keys')
+      return deps.keys.deliver(...args)
+    },
+  }
+  const backend: typeof deps.backend = {
+    ...deps.backend,
+    start: (...args) => {
+      steps.push('start')
+      return deps.backend.start(...args)
+    },
+  }
+  const agentId = await it.insertAgent()
+  const run = async (kind: 'provision' | 'restart' | 'stop' | 'start' | 'sync-keys') =>
+    runOperation({ ...deps, keys, backend }, await it.insertOperation(agentId, kind), never)
+  await run('provision')
+  await run('restart')
+  await it.setAgent(agentId, { desired_state: 'stopped' })
+  await run('stop')
+  expect(await it.tracesOf(agentId)).not.toContain(`keys ${agentId}`)
+  await it.setAgent(agentId, { desired_state: 'running' })
+  await run('start')
+  expect(steps).toEqual(['keys', 'start', 'keys', 'start', 'keys', 'start'])
+  // This runtime cannot reload: a sync restarts it.
+  await run('sync-keys')
+  expect(steps.slice(6)).toEqual(['keys', 'start'])
+  expect((await it.agent(agentId)).state).toBe('running')
 })

@@ -1,0 +1,138 @@
+import type { FleetAgent } from '@nora/db/fleet'
+import { expect, test } from 'vitest'
+import type { ListedContainer } from '../backends/backend.ts'
+import { findDrift, nextRetryMs } from './drift.ts'
+import { findOrphans } from './orphans.ts'
+
+const now = Date.parse('2026-11-22T10:00:00Z')
+const ago = (ms: number) => new Date(now - ms)
+
+const agent = (over: Partial<FleetAgent> = {}): FleetAgent => ({
+  agentId: 'a1',
+  workspaceId: 'w1',
+  generation: 2,
+  observedGeneration: 2,
+  desiredState: 'running',
+  state: 'running',
+  containerId: 'c1',
+  containerIp: '10.214.0.19',
+  httpPort: 8080,
+  networkSlot: 2,
+  gatewayId: 'g1',
+  diskEnforced: true,
+  diskMb: 64,
+  crashCount: 0,
+  lastCrashAt: null,
+  openOperation: false,
+  ...over,
+})
+
+const container = (over: Partial<ListedContainer> = {}): ListedContainer => ({
+  containerId: 'c1',
+  name: 'nora-11111111-agent-a1',
+  agentId: 'a1',
+  workspaceId: 'w1',
+  generation: 2,
+  specHash: 'spec',
+  status: 'running',
+  ...over,
+})
+
+const failed = (failures: number, ms: number) => ({ crashCount: failures, lastCrashAt: ago(ms) })
+
+type Row = [string, FleetAgent, ListedContainer | undefined, string | undefined]
+test.each<Row>([
+  ['all is well', agent(), container(), undefined],
+  ['gone', agent(), undefined, 'its container is gone'],
+  ['ended', agent(), container({ status: 'exited' }), 'its program ended'],
+  ['dead', agent(), container({ status: 'dead' }), 'its program ended'],
+  ['paused by hand', agent(), container({ status: 'paused' }), 'its container was paused by hand'],
+  ['never started', agent(), container({ status: 'created' }), 'its container was never started'],
+  [
+    'replaced by an older one',
+    agent(),
+    container({ generation: 1 }),
+    'its container is of another generation',
+  ],
+  ['changed, and not started since', agent({ generation: 3 }), container(), undefined],
+  ['an operation is on it', agent({ openOperation: true }), undefined, undefined],
+  ['running although a crash was just counted', agent(failed(1, 0)), undefined, 'its container is gone'],
+  ['failed a moment ago', agent({ state: 'error', ...failed(3, 3_900) }), undefined, undefined],
+  [
+    'failed long enough ago',
+    agent({ state: 'error', ...failed(3, 4_000) }),
+    undefined,
+    'trying again after a failure',
+  ],
+  [
+    'degraded and resting',
+    agent({ state: 'degraded', ...failed(2, 500) }),
+    container({ status: 'exited' }),
+    undefined,
+  ],
+  [
+    'degraded and rested',
+    agent({ state: 'degraded', ...failed(2, 2_000) }),
+    container({ status: 'exited' }),
+    'its program ended',
+  ],
+  ['degraded for a key, and running', agent({ state: 'degraded' }), container(), undefined],
+  ['left in the middle', agent({ state: 'provisioning' }), container(), 'nothing works on it'],
+  ['stopped although it is to run', agent({ state: 'stopped' }), undefined, 'it is to run and was stopped'],
+  [
+    'stopped and there',
+    agent({ desiredState: 'stopped', state: 'stopped' }),
+    container({ status: 'exited' }),
+    undefined,
+  ],
+  ['stopped and not there', agent({ desiredState: 'stopped', state: 'stopped' }), undefined, undefined],
+  [
+    'stopped and started by hand',
+    agent({ desiredState: 'stopped', state: 'stopped' }),
+    container(),
+    'it is to be stopped and runs',
+  ],
+  [
+    'its stop failed',
+    agent({ desiredState: 'stopped', state: 'error', ...failed(1, 1_000) }),
+    container({ status: 'exited' }),
+    'its stop did not finish',
+  ],
+  [
+    'its delete failed',
+    agent({ desiredState: 'deleted', state: 'error', ...failed(1, 1_000) }),
+    undefined,
+    'it is to be deleted and is still there',
+  ],
+  [
+    'its delete failed just now',
+    agent({ desiredState: 'deleted', state: 'error', ...failed(1, 900) }),
+    undefined,
+    undefined,
+  ],
+])('drift: %s', (_, wanted, found, reason) => {
+  const drift = findDrift([wanted], found ? [found] : [], now)
+  expect(drift).toEqual(reason === undefined ? [] : [{ agentId: 'a1', reason }])
+})
+
+test('the pass that a back-off waits for comes when it ends', () => {
+  const resting = agent({ state: 'error', ...failed(3, 1_000) })
+  expect(nextRetryMs([agent(), resting, agent({ state: 'error', ...failed(9, 1_000) })], now)).toBe(3_000)
+  expect(
+    nextRetryMs([agent(failed(3, 1_000)), agent({ ...resting, openOperation: true })], now),
+  ).toBeUndefined()
+})
+
+test('an orphan is a container whose agent is in no row; one of a deleted agent is one, too', () => {
+  const orphan = container({ containerId: 'c2', agentId: 'a2' })
+  expect(findOrphans([agent()], [container(), orphan])).toEqual([orphan])
+})
+
+test('a thousand agents are compared in a few milliseconds', () => {
+  const agents = Array.from({ length: 1_000 }, (_, n) => agent({ agentId: `a${n}` }))
+  const listed = agents.map(({ agentId }) => container({ agentId }))
+  const began = process.cpuUsage()
+  expect(findDrift(agents, listed, now)).toEqual([])
+  const { user, system } = process.cpuUsage(began)
+  expect((user + system) / 1000).toBeLessThan(50)
+})

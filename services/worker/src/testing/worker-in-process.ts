@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { createLogger } from '@nora/log/logger'
+import { createDeps } from '../deps.ts'
+import { type RunningWorker, startWorker, type WorkerOptions } from '../start-worker.ts'
+import type { WorkerFixture } from './worker-fixture.ts'
+
+/** The whole worker inside the test's own process, so that a test can shorten its periods; the caller stops it. */
+export async function workerInProcess(
+  it: WorkerFixture,
+  redisUrl: string,
+  periods: WorkerOptions['periods'] = {},
+): Promise<RunningWorker> {
+  const deps = createDeps(
+    {
+      nodeEnv: 'test',
+      production: false,
+      databaseUrl: it.database.workerUrl,
+      redisUrl,
+      // The worker zeroes what it was given.
+      encryptionKey: Buffer.from(it.encryptionKey),
+      keyVersion: 1,
+      encryptionKeysPrevious: [],
+      capabilityPublicKey: it.capabilityPublicKey,
+      installationId: it.installation,
+      agentNetworkPool: it.pool,
+      bind: '127.0.0.1',
+      port: 0,
+      url: undefined,
+      dockerHost: 'unix:///var/run/docker.sock',
+      providerAllowHosts: [],
+      allowPlaintextSecrets: false,
+      keysDir: it.keysDir,
+      dataDir: it.dataDir,
+      workerId: `worker-${randomUUID().slice(0, 8)}`,
+      logLevel: 'info',
+    },
+    createLogger({ service: 'worker', level: 'silent' }),
+  )
+  const worker = await startWorker(deps, {
+    redisUrl,
+    redisPrefix: 'nora',
+    internal: { bind: '127.0.0.1', port: 0, url: undefined },
+    periods,
+  })
+  return {
+    ...worker,
+    async stop() {
+      await worker.stop()
+      await deps.db.destroy()
+    },
+  }
+}
