@@ -125,20 +125,27 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     const onRequest = () => sweeper.poke()
     const { agents, listed } = await reconcileFleet({ ...deps, onRequest }, signal)
     clearTimeout(retry)
-    const soon = nextRetryMs(agents, Date.now())
-    if (soon !== undefined && soon < periods.drift) retry = setTimeout(() => drift.poke(), soon)
+    const retryMs = nextRetryMs(agents, Date.now())
+    if (retryMs !== undefined && retryMs < periods.drift) retry = setTimeout(() => drift.poke(), retryMs)
     await removeOrphans(agents, listed, signal)
-    await delay(burstMs, undefined, { signal })
   })
-  loops.follow('events', periods.events, (signal) => followEvents(deps.backend, () => drift.poke(), signal))
+  // The engine tells of an end a moment before its own listing shows it: look soon, and once more.
+  const soon = later(burstMs, () => drift.poke())
+  const again = later(1_500, () => drift.poke())
+  const onEvent = () => {
+    soon.arm()
+    again.arm()
+  }
+  loops.follow('events', periods.events, (signal) => followEvents(deps.backend, onEvent, signal))
 
   return {
     url,
     health,
     async stop() {
       stopping.abort(new Error('the worker stops'))
-      clearTimeout(retry)
-      clearTimeout(due)
+      for (const timer of [retry, due]) clearTimeout(timer)
+      soon.clear()
+      again.clear()
       const ended = [work.drained(), loops.ended(), bell.close(), server.close(), followers.stop()]
       await Promise.race([Promise.allSettled(ended), delay(8_000)])
       bells.close()
@@ -156,5 +163,19 @@ async function inherit({ db, log, workerId }: WorkerDeps): Promise<void> {
       if (tries % 20 === 0) log.warn({ err: error }, 'waiting for the database')
       await delay(500)
     }
+  }
+}
+
+/** Runs once `ms` after it was first armed; arming it meanwhile changes nothing. */
+function later(ms: number, run: () => void): { arm(): void; clear(): void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    arm() {
+      timer ??= setTimeout(() => {
+        timer = undefined
+        run()
+      }, ms)
+    },
+    clear: () => clearTimeout(timer),
   }
 }
