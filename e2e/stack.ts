@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createWriteStream, statSync } from 'node:fs'
+import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { capabilityPublicKey } from '@nora/crypto/capability'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
@@ -38,8 +38,11 @@ export type Stack = {
   logOf: (service: 'api' | 'worker') => Promise<string>
 }
 
+/** With these each process runs as a user of its own, without capabilities; needs root. */
+export type Uids = { api: number; worker: number }
+
 /** The real api and the real worker as processes, on this file's own database, Redis, address pool and key folder. */
-export function stack(settings: Record<string, string> = {}): Stack {
+export function stack(settings: Record<string, string> = {}, uids?: Uids): Stack {
   const database = testDatabase()
   const redis = testRedis()
   const it = { database, redis, docker: new Docker() } as Stack
@@ -56,13 +59,14 @@ export function stack(settings: Record<string, string> = {}): Stack {
     const port = await freePort()
     it.url = `http://127.0.0.1:${port}`
     environments = environmentsOf(it, { pool, port, settings })
+    if (uids) await openTo(it, uids)
     await it.startWorker()
-    it.api = launch('api', environments.api, it.folder)
+    it.api = launch('api', environments.api, it.folder, uids?.api)
     await ready(it)
   }, 180_000)
 
   it.startWorker = async () => {
-    it.worker = launch('worker', environments.worker, it.folder)
+    it.worker = launch('worker', environments.worker, it.folder, uids?.worker)
   }
   it.killWorker = () => end(it.worker, 'SIGKILL')
   it.logOf = (service) => readFile(join(it.folder, `${service}.log`), 'utf8')
@@ -132,16 +136,29 @@ function environmentsOf(
   return { api, worker }
 }
 
-function launch(service: 'api' | 'worker', env: NodeJS.ProcessEnv, folder: string): ChildProcess {
-  const child = spawn(
-    process.execPath,
-    ['--disable-sigusr1', join(root, 'services', service, 'src/main.ts')],
-    {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
+/** What the worker writes to and what both connect to, given to the users they run as. */
+async function openTo(it: Stack, uids: Uids): Promise<void> {
+  await chmod(it.folder, 0o755)
+  await chmod(dirname(it.redis.url), 0o755)
+  await chmod(it.redis.url, 0o777)
+  for (const folder of [join(it.folder, 'worker'), `/dev/shm/${it.prefix}`]) {
+    await mkdir(folder, { recursive: true })
+    await chown(folder, uids.worker, uids.worker)
+  }
+}
+
+function launch(
+  service: 'api' | 'worker',
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  uid?: number,
+): ChildProcess {
+  const program = [process.execPath, '--disable-sigusr1', join(root, 'services', service, 'src/main.ts')]
+  const engine =
+    service === 'worker' ? ['--groups', String(statSync('/var/run/docker.sock').gid)] : ['--clear-groups']
+  const user = uid === undefined ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(uid), ...engine]
+  const [command, ...words] = [...user, ...program]
+  const child = spawn(command!, words, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const log = createWriteStream(join(folder, `${service}.log`), { flags: 'a' })
   child.stdout?.pipe(log, { end: false })
   child.stderr?.pipe(log, { end: false })
