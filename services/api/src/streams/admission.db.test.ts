@@ -1,4 +1,6 @@
 // The worker here is a stand-in that speaks the internal protocol; e2e runs these streams against the real one.
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -10,6 +12,24 @@ import { testApi } from '../testing/test-api.ts'
 const database = testDatabase()
 const api = testApi(database, testRedis())
 const logs = logSockets(database, api)
+
+/** The ticket is good, but there is no WebSocket of this version. */
+async function failedHandshake(ticket: string): Promise<number | undefined> {
+  const asked = request(`${api.url}/api/ws/logs/${logs.agentId}`, {
+    headers: {
+      authorization: `Bearer ${logs.ada.accessToken}`,
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '7',
+      'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+      'sec-websocket-protocol': `nora.v1, ticket.${ticket}`,
+    },
+  })
+  asked.end()
+  const [response] = await once(asked, 'response')
+  response.resume()
+  return response.statusCode
+}
 
 describe('who is not let in', () => {
   test('a ticket opens one connection, of its own session and agent alone', async () => {
@@ -95,6 +115,13 @@ describe('who is not let in', () => {
     await all[0]!.closed
     const again = logs.connect(await logs.ticketOf(logs.ada), logs.ada)
     await waitUntil('a free place', () => again.frames.length === 1)
+  })
+
+  test('what never became a socket takes no place', async () => {
+    await logs.worker(quiet)
+    for (let i = 0; i < 20; i++) expect(await failedHandshake(await logs.ticketOf(logs.ada))).toBe(400)
+    const good = logs.connect(await logs.ticketOf(logs.ada), logs.ada)
+    await waitUntil('the state', () => good.frames.length === 1)
   })
 
   test('a message larger than 64 KiB', async () => {

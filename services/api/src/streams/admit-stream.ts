@@ -43,11 +43,12 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
     const actor: SessionActor = { kind: 'session', sessionId, secret, workspaceId: redeemed.workspaceId }
     const verdict = await standing(deps, actor, permission, agentId)
     if (verdict !== 'held') return verdict
-    const count = open.get(redeemed.userId) ?? 0
-    if (count >= mostPerUser) return streamClose.tooMany
-    open.set(redeemed.userId, count + 1)
 
     return (socket) => {
+      // Counted only now: a handshake that fails has no close that would give its place back.
+      const count = open.get(redeemed.userId) ?? 0
+      if (count >= mostPerUser) return socket.close(streamClose.tooMany)
+      open.set(redeemed.userId, count + 1)
       const over = new AbortController()
       let code: number = streamClose.permission
       const check = async () => {
