@@ -6,11 +6,15 @@ create table nora.users (
   id uuid primary key default gen_random_uuid(),
   email text not null check (length(email) between 3 and 254),
   name text not null default '' check (length(name) <= 100),
-  password_hash text,
+  -- How the password is hashed (PHC string without its last part), and SHA-256 of what comes out: whoever signs in shows
+  -- the hash itself, which is nowhere, so Postgres checks a password without having what would pass for one.
+  password_salt text check (password_salt ~ '^\$argon2id\$'),
+  password_verifier bytea check (length(password_verifier) = 32),
   platform_role text not null default 'user' check (platform_role in ('user', 'admin')),
   disabled_at timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  check ((password_salt is null) = (password_verifier is null))
 );
 create unique index users_email on nora.users (lower(email));
 
@@ -106,15 +110,19 @@ create policy app_update on nora.users for update to nora_app
 grant select (id, user_id, transport, ip, user_agent, created_at, last_seen_at, stepped_up_until, idle_expires_at, expires_at,
   revoked_at), update (revoked_at, revoked_reason) on nora.sessions to nora_app;
 create policy app_select on nora.sessions for select to nora_app using (user_id = (select nora.actor()));
+-- Once ended, a session stays so.
 create policy app_update on nora.sessions for update to nora_app
-  using (user_id = (select nora.actor())) with check (user_id = (select nora.actor()));
+  using (user_id = (select nora.actor()) and revoked_at is null)
+  with check (user_id = (select nora.actor()) and revoked_at is not null);
 
 grant select on nora.workspaces, nora.memberships to nora_app;
 create policy app_select on nora.workspaces for select to nora_app using (id = (select nora.workspace()));
 create policy app_select on nora.memberships for select to nora_app
   using (workspace_id = (select nora.workspace()) or user_id = (select nora.actor()));
 
-grant insert on nora.audit_log to nora_app, nora_worker;
+-- Not seq, ts and id: nobody dates a row, or takes a number that another's row would need.
+grant insert (event_type, actor_kind, actor_id, workspace_id, target_kind, target_id, ip, correlation_id, details)
+  on nora.audit_log to nora_app, nora_worker;
 grant select on nora.audit_log to nora_app;
 create policy app_select on nora.audit_log for select to nora_app
   using (workspace_id = (select nora.workspace()) and (select nora.role()) in ('admin', 'owner'));

@@ -90,10 +90,13 @@ grant select, insert (id, workspace_id, agent_id, credential_id, kind, reason, i
 create policy app_select on nora.operations for select to nora_app using (workspace_id = (select nora.workspace()));
 create policy app_insert on nora.operations for insert to nora_app
   with check (workspace_id = (select nora.workspace()) and requested_by = (select nora.actor()) and (select nora.may_write())
-    and status = 'pending' and attempt = 0);
+    and status = 'pending' and attempt = 0 and (credential_id is null or exists (select 1 from nora.credentials c
+      where c.workspace_id = operations.workspace_id and c.id = operations.credential_id)));
+-- The api cancels; who leases is the workers' business: a row leased by nobody would hold its agent for ever.
 create policy app_update on nora.operations for update to nora_app
   using (workspace_id = (select nora.workspace()) and (select nora.may_write()) and status in ('pending', 'leased'))
-  with check (workspace_id = (select nora.workspace()) and (select nora.may_write()) and status in ('pending', 'leased', 'cancelled'));
+  with check (workspace_id = (select nora.workspace()) and (select nora.may_write())
+    and (status = 'cancelled' or (status = 'pending' and worker_id is null) or (status = 'leased' and worker_id is not null)));
 grant select, update (status, step, step_at, reason, result, error, finished_at, lease_until, not_before) on nora.operations to nora_worker;
 create policy worker_select on nora.operations for select to nora_worker
   using (workspace_id = (select nora.workspace()) and id = (select nora.actor()));

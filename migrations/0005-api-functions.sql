@@ -49,20 +49,20 @@ $$;
 
 -- Creates an account with its personal workspace. The first one claims the server, under a lock, and needs p_setup_ok.
 -- 'claimed' | 'created' | 'exists'; NR403 setup-token-required | signup-disabled.
-create function nora.sign_up(p_email text, p_name text, p_password_hash text, p_setup_ok boolean, p_signup_enabled boolean,
-  p_ip inet, p_correlation text) returns text language plpgsql volatile security definer
+create function nora.sign_up(p_email text, p_name text, p_password_salt text, p_password_verifier bytea, p_setup_ok boolean,
+  p_signup_enabled boolean, p_ip inet, p_correlation text) returns text language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp as $$
 declare
   claimed boolean;
   uid uuid;
   wid uuid;
 begin
-  perform pg_advisory_xact_lock(7104001);
-  select claimed_at is not null into claimed from nora.installation;
-  if not claimed and not p_setup_ok then raise exception 'setup-token-required' using errcode = 'NR403'; end if;
-  if claimed and not p_signup_enabled then raise exception 'signup-disabled' using errcode = 'NR403'; end if;
-  insert into nora.users (email, name, password_hash, platform_role)
-    values (p_email, p_name, p_password_hash, case when claimed then 'user' else 'admin' end)
+  -- A row's lock, which only this role can take; anybody could hold an advisory one.
+  select claimed_at is not null into strict claimed from nora.installation for update;
+  if not claimed and p_setup_ok is not true then raise exception 'setup-token-required' using errcode = 'NR403'; end if;
+  if claimed and p_signup_enabled is not true then raise exception 'signup-disabled' using errcode = 'NR403'; end if;
+  insert into nora.users (email, name, password_salt, password_verifier, platform_role)
+    values (p_email, p_name, p_password_salt, p_password_verifier, case when claimed then 'user' else 'admin' end)
     on conflict (lower(email)) do nothing returning id into uid;
   if uid is null then
     -- As much is written as for a new account, so that the time of the answer does not tell the two apart.
@@ -80,18 +80,15 @@ begin
   return case when claimed then 'created' else 'claimed' end;
 end $$;
 
-create function nora.login_lookup(p_email text) returns table (user_id uuid, password_hash text, disabled boolean)
+-- Who has this address and how to hash their password; nothing that would sign in as them.
+create function nora.login_lookup(p_email text) returns table (user_id uuid, password_salt text)
   language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select id, password_hash, disabled_at is not null from nora.users where lower(email) = lower(p_email)
+  select id, password_salt from nora.users where lower(email) = lower(p_email)
 $$;
 
--- p_user is null for an address without an account, which costs the caller the same time.
-create function nora.sign_in_failed(p_user uuid, p_ip inet, p_correlation text) returns void
-  language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
-  select nora.write_audit('SIGN_IN_FAILED', 'anonymous', null, null, 'user', p_user::text, p_ip, p_correlation, '{}')
-$$;
-
-create function nora.open_session(p_user uuid, p_transport text, p_secret_hash bytea, p_refresh_hash bytea, p_idle interval,
+-- Opens a session for whoever shows the hash that the stored verifier was made from. No row: refused, and audited; p_user
+-- is null for an address without an account, which costs the caller the same time.
+create function nora.open_session(p_user uuid, p_password_proof bytea, p_transport text, p_secret_hash bytea, p_refresh_hash bytea, p_idle interval,
   p_absolute interval, p_ip inet, p_user_agent text, p_correlation text)
   returns table (id uuid, email text, name text, platform_role text, created_at timestamptz, expires_at timestamptz)
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -100,8 +97,12 @@ declare
 begin
   insert into nora.sessions (user_id, transport, secret_hash, ip, user_agent, idle_expires_at, expires_at)
     select u.id, p_transport, p_secret_hash, p_ip, left(p_user_agent, 300), now() + p_idle, now() + p_absolute
-    from nora.users u where u.id = p_user and u.disabled_at is null returning sessions.id into sid;
-  if sid is null then raise exception 'invalid-credentials' using errcode = 'NR401'; end if;
+    from nora.users u where u.id = p_user and u.disabled_at is null and u.password_verifier = sha256(p_password_proof)
+    returning sessions.id into sid;
+  if sid is null then
+    perform nora.write_audit('SIGN_IN_FAILED', 'anonymous', null, null, 'user', p_user::text, p_ip, p_correlation, '{}');
+    return;
+  end if;
   insert into nora.refresh_tokens (token_hash, session_id) values (p_refresh_hash, sid);
   perform nora.write_audit('SIGNED_IN', 'user', p_user::text, null, 'session', sid::text, p_ip, p_correlation,
     jsonb_build_object('transport', p_transport));
@@ -145,17 +146,18 @@ create function nora.session_of_refresh(p_token_hash bytea, p_secret bytea) retu
     and s.idle_expires_at > now() and u.disabled_at is null
 $$;
 
--- For the session in the context only; the api has verified the current password against this hash.
-create function nora.my_password_hash() returns text language sql stable security definer
-  set search_path = pg_catalog, pg_temp as $$ select password_hash from nora.users where id = nora.actor() $$;
+create function nora.my_password_salt() returns text language sql stable security definer
+  set search_path = pg_catalog, pg_temp as $$ select password_salt from nora.users where id = nora.actor() $$;
 
-create function nora.change_password(p_session uuid, p_old_hash text, p_new_hash text, p_ip inet, p_correlation text) returns int
+-- For the person in the context, who shows the present password's hash. NR401 invalid-credentials.
+create function nora.change_password(p_session uuid, p_old_proof bytea, p_new_salt text, p_new_verifier bytea, p_ip inet,
+  p_correlation text) returns int
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare n int;
 begin
-  update nora.users set password_hash = p_new_hash, updated_at = now()
-    where id = nora.actor() and password_hash is not distinct from p_old_hash;
-  if not found then raise exception 'session-invalid' using errcode = 'NR401'; end if;
+  update nora.users set password_salt = p_new_salt, password_verifier = p_new_verifier, updated_at = now()
+    where id = nora.actor() and password_verifier = sha256(p_old_proof);
+  if not found then raise exception 'invalid-credentials' using errcode = 'NR401'; end if;
   update nora.sessions set revoked_at = now(), revoked_reason = 'password changed'
     where user_id = nora.actor() and id <> p_session and revoked_at is null;
   get diagnostics n = row_count;
@@ -192,7 +194,7 @@ begin
   if not found then raise exception 'stream-revoked' using errcode = 'NR403'; end if;
 end $$;
 
-create function nora.reset_admin(p_email text, p_password_hash text) returns text language plpgsql volatile security definer
+create function nora.reset_admin(p_email text, p_password_salt text, p_password_verifier bytea) returns text language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp as $$
 declare
   who record;
@@ -200,7 +202,8 @@ begin
   select id, email into who from nora.users where platform_role = 'admin' and (p_email is null or lower(email) = lower(p_email))
     order by created_at limit 1;
   if not found then raise exception 'no such platform admin' using errcode = 'NR404'; end if;
-  update nora.users set password_hash = p_password_hash, disabled_at = null, updated_at = now() where id = who.id;
+  update nora.users set password_salt = p_password_salt, password_verifier = p_password_verifier, disabled_at = null, updated_at = now()
+    where id = who.id;
   update nora.sessions set revoked_at = now(), revoked_reason = 'admin reset' where user_id = who.id and revoked_at is null;
   perform nora.write_audit('ADMIN_RESET', 'system', 'system', null, 'user', who.id::text, null, null, '{}');
   return who.email;
@@ -210,18 +213,18 @@ do $$
 declare f text;
 begin
   foreach f in array array['enter_session(uuid,bytea,uuid)', 'my_workspaces()', 'is_claimed()',
-    'sign_up(text,text,text,boolean,boolean,inet,text)', 'login_lookup(text)', 'sign_in_failed(uuid,inet,text)',
-    'open_session(uuid,text,bytea,bytea,interval,interval,inet,text,text)', 'rotate_refresh(bytea,bytea,bytea,interval,inet,text)',
-    'session_of_refresh(bytea,bytea)', 'my_password_hash()', 'change_password(uuid,text,text,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)',
-    'write_audit(text,text,text,uuid,text,text,inet,text,jsonb)', 'reset_admin(text,text)'] loop
+    'sign_up(text,text,text,bytea,boolean,boolean,inet,text)', 'login_lookup(text)',
+    'open_session(uuid,bytea,text,bytea,bytea,interval,interval,inet,text,text)', 'rotate_refresh(bytea,bytea,bytea,interval,inet,text)',
+    'session_of_refresh(bytea,bytea)', 'my_password_salt()', 'change_password(uuid,bytea,text,bytea,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)',
+    'write_audit(text,text,text,uuid,text,text,inet,text,jsonb)', 'reset_admin(text,text,bytea)'] loop
     execute format('alter function nora.%s owner to nora_definer', f);
     execute format('revoke all on function nora.%s from public', f);
   end loop;
   foreach f in array array['enter_session(uuid,bytea,uuid)', 'my_workspaces()', 'is_claimed()',
-    'sign_up(text,text,text,boolean,boolean,inet,text)', 'login_lookup(text)', 'sign_in_failed(uuid,inet,text)',
-    'open_session(uuid,text,bytea,bytea,interval,interval,inet,text,text)', 'rotate_refresh(bytea,bytea,bytea,interval,inet,text)',
-    'session_of_refresh(bytea,bytea)', 'my_password_hash()', 'change_password(uuid,text,text,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)'] loop
+    'sign_up(text,text,text,bytea,boolean,boolean,inet,text)', 'login_lookup(text)',
+    'open_session(uuid,bytea,text,bytea,bytea,interval,interval,inet,text,text)', 'rotate_refresh(bytea,bytea,bytea,interval,inet,text)',
+    'session_of_refresh(bytea,bytea)', 'my_password_salt()', 'change_password(uuid,bytea,text,bytea,inet,text)', 'redeem_ticket(bytea,uuid,bytea,text,uuid)', 'check_stream(uuid)'] loop
     execute format('grant execute on function nora.%s to nora_app', f);
   end loop;
-  grant execute on function nora.reset_admin(text,text) to nora_migrator;
+  grant execute on function nora.reset_admin(text,text,bytea) to nora_migrator;
 end $$;

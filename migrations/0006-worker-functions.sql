@@ -112,7 +112,7 @@ begin
   end if;
   select network_slot into slot from nora.agents where id = nora.agent();
   if slot is not null then return slot; end if;
-  perform pg_advisory_xact_lock(7104002);
+  perform 1 from nora.installation for update;
   select s into slot from generate_series(2, p_slots - 1) s
     where not exists (select 1 from nora.agents a where a.network_slot = s) order by s limit 1;
   if slot is null then raise exception 'network pool exhausted' using errcode = 'NR409'; end if;
@@ -139,7 +139,7 @@ begin
   end if;
   select gateway_id into gid from nora.agents where id = nora.agent();
   if gid is not null then return gid; end if;
-  perform pg_advisory_xact_lock(7104003);
+  perform 1 from nora.installation for update;
   select g.id into gid from nora.gateways g
     where (select count(*) from nora.agents a where a.gateway_id = g.id) < p_capacity order by g.index limit 1;
   if gid is null then

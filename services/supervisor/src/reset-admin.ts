@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { hashPassword } from '@nora/crypto/passwords'
+import { makePassword } from '@nora/crypto/passwords'
 import pg from 'pg'
 import { buildEnvironments } from './environments.ts'
 import { readInstallation } from './installation.ts'
@@ -25,7 +25,7 @@ export async function resetAdmin(
     ...{ keysDir: '', workerDataDir: '' },
   })
   const password = randomBytes(18).toString('base64url')
-  const hash = await hashPassword(password, signal)
+  const { salt, verifier } = await makePassword(password, signal)
   const client = new pg.Client({
     connectionString: migrate['DATABASE_URL'],
     connectionTimeoutMillis: 10_000,
@@ -33,7 +33,11 @@ export async function resetAdmin(
   })
   await client.connect()
   try {
-    const answer = await client.query('select nora.reset_admin($1, $2) as email', [email ?? null, hash])
+    const answer = await client.query('select nora.reset_admin($1, $2, $3) as email', [
+      email ?? null,
+      salt,
+      verifier,
+    ])
     return { email: answer.rows[0].email as string, password }
   } catch (error) {
     if ((error as { code?: string }).code !== 'NR404') throw error

@@ -1,10 +1,12 @@
-import { hash, parseOptions, verify } from '@node-rs/argon2'
+import { createHash, randomBytes } from 'node:crypto'
+import { hashRaw } from '@node-rs/argon2'
 import { SealError } from './errors.ts'
 import { createGate } from './gate.ts'
 
 // The second option of RFC 9106 section 4 (64 MiB, three passes), with one lane instead of four because the gate
 // below already fills the cores. Algorithm 2 is argon2id; the library's enum exists for the compiler only.
-const PARAMETERS = { algorithm: 2, memoryCost: 65_536, timeCost: 3, parallelism: 1, outputLen: 32 } as const
+const PARAMETERS = { memoryCost: 65_536, timeCost: 3, parallelism: 1 } as const
+const FIXED = { algorithm: 2, outputLen: 32 } as const
 const MAX_MEMORY_KIB = 262_144
 const MAX_PASSES = 10
 
@@ -13,56 +15,51 @@ const MAX_PASSES = 10
 // than anyone waits: 200 of them are about 5 s of work on two cores.
 const gate = createGate(4, 200)
 
-// The hash of a random password that was thrown away, with today's parameters.
-const NOBODY =
-  '$argon2id$v=19$m=65536,t=3,p=1$QAIwk3BNs2JsyGhhm0I+9Q$SM/DzFSpR/H0kmseGjjrhzq9dkwO2siU9xOEqINnbUU'
+const saltText = (salt: Buffer) => {
+  const { memoryCost: m, timeCost: t, parallelism: p } = PARAMETERS
+  return `$argon2id$v=19$m=${m},t=${t},p=${p}$${salt.toString('base64').replace(/=+$/, '')}`
+}
+
+// Stands for the salt of an account that does not exist.
+const NOBODY = saltText(Buffer.alloc(16, 1))
 
 /**
- * Hashes a password for storage: argon2id with a random salt, as a PHC string that names its parameters.
+ * What is kept of a password. `salt` is a PHC string without its hash: how to hash. `verifier` is SHA-256 of the hash:
+ * it tells the right hash from others and does not pass for it, so whoever reads both still lacks what signs in.
+ */
+export type StoredPassword = { salt: string; verifier: Buffer }
+
+/**
+ * Makes what is kept of a new password: argon2id with a random salt.
  * The password is normalized (NFKC), so that it does not matter on which keyboard an accent was typed.
  * @param signal gives up while waiting for a turn; what has begun is finished.
  * @throws SealError `busy` when 200 are waiting already.
  */
-export function hashPassword(password: string, signal?: AbortSignal): Promise<string> {
-  return gate(() => hash(password.normalize('NFKC'), PARAMETERS), signal)
+export async function makePassword(password: string, signal?: AbortSignal): Promise<StoredPassword> {
+  const salt = saltText(randomBytes(16))
+  return { salt, verifier: verifierOf(await provePassword(salt, password, signal)) }
 }
 
 /**
- * True when the password is the one that `stored` was made from.
- * @throws SealError `password-hash-invalid` when `stored` is not an argon2id hash of sane cost (a damaged or planted
- * row must not look like a wrong password, nor take 4 GiB), and `busy`.
+ * The hash of a password, which proves it to whoever holds the verifier. For an account that does not exist (`salt` null)
+ * the same work is done, so that the time of the answer does not say so; the result proves nothing then.
+ * @throws SealError `password-hash-invalid` when `salt` is not an argon2id salt of sane cost (a damaged or planted row
+ * must not look like a wrong password, nor take 4 GiB), and `busy`.
  */
-export async function verifyPassword(
-  stored: string,
-  password: string,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const found = parametersOf(stored)
-  if (found.algorithm !== 2 || found.memoryCost > MAX_MEMORY_KIB || found.timeCost > MAX_PASSES) {
+export function provePassword(salt: string | null, password: string, signal?: AbortSignal): Promise<Buffer> {
+  const options = { ...readSalt(salt ?? NOBODY), ...FIXED }
+  return gate(() => hashRaw(password.normalize('NFKC'), options), signal)
+}
+
+/** What is stored of a proof. */
+export const verifierOf = (proof: Buffer): Buffer => createHash('sha256').update(proof).digest()
+
+function readSalt(text: string) {
+  const found =
+    /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,86})$/.exec(text) ?? []
+  const [memoryCost = 0, timeCost = 0, parallelism = 0] = found.slice(1, 4).map(Number)
+  const sane = memoryCost <= MAX_MEMORY_KIB && timeCost <= MAX_PASSES
+  if (!found[4] || !sane)
     throw new SealError('password-hash-invalid', 'the stored password hash is not usable')
-  }
-  return gate(() => verify(stored, password.normalize('NFKC')), signal)
-}
-
-/**
- * Does the work of `verifyPassword` for an account that does not exist, so that the time of the answer does not say
- * so. Always false.
- */
-export async function verifyAgainstNothing(password: string, signal?: AbortSignal): Promise<false> {
-  await verifyPassword(NOBODY, password, signal)
-  return false
-}
-
-/** True when `stored` was made with other parameters than today's: hash the password anew after it verified. */
-export function needsRehash(stored: string): boolean {
-  const found = parametersOf(stored)
-  return (Object.keys(PARAMETERS) as (keyof typeof PARAMETERS)[]).some((k) => found[k] !== PARAMETERS[k])
-}
-
-function parametersOf(stored: string) {
-  try {
-    return parseOptions(stored)
-  } catch {
-    throw new SealError('password-hash-invalid', 'the stored password hash is not usable')
-  }
+  return { memoryCost, timeCost, parallelism, salt: Buffer.from(found[4], 'base64') }
 }

@@ -70,8 +70,9 @@ export type UsersTable = {
   id: Generated<string>
   email: string
   name: Generated<string>
-  /** Never selectable by the api; see nora.login_lookup. */
-  password_hash: string | null
+  /** Neither is selectable by the api; see nora.login_lookup and nora.open_session. */
+  password_salt: string | null
+  password_verifier: Buffer | null
   platform_role: Generated<'user' | 'admin'>
   disabled_at: MaybeTime
   created_at: TimeDefault

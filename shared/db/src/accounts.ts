@@ -21,11 +21,13 @@ export async function isClaimed(db: Db): Promise<boolean> {
   return rows[0]!.claimed
 }
 
+/** What is kept of a password: `makePassword` of @nora/crypto/passwords. */
+export type StoredPassword = { salt: string; verifier: Buffer }
+
 export type SignUp = {
   email: string
   name: string
-  /** PHC string. */
-  passwordHash: string
+  password: StoredPassword
   /** The caller has shown the setup token, or none is asked for. Needed by the first account alone. */
   setupOk: boolean
   signupEnabled: boolean
@@ -39,34 +41,28 @@ export type SignUp = {
  */
 export async function signUp(db: Db, input: SignUp): Promise<'claimed' | 'created' | 'exists'> {
   const { rows } = await sql<{ outcome: 'claimed' | 'created' | 'exists' }>`
-    select nora.sign_up(${input.email}, ${input.name}, ${input.passwordHash}, ${input.setupOk}, ${input.signupEnabled},
-      ${input.ip}::inet, ${input.correlationId}) as outcome`.execute(db)
+    select nora.sign_up(${input.email}, ${input.name}, ${input.password.salt}, ${input.password.verifier},
+      ${input.setupOk}, ${input.signupEnabled}, ${input.ip}::inet, ${input.correlationId}) as outcome`.execute(
+    db,
+  )
   return rows[0]!.outcome
 }
 
-export type LoginCandidate = { userId: string; passwordHash: string | null; disabled: boolean }
+/** `passwordSalt` is null where no password was ever set. */
+export type LoginCandidate = { userId: string; passwordSalt: string | null }
 
-/** The account behind an address (in any case), for checking its password; undefined when there is none. */
+/** The account behind an address (in any case), and how its password is hashed; undefined when there is none. */
 export async function loginLookup(db: Db, email: string): Promise<LoginCandidate | undefined> {
   const { rows } = await sql<LoginCandidate>`
-    select user_id as "userId", password_hash as "passwordHash", disabled from nora.login_lookup(${email})`.execute(
-    db,
-  )
+    select user_id as "userId", password_salt as "passwordSalt" from nora.login_lookup(${email})`.execute(db)
   return rows[0]
 }
 
-/** Writes the audit row of a refused sign-in; null stands for an address without an account. */
-export async function signInFailed(
-  db: Db,
-  userId: string | null,
-  ip: string | null,
-  correlationId: string,
-): Promise<void> {
-  await sql`select nora.sign_in_failed(${userId}, ${ip}::inet, ${correlationId})`.execute(db)
-}
-
 export type NewSession = {
-  userId: string
+  /** null stands for an address without an account. */
+  userId: string | null
+  /** `provePassword` of @nora/crypto/passwords. */
+  passwordProof: Buffer
   transport: 'cookie' | 'bearer'
   /** SHA-256 of the session secret, and of the first refresh token. */
   secretHash: Buffer
@@ -85,14 +81,17 @@ export type OpenedSession = {
   platformRole: 'user' | 'admin'
 }
 
-/** Opens a session for somebody whose password has just been verified. Raises NR401 when the account was disabled meanwhile. */
-export async function openSession(db: Db, input: NewSession): Promise<OpenedSession> {
+/**
+ * Opens a session if the proof is the one of the person's password; Postgres compares, so that nothing but a password
+ * opens one. Undefined, and audited, when it is not, or the account is disabled or absent.
+ */
+export async function openSession(db: Db, input: NewSession): Promise<OpenedSession | undefined> {
   const { rows } = await sql<OpenedSession>`
     select id, email, name, platform_role as "platformRole"
-    from nora.open_session(${input.userId}, ${input.transport}, ${input.secretHash}, ${input.refreshHash},
+    from nora.open_session(${input.userId}, ${input.passwordProof}, ${input.transport}, ${input.secretHash}, ${input.refreshHash},
       make_interval(secs => ${input.idleSeconds}), make_interval(secs => ${input.absoluteSeconds}), ${input.ip}::inet,
       ${input.userAgent}, ${input.correlationId})`.execute(db)
-  return rows[0]!
+  return rows[0]
 }
 
 export type Rotation = {
@@ -133,23 +132,29 @@ export async function sessionOfRefresh(
   return rows[0]?.id ?? undefined
 }
 
-/** The caller's own password hash, to verify the current password against. */
-export async function myPasswordHash(tx: Tx): Promise<string | null> {
-  const { rows } = await sql<{ hash: string | null }>`select nora.my_password_hash() as hash`.execute(tx)
-  return rows[0]!.hash
+/** How the caller's own password is hashed; null when there is none. */
+export async function myPasswordSalt(tx: Tx): Promise<string | null> {
+  const { rows } = await sql<{ salt: string | null }>`select nora.my_password_salt() as salt`.execute(tx)
+  return rows[0]!.salt
 }
 
 /**
- * Sets the caller's password if it is still the one behind `oldHash`, ends every other session, writes the audit row.
- * Gives how many sessions ended. Raises NR401 when the password was changed meanwhile.
+ * Sets the caller's password if `oldProof` is of the present one, ends every other session, writes the audit row.
+ * Gives how many sessions ended. Raises NR401 `invalid-credentials`.
  */
 export async function changePassword(
   tx: Tx,
-  input: { sessionId: string; oldHash: string; newHash: string; ip: string | null; correlationId: string },
+  input: {
+    sessionId: string
+    oldProof: Buffer
+    password: StoredPassword
+    ip: string | null
+    correlationId: string
+  },
 ): Promise<number> {
   const { rows } = await sql<{ ended: number }>`
-    select nora.change_password(${input.sessionId}, ${input.oldHash}, ${input.newHash}, ${input.ip}::inet,
-      ${input.correlationId}) as ended`.execute(tx)
+    select nora.change_password(${input.sessionId}, ${input.oldProof}, ${input.password.salt},
+      ${input.password.verifier}, ${input.ip}::inet, ${input.correlationId}) as ended`.execute(tx)
   return rows[0]!.ended
 }
 

@@ -18,7 +18,8 @@ export async function person(database: TestDatabase, name: string): Promise<Pers
   const email = `${name}-${randomUUID().slice(0, 8)}@example.test`
   const secret = randomBytes(32)
   const digest = (value: Buffer) => createHash('sha256').update(value).digest()
-  await sql`select nora.sign_up(${email}, ${name}, 'not-a-hash', true, true, null, 'test')`.execute(
+  const proof = randomBytes(32)
+  await sql`select nora.sign_up(${email}, ${name}, '$argon2id$', ${digest(proof)}, true, true, null, 'test')`.execute(
     database.app,
   )
   const [account] = (
@@ -28,8 +29,10 @@ export async function person(database: TestDatabase, name: string): Promise<Pers
   const [session] = (
     await sql<{
       id: string
-    }>`select id from nora.open_session(${userId}, 'bearer', ${digest(secret)}, ${digest(randomBytes(32))},
-      interval '1 day', interval '7 days', null, 'test', 'test')`.execute(database.app)
+    }>`select id from nora.open_session(${userId}, ${proof}, 'bearer', ${digest(secret)},
+      ${digest(randomBytes(32))}, interval '1 day', interval '7 days', null, 'test', 'test')`.execute(
+      database.app,
+    )
   ).rows
   const [workspace] = await database.asSuperuser<{ id: string }>(
     'select id from nora.workspaces where personal_of = $1',

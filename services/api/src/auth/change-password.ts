@@ -1,15 +1,15 @@
 import type { PasswordBody } from '@nora/contract/auth'
-import { hashPassword, verifyAgainstNothing, verifyPassword } from '@nora/crypto/passwords'
-import { changePassword, myPasswordHash } from '@nora/db/accounts'
-import { withActor } from '@nora/db/actor'
+import { makePassword, provePassword } from '@nora/crypto/passwords'
+import { changePassword, myPasswordSalt } from '@nora/db/accounts'
+import { refusalOf, withActor } from '@nora/db/actor'
 import { audit } from '@nora/db/audit'
 import { DomainError } from '@nora/domain/errors'
 import type { Deps } from '../deps.ts'
 import type { RequestActor } from '../http/sessions.ts'
 
 /**
- * Sets the caller's password and ends every other session of theirs, in one transaction with its audit row. The slow
- * hashes are made outside it; the old hash is compared once more inside. DomainError `invalid-credentials`.
+ * Sets the caller's password and ends every other session of theirs, in one transaction with its audit row, if Postgres
+ * takes the proof of the present one. The slow hashes are made outside it. DomainError `invalid-credentials`.
  */
 export async function changeOwnPassword(
   deps: Deps,
@@ -18,11 +18,15 @@ export async function changeOwnPassword(
   signal: AbortSignal,
 ): Promise<void> {
   const { actor, userId, workspaceId, ip, correlationId } = caller
-  const oldHash = await withActor(deps.db, actor, (tx) => myPasswordHash(tx))
-  const verified = oldHash
-    ? await verifyPassword(oldHash, input.currentPassword, signal)
-    : await verifyAgainstNothing(input.currentPassword, signal)
-  if (!oldHash || !verified) {
+  const salt = await withActor(deps.db, actor, (tx) => myPasswordSalt(tx))
+  const oldProof = await provePassword(salt, input.currentPassword, signal)
+  const password = await makePassword(input.newPassword, signal)
+  try {
+    await withActor(deps.db, actor, (tx) =>
+      changePassword(tx, { sessionId: actor.sessionId, oldProof, password, ip, correlationId }),
+    )
+  } catch (error) {
+    if (refusalOf(error)?.code !== 'invalid-credentials') throw error
     await withActor(deps.db, actor, (tx) =>
       audit(tx, {
         type: 'PASSWORD_CHANGE_REFUSED',
@@ -35,8 +39,4 @@ export async function changeOwnPassword(
     )
     throw new DomainError('invalid-credentials')
   }
-  const newHash = await hashPassword(input.newPassword, signal)
-  await withActor(deps.db, actor, (tx) =>
-    changePassword(tx, { sessionId: actor.sessionId, oldHash, newHash, ip, correlationId }),
-  )
 }

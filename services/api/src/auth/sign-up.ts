@@ -1,6 +1,6 @@
 import { isLoopback } from '@nora/config/values'
 import type { SignUpBody } from '@nora/contract/auth'
-import { hashPassword } from '@nora/crypto/passwords'
+import { makePassword } from '@nora/crypto/passwords'
 import { constantTimeEqual } from '@nora/crypto/tokens'
 import { isClaimed, signUp } from '@nora/db/accounts'
 import { DomainError } from '@nora/domain/errors'
@@ -23,11 +23,11 @@ export async function signUpAccount(
   } else if (!setupOk) {
     throw new DomainError('setup-token-required')
   }
-  const passwordHash = await hashPassword(input.password, signal)
+  const password = await makePassword(input.password, signal)
   await signUp(deps.db, {
     email: input.email,
     name: input.name ?? '',
-    passwordHash,
+    password,
     setupOk,
     signupEnabled: deps.config.signupEnabled,
     ...caller,

@@ -100,7 +100,8 @@ test('the api may not select what is sealed, nor any hash', async () => {
     sql`select sealed from credentials`,
     sql`select * from credentials`,
     sql`select secret_hash from sessions`,
-    sql`select password_hash from users`,
+    sql`select password_salt from users`,
+    sql`select password_verifier from users`,
     sql`select ticket_hash from streams`,
     sql`select * from refresh_tokens`,
   ]) {
