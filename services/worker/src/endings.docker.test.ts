@@ -46,16 +46,16 @@ test('a program that exits at once ends in error with its code and last lines, a
   await nothingLeft(agentId)
 })
 
-test('an image that nobody has ends in error and says so', async () => {
+test('an image that cannot be had is tried a few times, then ends in error and says so', async () => {
   const { agentId, operationId } = await provision({ image: 'localhost:1/nora-test/none:1' })
   await shows(agentId, {
     state: 'provisioning',
     state_reason: expect.stringMatching(/localhost:1.*trying again/),
   })
-  expect((await it.operation(operationId))['error']).toBeNull()
-  await it.untilOperation(await it.queueBehind(agentId, 'delete'), 'succeeded')
-  expect((await it.operation(operationId)).status).toBe('cancelled')
-  expect(await it.tracesOf(agentId)).toEqual([])
+  await it.untilOperation(operationId, 'failed', 60_000)
+  expect(await it.operation(operationId)).toMatchObject({ error: { code: 'image-pull-failed' } })
+  await shows(agentId, { state: 'error', state_reason: expect.stringContaining('localhost:1') })
+  await nothingLeft(agentId)
 })
 
 test('a container that is not ours but has our name is left alone, and the agent says why it cannot start', async () => {

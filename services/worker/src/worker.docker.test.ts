@@ -93,6 +93,22 @@ test('FLUSHALL in the middle loses nothing, and rings are heard again afterwards
   connection.disconnect()
 })
 
+test('without Redis everything works, a little later; with Redis again rings are heard', async () => {
+  await redis.server.stop()
+  const agentId = await it.insertAgent()
+  await it.untilOperation(await it.insertOperation(agentId, 'provision'), 'succeeded')
+  await redis.restart()
+  const connection = new Redis(redis.url, { maxRetriesPerRequest: null })
+  const queue = operationsDoorbell(connection, 'nora')
+  const restart = await it.insertOperation(agentId, 'restart')
+  await ring(queue, restart, (error) => expect(error).toBeUndefined())
+  await it.untilOperation(restart, 'succeeded')
+  await waitUntil('an empty queue', async () => (await queue.count()) === 0)
+  await queue.close()
+  connection.disconnect()
+  await remove(agentId)
+})
+
 test('a container killed by hand comes back, and its end is told', async () => {
   const agentId = await it.insertAgent()
   await it.untilOperation(await it.insertOperation(agentId, 'provision'), 'succeeded')

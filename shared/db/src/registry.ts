@@ -21,22 +21,6 @@ export async function removeWorker(db: Kysely<DB>, id: string): Promise<void> {
   await db.deleteFrom('workers').where('id', '=', id).execute()
 }
 
-/** Workers seen within `maxAgeMs`, the freshest first. */
-export async function liveWorkers(db: Kysely<DB>, maxAgeMs = 15_000): Promise<WorkerBeat[]> {
-  const rows = await db
-    .selectFrom('workers')
-    .selectAll()
-    .where('last_seen_at', '>', sql<Date>`now() - ${interval(maxAgeMs)}`)
-    .orderBy('last_seen_at', 'desc')
-    .execute()
-  return rows.map((row) => ({
-    id: row.id,
-    kid8: row.kid8,
-    keyVersion: row.key_version,
-    internalUrl: row.internal_url,
-  }))
-}
-
 export type GatewayRow = {
   id: string
   index: number

@@ -23,6 +23,8 @@ import { stepWords } from './words.ts'
 
 const observeMs = 15_000
 const maxTurns = 400
+/** A registry that fails this often in a row (for half a minute) is for a person to look at; reconciliation still tries. */
+const mostPulls = 5
 
 /**
  * Takes an operation and works on it until its agent is as it should be, or until it ends with a reason. `stop` gives it
@@ -89,7 +91,8 @@ async function converge(
       if (isCancelled(lease, run)) continue
       if (error instanceof DomainError) return judge(deps, run, error)
       if (!(error instanceof BackendError)) throw error
-      if (!error.retry) return fail(deps, run, error.code, sentence(error))
+      const hopeless = error.code === 'image-pull-failed' && operation.attempt >= mostPulls
+      if (!error.retry || hopeless) return fail(deps, run, error.code, sentence(error))
       deps.log.warn({ err: error, operationId: operation.id, agentId: operation.agentId }, 'a step failed')
       return release(deps, run, `${sentence(error)}; trying again`, Math.min(retryMs(operation), left))
     }

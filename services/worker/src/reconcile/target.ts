@@ -32,7 +32,7 @@ export function targetOf(agent: AgentRow, around: TargetSurroundings): Target {
   if (!runtime) throw new DomainError('runtime-unknown', { runtime: agent.runtime })
   const spec = agentSpec(agent)
   const source = runtime.image(spec)
-  const process = runtime.process(spec)
+  const program = runtime.process(spec)
   const state = runtime.state(spec)
   const { http } = runtime.ports(spec)
   const probe = runtime.probe(spec)
@@ -41,10 +41,10 @@ export function targetOf(agent: AgentRow, around: TargetSurroundings): Target {
       source.kind === 'local'
         ? { reference: around.localImage ?? `nora/${source.name}`, pull: false }
         : { reference: source.reference, pull: true },
-    command: process.command,
-    env: process.env,
-    user: process.user,
-    hostname: process.hostname,
+    command: program.command,
+    env: program.env,
+    user: program.user,
+    hostname: program.hostname,
     resources: spec.resources,
     sandboxProfile: 'standard' as const,
     ...(state && { statePath: state.path }),
