@@ -55,9 +55,13 @@ export type Request = {
   /** For people, on the operation. */
   reason?: string
   /** For a later cancel: see cancel-operation.ts. */
-  input: { before: Before } | { resume: Before['desired'] } | Record<string, never>
+  input: { before?: Before; resume?: Before['desired']; takesKeyBack?: boolean }
   details?: Record<string, unknown>
 }
+
+/** Whether a key is still to be taken out of the agent, by this operation or once it is cancelled. */
+export const owesKey = ({ input }: Pick<OpenOperation, 'input'>): boolean =>
+  (input as { takesKeyBack?: boolean }).takesKeyBack === true
 
 /** Inserts an operation on an agent with its audit row and event, and gives its id. */
 export async function requestOperation(

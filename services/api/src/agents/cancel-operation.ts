@@ -6,15 +6,15 @@ import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
-import { type Before, changeState, requestOperation, type Turn, takeTurn } from './agent-turn.ts'
+import { type Before, changeState, owesKey, requestOperation, type Turn, takeTurn } from './agent-turn.ts'
 import { operationView } from './operation-view.ts'
 import { ringAll } from './ring-all.ts'
 import { auditAction, type Who } from './write-audit.ts'
 
 /**
- * Cancels an operation: at once while no worker has it, else by asking the worker. What the agent should be goes back
- * to what it was before the operation. DomainError `not-found`, `operation-finished`, `agent-busy` for a delete that has
- * begun, since nobody can put back what it took.
+ * Cancels an operation: at once when no worker has begun it, else by asking a worker to undo it. What the agent should be
+ * goes back to what it was before the operation. DomainError `not-found`, `operation-finished`, `agent-busy` for a delete
+ * that has begun, since nobody can put back what it took, and for a sync that takes a key back.
  */
 export async function cancel(
   deps: Deps,
@@ -30,23 +30,34 @@ export async function cancel(
     if (!found) throw new DomainError('not-found')
     const open = turn.open.find((operation) => operation.id === operationId)
     if (!open) throw new DomainError('operation-finished', { status: found.status })
-    rung = await cancelOpen(tx, who, turn, open)
+    rung = await cancelOpen(tx, who, turn, open, found.started_at !== null)
     return { status: 202, body: operationView((await operationOfAgent(tx, agentId, operationId))!) }
   })
   await ringAll(deps, [rung])
   return outcome
 }
 
-async function cancelOpen(tx: Tx, who: Who, turn: Turn, open: OpenOperation): Promise<string | null> {
-  if (open.kind === 'delete' && open.status === 'leased') {
+async function cancelOpen(
+  tx: Tx,
+  who: Who,
+  turn: Turn,
+  open: OpenOperation,
+  begun: boolean,
+): Promise<string | null> {
+  if (open.kind === 'delete' && begun) {
     throw new DomainError('agent-busy', {}, { detail: 'deleting has begun and cannot be taken back' })
   }
+  if (open.kind === 'sync-keys' && owesKey(open)) {
+    throw new DomainError(
+      'agent-busy',
+      {},
+      { detail: 'it takes a key out of the agent and cannot be cancelled' },
+    )
+  }
   const { id: agentId } = turn.agent
-  const how = await cancelOperation(
-    tx,
-    { id: open.id, status: open.status as 'pending' | 'leased' },
-    'cancelled before it began',
-  )
+  // One that waits for its next try has left things behind: a worker takes it up again, to undo them.
+  const status = begun ? 'leased' : 'pending'
+  const how = await cancelOperation(tx, { id: open.id, status }, 'cancelled before it began')
   const facts = { operationId: open.id, kind: open.kind }
   await appendEvent(tx, { id: agentId, workspaceId: who.workspaceId }, 'operation.cancelled', facts)
   await auditAction(tx, who, 'OPERATION_CANCELLED', { kind: 'agent', id: agentId }, facts)
@@ -61,17 +72,18 @@ async function putBack(
   open: OpenOperation,
   how: 'cancelled' | 'requested',
 ): Promise<string | null> {
-  const newest = all.at(-1)?.id === open.id
-  // Something later has been asked for: that is what holds.
-  if (!newest) return null
+  // Something later has been asked for: that is what holds. A sync says nothing of what should be.
+  if (all.findLast(({ kind, id }) => kind !== 'sync-keys' || id === open.id)?.id !== open.id) return null
   const { before, resume } = open.input as { before?: Before; resume?: DesiredState }
+  const takeBack = () =>
+    requestOperation(tx, who, agent.id, { kind: 'sync-keys', input: { takesKeyBack: true } })
   if (how === 'requested') {
     await changeState(tx, agent, {
       desired: before?.desired ?? resume ?? agent.desired_state,
       state: agent.state,
       reason: `cancelling ${open.kind}: waiting for the worker that has it`,
     })
-    return null
+    return owesKey(open) ? takeBack() : null
   }
   if (before) {
     await changeState(tx, agent, { desired: before.desired, state: before.state, reason: before.reason })
@@ -84,5 +96,5 @@ async function putBack(
     state: 'queued',
     reason: `${open.kind} was cancelled: waiting for a worker to look`,
   })
-  return requestOperation(tx, who, agent.id, { kind: 'reconcile', input: {} })
+  return owesKey(open) ? takeBack() : requestOperation(tx, who, agent.id, { kind: 'reconcile', input: {} })
 }

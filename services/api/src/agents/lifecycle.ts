@@ -8,6 +8,7 @@ import { idempotently, type Outcome } from '../http/idempotency.ts'
 import {
   beforeOf,
   changeState,
+  owesKey,
   requestOperation,
   requireIdle,
   type Turn,
@@ -122,7 +123,10 @@ async function queueBehind(
   })
   return requestOperation(tx, who, agent.id, {
     kind,
-    input: open.length === 0 ? { before: beforeOf(agent) } : { resume: agent.desired_state },
+    input:
+      open.length === 0
+        ? { before: beforeOf(agent) }
+        : { resume: agent.desired_state, takesKeyBack: open.some(owesKey) },
     ...(keepData !== undefined && { details: { keepData } }),
   })
 }

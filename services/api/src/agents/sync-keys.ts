@@ -32,7 +32,10 @@ export async function syncKeys(
     }
     if (providerKeyIds) changedSpec(deps, turn.agent, {}, providerKeyIds)
     const change = providerKeyIds ? await replaceKeys(tx, who, turn.agent, providerKeyIds) : noChange
-    operationId = await requestOperation(tx, who, agentId, { kind: 'sync-keys', input: {} })
+    operationId = await requestOperation(tx, who, agentId, {
+      kind: 'sync-keys',
+      input: { takesKeyBack: change.detached.length > 0 },
+    })
     return {
       status: 202,
       location: `/api/agents/${agentId}/operations/${operationId}`,

@@ -63,5 +63,8 @@ async function syncChange(
 ): Promise<string | null> {
   const changed = change.attached.length + change.detached.length > 0
   if (!changed || agent.desired_state !== 'running') return null
-  return requestOperation(tx, who, agent.id, { kind: 'sync-keys', input: {} })
+  return requestOperation(tx, who, agent.id, {
+    kind: 'sync-keys',
+    input: { takesKeyBack: change.detached.length > 0 },
+  })
 }

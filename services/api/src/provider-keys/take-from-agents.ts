@@ -1,7 +1,7 @@
 import type { Tx } from '@nora/db/actor'
 import { detachKeys } from '@nora/db/agent-keys'
 import type { holdersOf } from '@nora/db/credentials'
-import { insertOperation } from '@nora/db/operations'
+import { insertOperation, openOperations } from '@nora/db/operations'
 import { appendEvent } from '@nora/events/append'
 import { auditAction, type Who } from '../agents/write-audit.ts'
 
@@ -14,8 +14,8 @@ export const onlyOurCopy =
 export type Detached = { agentId: string; operationId: string | null }
 
 /**
- * Takes a key from agents and queues the sync that removes its file from those that run, behind whatever is open there.
- * An agent that does not run gets its keys anew at its next start.
+ * Takes a key from agents and queues the sync that removes its file from those that run, behind whatever is open there
+ * (a stop may be cancelled yet). An agent that does not run gets its keys anew at its next start.
  */
 export async function takeFromAgents(
   tx: Tx,
@@ -26,7 +26,9 @@ export async function takeFromAgents(
   const detached: Detached[] = []
   for (const agent of holders) {
     await detachKeys(tx, agent.id, [keyId])
-    const operationId = agent.desired_state === 'running' ? await queueSync(tx, who, agent.id, keyId) : null
+    const stopping = agent.desired_state === 'stopped' && (await openOperations(tx, [agent.id])).length > 0
+    const holdsFile = agent.desired_state === 'running' || stopping
+    const operationId = holdsFile ? await queueSync(tx, who, agent.id, keyId) : null
     await appendEvent(tx, { id: agent.id, workspaceId: who.workspaceId }, 'keys.detached', {
       providerKeyIds: [keyId],
       operationId,
@@ -45,6 +47,6 @@ function queueSync(tx: Tx, who: Who, agentId: string, keyId: string): Promise<st
     requestedBy: who.userId,
     correlationId: who.correlationId,
     reason: 'waiting for a worker to take a key back',
-    input: { detached: [keyId] },
+    input: { detached: [keyId], takesKeyBack: true },
   })
 }
