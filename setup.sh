@@ -50,7 +50,25 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# Whoever can change a folder on the way there could lead what is written elsewhere, and read what is kept there.
+check_prefix() {
+  local path=$1 owner
+  while [ "$path" != / ]; do
+    if [ -e "$path" ]; then
+      owner=$(stat -c %u "$path")
+      if [ "$owner" != 0 ] && [ "$owner" != "$(id -u)" ]; then
+        fail "$path belongs to another user" 'choose a --prefix below folders of your own'
+      fi
+      if [ $((0$(stat -c %a "$path") & 2)) -ne 0 ] && [ ! -k "$path" ]; then
+        fail "anybody may write to $path" "chmod o-w $path, or choose another --prefix"
+      fi
+    fi
+    path=$(dirname "$path")
+  done
+}
+
 if [ -n "$prefix" ]; then
+  check_prefix "$prefix"
   config=$prefix/etc/nora
 elif is_root; then
   config=/etc/nora

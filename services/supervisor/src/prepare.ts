@@ -64,12 +64,16 @@ export async function keysFolder(layout: Layout, installationId: string): Promis
   const runtime = layout.separated ? undefined : process.env['XDG_RUNTIME_DIR']
   const candidates = [layout.run, ...(runtime ? [join(runtime, named)] : []), join('/dev/shm', named)]
   for (const parent of candidates) {
-    const made = await ensureFolder(parent, layout.separated ? 0o711 : 0o700).then(
+    const made = await mkdir(parent, { recursive: true, mode: 0o700 }).then(
       () => true,
       () => false, // not ours to write: the next candidate
     )
-    // Anyone may make folders in shared memory: one that another user made first is not ours to trust.
-    if (made && (await isOwn(parent)) && (await isMemoryBacked(parent))) return join(parent, 'keys')
+    // Anyone may make folders and links in shared memory: what another user made first is not ours to trust, nor, where
+    // it is a link, to change the mode of.
+    if (made && (await isOwn(parent)) && (await isMemoryBacked(parent))) {
+      await chmod(parent, layout.separated ? 0o711 : 0o700)
+      return join(parent, 'keys')
+    }
   }
   throw new Error('no memory-backed folder for keys: mount a tmpfs on /run or /dev/shm, then start again')
 }
