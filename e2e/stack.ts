@@ -127,6 +127,7 @@ function environmentsOf(
     ENCRYPTION_KEY: it.encryptionKey,
     NORA_CAPABILITY_PUBLIC_KEY: capabilityPublicKey(seed).toString('base64url'),
     NORA_INSTALLATION_ID: it.installation,
+    NORA_WORKER_ID: `worker-${it.prefix}`,
     NORA_AGENT_NETWORK_POOL: options.pool,
     NORA_WORKER_PORT: '0',
     NORA_KEYS_DIR: `/dev/shm/${it.prefix}/keys`,

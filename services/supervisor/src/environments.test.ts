@@ -53,13 +53,19 @@ test("the api's seal key follows the worker's key and its version through a rota
   expect(seal.kid8).toEqual(deriveSealing(worker.encryptionKey, worker.keyVersion).openKey.kid8)
 })
 
-test("the demo's allowed host is added to the operator's, for the api alone", () => {
+test("the demo's allowed host is added to the operator's, for both who judge destinations", () => {
   const given = files()
   given.demo = { NORA_PROVIDER_ALLOW_HOSTS: '172.17.0.1:4000' }
   const api = { ...given.api, NORA_PROVIDER_ALLOW_HOSTS: 'ollama.lan' }
   const made = buildEnvironments({ ...given, api }, facts)
   expect(made.api['NORA_PROVIDER_ALLOW_HOSTS']).toBe('ollama.lan,172.17.0.1:4000')
-  expect(made.worker['NORA_PROVIDER_ALLOW_HOSTS']).toBeUndefined()
+  expect(made.worker['NORA_PROVIDER_ALLOW_HOSTS']).toBe('ollama.lan,172.17.0.1:4000')
+})
+
+test('the worker keeps its name over its lives, so that it may take its own leases back', () => {
+  const given = files()
+  const [first, second] = [buildEnvironments(given, facts), buildEnvironments(given, facts)]
+  expect(loadWorkerConfig(first.worker).workerId).toBe(loadWorkerConfig(second.worker).workerId)
 })
 
 test('a missing secret is named with its file and the fix', () => {

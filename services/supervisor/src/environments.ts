@@ -32,6 +32,12 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
     `postgres://${role}:${password}@127.0.0.1:${facts.postgresPort}/nora`
   const common = { NODE_ENV: 'production', LANG: 'C.UTF-8', TZ: 'UTC' }
   const allowHosts = [api['NORA_PROVIDER_ALLOW_HOSTS'], demo['NORA_PROVIDER_ALLOW_HOSTS']].filter(Boolean)
+  const installationId = need(installation, 'NORA_INSTALLATION_ID', 'installation')
+  // Both processes judge destinations and unsealed rows, so both are told; the operator writes them once, for the api.
+  const policy: Variables = {}
+  if (allowHosts.length > 0) policy['NORA_PROVIDER_ALLOW_HOSTS'] = allowHosts.join(',')
+  const plaintext = api['NORA_ALLOW_PLAINTEXT_SECRETS']
+  if (plaintext) policy['NORA_ALLOW_PLAINTEXT_SECRETS'] = plaintext
   return {
     migratorPassword,
     migrate: {
@@ -44,18 +50,24 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
       ...{ ...common, DATABASE_URL: database('nora_worker', passwordWorker), REDIS_URL: facts.redisUrl },
       ...{ DOCKER_HOST: `unix://${facts.engineSocket}` },
       ...{ NORA_KEYS_DIR: facts.keysDir, NORA_DATA_DIR: facts.workerDataDir },
-      NORA_INSTALLATION_ID: need(installation, 'NORA_INSTALLATION_ID', 'installation'),
+      NORA_INSTALLATION_ID: installationId,
+      // The same name at every start: there is one worker here and its last life has ended, so it may take its own
+      // leases back at once instead of waiting until they run out.
+      NORA_WORKER_ID: `worker-${installationId.slice(0, 8)}`,
       NORA_AGENT_NETWORK_POOL: need(installation, 'NORA_AGENT_NETWORK_POOL', 'installation'),
       NORA_WORKER_PORT: need(installation, 'NORA_WORKER_PORT', 'installation'),
       NORA_CAPABILITY_PUBLIC_KEY: publicHalf(need(api, 'NORA_CAPABILITY_PRIVATE_KEY', 'api')),
+      ...policy,
       ...worker,
     },
     api: {
       ...{ ...common, DATABASE_URL: database('nora_app', passwordApp), REDIS_URL: facts.redisUrl },
       NORA_PORT: need(installation, 'NORA_PORT', 'installation'),
       NORA_SEAL_KEY: sealKey(worker),
+      // argon2 fills four threads; sealing and file reads want some too.
+      UV_THREADPOOL_SIZE: '8',
       ...api,
-      ...(allowHosts.length > 0 ? { NORA_PROVIDER_ALLOW_HOSTS: allowHosts.join(',') } : {}),
+      ...policy,
     },
   }
 }
