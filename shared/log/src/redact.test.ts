@@ -9,7 +9,8 @@ describe('names', () => {
       'secret token envelope_key accessToken refresh_token id_token clientSecret JWT_SECRET ENCRYPTION_KEY ' +
       'ENCRYPTION_KEYS_PREVIOUS NORA_SEAL_KEY x-api-key X-Nora-Capability passwordHash new.password seed_phrase ' +
       'mnemonic pwd psk proxy-authorization openaiApiKey OPENAI__API__KEY secretValue tokenValue credentials ' +
-      'bearerToken aws_secret_access_key sessionToken plaintext sealed'
+      'bearerToken aws_secret_access_key sessionToken plaintext sealed sec ticket nora_rt __Host-nora_rt ' +
+      'MISTRAL_KEY recovery_codes passwordProof'
     ).split(' '),
   )('%s is sensitive', (name) => {
     expect(redact({ [name]: 'canary' })).toEqual({ [name]: '[redacted]' })

@@ -3,12 +3,12 @@ import { REDACTED } from './sensitive-keys.ts'
 // A name that promises a secret, a separator, and the quote the value opens with. Groups: 1 name, 2 the quote that
 // closes the name, 3 the opening quote. Quotes carry their backslashes: JSON inside JSON has `\"` and `\\\"`.
 const HEAD =
-  /(passw(?:or)?d|passphrase|passcode|secret|token|(?:api|private|secret|access|signing|encryption|seal|master)[_-]?key|mnemonic|seed[_-]?phrase|(?<![A-Za-z])(?:pwd|psk)|cookie|authorization|x-nora-capability)s?(?:[_-]?(?:value|hash|text|raw|previous))?((?:\\{0,31}["'])?)[^\S\r\n]{0,4}(?:=>|[:=])[^\S\r\n]{0,4}(\\{0,31}["'`]|)/gi
+  /(passw(?:or)?d|passphrase|passcode|secret|token|(?:api|private|secret|access|signing|encryption|seal|master)[_-]?key|mnemonic|seed[_-]?phrase|(?<![A-Za-z])(?:pwd|psk)|nora_[ar]t|cookie|authorization|x-nora-capability)s?(?:[_-]?(?:value|hash|text|raw|previous))?((?:\\{0,31}["'])?)[^\S\r\n]{0,4}(?:=>|[:=])[^\S\r\n]{0,4}(\\{0,31}["'`]|)/gi
 const FLAG =
   /(--[a-z-]{0,30}(?:password|passphrase|secret|token|key)[^\S\r\n]{1,4})([^\s"'`\\-][^\s"'`\\]{0,4095})/gi
 
 // Beside these names anything is a secret; beside `token` or `secret` prose is common ("the token: not found").
-const ALWAYS = /^(?:passw|passp|passc|pwd|psk|authorization|x-nora|seed|mnemonic|.*key$)/i
+const ALWAYS = /^(?:passw|passp|passc|pwd|psk|authorization|x-nora|nora_|seed|mnemonic|.*key$)/i
 const TO_LINE_END = /^(?:cookie|authorization)/i
 const NOT_A_SECRET =
   /^(?:\[(?:redacted|truncated|bytes)|(?:null|undefined|true|false|none|missing|required|invalid|expired|not|is|was|must|has|and|or|for|from|the)\b)/i

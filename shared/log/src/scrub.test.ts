@@ -12,6 +12,7 @@ const tokens = [
   `nora_hub_c4n4ry0000_${long.slice(0, 40)}c4n4ry`,
   `nsk1.3.${long.slice(0, 43)}.${long.slice(0, 43)}`,
   `v1.eyJhdWQiOiJjNG40cnkifQ.${long}${long}`,
+  `ticket.c4n4ry${long.slice(0, 37)}`,
   'sk-c4n4ry0123456789',
   `sk-proj-c4n4ry_${long}`,
   `sk-ant-api03-c4n4ry-${long}`,

@@ -15,6 +15,7 @@ const SHAPES = [
   'nsk1\\.[0-9]{1,10}\\.[A-Za-z0-9_-]{8,}(?:\\.[A-Za-z0-9_-]*)?', // NORA_SEAL_KEY
   'v1\\.eyJ[A-Za-z0-9_-]{8,}(?:\\.[A-Za-z0-9_-]*)?', // our capabilities
   'eyJ[A-Za-z0-9_-]{8,}(?:\\.[A-Za-z0-9_-]*){1,4}', // JWT and JWE
+  'ticket\\.[A-Za-z0-9_-]{22,}', // the subprotocol that admits a WebSocket
   'sk-[A-Za-z0-9_-]{8,}', // OpenAI, Anthropic, OpenRouter, DeepSeek
   '(?:sk|rk|pk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}', // Stripe
   'gh[a-z]_[A-Za-z0-9]{8,}', // GitHub
@@ -41,7 +42,7 @@ const KEY_WORD = /key|secret|seed|priv|token|passw|psk|wallet|mnemonic|encrypt|c
 
 // One cheap look decides whether a line needs any of it.
 const HINT =
-  /nora|nsk1|eyJ|sk[-_]|_live_|_test_|gh[a-z]_|github_|glpat|A[KSBC]IA|ACCA|xox|xapp|AIza|ya29|hf_|gsk_|npm_|r8_|pypi|lin_api|xai-|pplx|tvly|nvapi|SG\.|:AA|bearer|basic|pass|pwd|psk|secret|token|key|mnemonic|seed|cookie|authorization|:\\?\/\\?\/|-----|whsec|[rp]k_|[0-9a-f]{64}/i
+  /nora|nsk1|eyJ|sk[-_]|_live_|_test_|gh[a-z]_|github_|glpat|A[KSBC]IA|ACCA|xox|xapp|AIza|ya29|hf_|gsk_|npm_|r8_|pypi|lin_api|xai-|pplx|tvly|nvapi|SG\.|:AA|bearer|basic|pass|pwd|psk|secret|token|ticket|key|mnemonic|seed|cookie|authorization|:\\?\/\\?\/|-----|whsec|[rp]k_|[0-9a-f]{64}/i
 
 /**
  * Replaces what looks like a secret in any text: tokens of known shape, values beside names that promise a secret,

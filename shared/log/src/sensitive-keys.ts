@@ -26,6 +26,7 @@ const WORDS = [
   'mnemonic',
   'seedphrase',
   'recoveryphrase',
+  'recoverycode',
   'bearer',
   'noracapability',
   'connectionstring',
@@ -34,9 +35,13 @@ const WORDS = [
 const WHOLE = new Set(
   (
     'pwd pass psk pepper jwt auth otp totp pin cvv seed pem plaintext capability privkey ' +
-    'hubkey sealed keymaterial sessionsecret proof assertion'
+    'hubkey sealed keymaterial sessionsecret proof assertion ' +
+    // Our own: a session secret in an access token, a WebSocket's ticket, the session's cookies.
+    'sec ticket noraat norart hostnoraat hostnorart'
   ).split(' '),
 )
+// A variable of an environment: `MISTRAL_KEY`.
+const ENVIRONMENT_KEY = /^[A-Z][A-Z0-9_]*_KEY$/
 // Facts about a secret, as `secretVersion` or `tokenExpiresAt`: shown if the value cannot be a secret itself.
 const FACT =
   /(?:id|ids|version|count|limit|bytes|length|size|at|until|expiry|expires|ttl|age|tokens|used|max|min)$/
@@ -69,7 +74,7 @@ export function isFactAbout(name: string, value: unknown): boolean {
 
 function decide(name: string): boolean {
   const plain = normal(name)
-  return WHOLE.has(plain) || WORDS.some((word) => plain.includes(word))
+  return WHOLE.has(plain) || ENVIRONMENT_KEY.test(name) || WORDS.some((word) => plain.includes(word))
 }
 
 const normal = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '')
