@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -99,4 +100,21 @@ test('signing out ends an open stream within five seconds', async () => {
   expect((await carl.post('/api/auth/logout', {})).status).toBe(204)
   await expect(reader.read()).rejects.toThrow()
   expect(Date.now() - since).toBeLessThan(5_500)
+})
+
+test('an agent that answers before it has read the body leaves the connection usable', async () => {
+  agent.handle = (_request, response) => response.writeHead(403, { 'content-length': 2 }).end('no')
+  const socket = connect(Number(new URL(api.url).port), '127.0.0.1')
+  let answers = ''
+  socket.on('data', (data) => {
+    answers += data
+  })
+  const body = Buffer.alloc(8_000_000)
+  const caller = `host: api\r\nauthorization: Bearer ${agent.owner.accessToken}`
+  socket.write(`POST ${agent.path('/x')} HTTP/1.1\r\n${caller}\r\ncontent-length: ${body.length}\r\n\r\n`)
+  socket.write(body)
+  socket.write(`GET /api/auth/me HTTP/1.1\r\n${caller}\r\n\r\n`)
+  await waitUntil('both answers', () => answers.match(/HTTP\/1.1 \d+/g)?.length === 2)
+  expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 403', 'HTTP/1.1 200'])
+  socket.destroy()
 })

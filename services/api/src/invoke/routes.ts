@@ -16,6 +16,7 @@ import { toCaller, toGateway } from './headers.ts'
 const Params = Type.Object({ id: Uuid, '*': Type.Optional(Type.String()) })
 /** What is open when the api stops may end by itself for so long; the process has ten seconds. */
 const stopGraceMs = 3_000
+const restMs = 10_000
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** `ANY agents/:id/invoke/*`: the agent's own HTTP API, through the gateway, as streams both ways. */
@@ -92,6 +93,7 @@ async function invoke(
       headers: toGateway(request.raw, { capability, correlationId: request.id, host: url.host }),
     })
     await relay(exchange, request, reply, id)
+    if (!request.raw.complete && !request.raw.destroyed) readOff(request)
   } catch (error) {
     // What is left of the body would be read as the next request.
     if (!request.raw.complete) reply.header('connection', 'close')
@@ -132,6 +134,17 @@ async function relay({ answer, end }: Exchange, request: FastifyRequest, reply: 
   } finally {
     end()
   }
+}
+
+/**
+ * The agent answered without waiting for the body's end: the connection serves its next request only once the rest is
+ * read, and does not wait long for it.
+ */
+function readOff({ raw }: FastifyRequest): void {
+  const late = setTimeout(() => raw.destroy(), restMs)
+  raw.once('close', () => clearTimeout(late))
+  raw.once('end', () => clearTimeout(late))
+  raw.resume()
 }
 
 /** The path and query after `invoke`, byte for byte: decoding it and encoding it again could make another path of it. */
