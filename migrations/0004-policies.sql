@@ -24,11 +24,21 @@ grant select (id, workspace_id, owner_id, kind, provider, label, suite, key_vers
   on nora.credentials to nora_app;
 create policy app_select on nora.credentials for select to nora_app
   using (workspace_id = (select nora.workspace()) and (owner_id = (select nora.actor()) or shared_with_workspace));
+-- A key's hosts are sealed in, its base URL is not: the api must not turn it to another host.
+create function nora.leads_to(p_base_url text, p_hosts text[]) returns boolean language sql immutable
+  set search_path = pg_catalog, pg_temp as $$
+  select p_base_url is null or coalesce(substring(p_base_url from '^https?://([^/?#@\\]+)([/?]|$)') = any (p_hosts), false)
+$$;
+alter function nora.leads_to(text, text[]) owner to nora_definer;
+revoke all on function nora.leads_to(text, text[]) from public;
+grant execute on function nora.leads_to(text, text[]) to nora_app;
 create policy app_insert on nora.credentials for insert to nora_app
-  with check (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write()));
+  with check (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write())
+    and nora.leads_to(base_url, destination_hosts));
 create policy app_update on nora.credentials for update to nora_app
   using (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write()))
-  with check (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write()));
+  with check (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write())
+    and nora.leads_to(base_url, destination_hosts));
 create policy app_delete on nora.credentials for delete to nora_app
   using (workspace_id = (select nora.workspace()) and owner_id = (select nora.actor()) and (select nora.may_write()));
 

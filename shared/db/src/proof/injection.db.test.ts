@@ -74,6 +74,29 @@ test('an advisory lock that somebody holds keeps nobody from signing up', async 
   })
 })
 
+test.each([
+  ['https://evil.test/v1'],
+  ['https://api.good.test@evil.test/v1'],
+  ['https://api.good.test\\\\@evil.test/v1'],
+  ['https://api.good.test.evil.test/v1'],
+  ['https://api.good.test:444/v1'],
+  ['//api.good.test'],
+  ['evil'],
+])('a stored key’s base URL cannot be turned to a host that was not sealed in: %s', async (baseUrl) => {
+  const someone = await person(database, 'someone')
+  const { credentialId } = await tenantRows(database, someone)
+  await database.asSuperuser('update nora.credentials set destination_hosts = $1 where id = $2', [
+    ['api.good.test'],
+    credentialId,
+  ])
+  const turn = (to: string) =>
+    withActor(database.app, someone.actor, (tx) =>
+      sql`update credentials set base_url = ${to} where id = ${credentialId}`.execute(tx),
+    )
+  expect((await turn('https://api.good.test/v1?api-version=1')).numAffectedRows).toBe(1n)
+  await expect(turn(baseUrl).catch(codeOf)).resolves.toBe('42501')
+})
+
 test('the api cannot lease an operation, nor have a key tested that it may not see', async () => {
   const someone = await person(database, 'someone')
   const rows = await tenantRows(database, someone)
