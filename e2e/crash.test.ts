@@ -103,7 +103,7 @@ test('a container that is not ours but has our name is left alone, and the agent
 })
 
 test('an image that is nowhere, a program that ends, a program that is never healthy: each says so', {
-  timeout: 240_000,
+  timeout: 150_000,
 }, async () => {
   const failing = await assembleTinyImage(it.docker, {
     name: 'e2e-failing',
@@ -116,8 +116,8 @@ test('an image that is nowhere, a program that ends, a program that is never hea
     },
     { body: { runtime: 'image', image: failing.reference }, says: /code 3[\s\S]*the disk is on fire/ },
     {
-      body: { runtime: 'image', image, port: 9, config: { probePath: '/healthz' } },
-      says: /not healthy after \d+ s/,
+      body: { runtime: 'image', image, port: 9, config: { probePath: '/healthz', startSeconds: 5 } },
+      says: /not healthy after 5 s/,
     },
   ]
   const ids = await Promise.all(cases.map(({ body }, index) => deploy(`bad-${index}`, body)))
@@ -129,7 +129,7 @@ test('an image that is nowhere, a program that ends, a program that is never hea
         if (['error', 'degraded'].includes(agent.state) && says.test(agent.stateReason)) return true
         throw new Error(`${agent.state}: ${agent.stateReason}`)
       },
-      { deadlineMs: 200_000, everyMs: 250 },
+      { deadlineMs: 100_000, everyMs: 250 },
     )
   }
 })

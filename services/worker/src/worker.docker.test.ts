@@ -44,7 +44,7 @@ afterAll(async () => {
 })
 
 test.each(['ensure-network', 'ensure-container', 'start', 'await-healthy'])(
-  'kill -9 at %s: a worker of another name finishes within 10 s, with one container',
+  'kill -9 at %s: a worker of another name waits for the lease to end, then finishes, with one container',
   async (step) => {
     const agentId = await it.insertAgent(starter)
     const operationId = await it.insertOperation(agentId, 'provision')
@@ -53,16 +53,14 @@ test.each(['ensure-network', 'ensure-container', 'start', 'await-healthy'])(
       everyMs: 2,
     })
     await worker.end('SIGKILL')
-    const restarted = Date.now()
     worker = start(`after ${step}`)
     await it.untilOperation(operationId, 'succeeded', 20_000)
-    expect(Date.now() - restarted).toBeLessThan(10_000)
     expect(await states(agentId)).toEqual(['running'])
     await remove(agentId)
   },
 )
 
-test('kill -9, started again under its name: it need not wait for its own leases', async () => {
+test('kill -9, started again under its name: it need not wait for its own leases, and is done within 10 s', async () => {
   const agentId = await it.insertAgent(starter)
   const operationId = await it.insertOperation(agentId, 'provision')
   await waitUntil('the start', async () => (await it.operation(operationId))['step'] === 'start', {
@@ -75,6 +73,7 @@ test('kill -9, started again under its name: it need not wait for its own leases
   await waitUntil('taken over', async () => (await it.operation(operationId))['attempt'] === 2)
   expect(Date.now() - restarted).toBeLessThan(4_000)
   await it.untilOperation(operationId, 'succeeded', 20_000)
+  expect(Date.now() - restarted).toBeLessThan(10_000)
   expect(await states(agentId)).toEqual(['running'])
   await remove(agentId)
 })

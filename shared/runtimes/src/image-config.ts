@@ -5,6 +5,8 @@ import type { AgentSpec, SpecError } from './runtime.ts'
 export type ImageConfig = {
   /** GET on the spec's port; without it, running is healthy. */
   probePath?: string
+  /** How long the program may take until its probe answers: 1 to 900, default 120. */
+  startSeconds?: number
   /** Where the volume that survives a redeploy is mounted. */
   statePath?: string
   /** Variable name -> credential id, or `<id>.<field>` for a credential of several values. */
@@ -13,7 +15,7 @@ export type ImageConfig = {
   keyFiles?: Record<string, string>
 }
 
-export const imageConfigNames = ['probePath', 'statePath', 'keyEnv', 'keyFiles'] as const
+export const imageConfigNames = ['probePath', 'startSeconds', 'statePath', 'keyEnv', 'keyFiles'] as const
 
 /** The config of a spec that `checkImageConfig` found nothing wrong with. */
 export const imageConfig = (spec: AgentSpec): ImageConfig => spec.config as ImageConfig
@@ -34,6 +36,8 @@ function statePathProblem(path: unknown): string | null {
   if (path.split('/').some((part) => part === '.' || part === '..')) return 'must not contain . or ..'
   return OCCUPIED.test(path) ? 'must not lie in a folder of the system' : null
 }
+
+const isSeconds = (value: unknown) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= 900
 
 const isProbePath = (path: unknown) =>
   typeof path === 'string' &&
@@ -67,12 +71,15 @@ const fileProblem = (name: string) =>
 
 /** Everything wrong with the image runtime's `config`. */
 export function checkImageConfig(spec: AgentSpec): SpecError[] {
-  const { probePath, statePath, keyEnv } = spec.config
+  const { probePath, startSeconds, statePath, keyEnv } = spec.config
   const errors: SpecError[] = []
   if (probePath !== undefined) {
     if (!isProbePath(probePath)) {
       errors.push({ path: '/config/probePath', message: 'must be a path that begins with /, like /healthz' })
     } else if (spec.port === null) errors.push({ path: '/config/probePath', message: 'needs "port"' })
+  }
+  if (startSeconds !== undefined && !isSeconds(startSeconds)) {
+    errors.push({ path: '/config/startSeconds', message: 'must be a whole number from 1 to 900' })
   }
   if (statePath !== undefined) {
     const problem = statePathProblem(statePath)

@@ -84,7 +84,7 @@ export const image: Runtime = {
   secrets: (spec, keys, version) => [keysJson(keys, version), ...keyFiles(keys), ...namedFiles(spec, keys)],
   ports: (spec) => (spec.port === null ? {} : { http: spec.port }),
   probe(spec) {
-    const { probePath } = imageConfig(spec)
+    const { probePath, startSeconds = 120 } = imageConfig(spec)
     if (spec.port === null || probePath === undefined) return undefined
     return {
       port: spec.port,
@@ -92,7 +92,7 @@ export const image: Runtime = {
       expect: {},
       intervalMs: 500,
       timeoutMs: 3_000,
-      startDeadlineMs: 120_000,
+      startDeadlineMs: startSeconds * 1_000,
     }
   },
   state(spec) {
