@@ -50,7 +50,7 @@ export const LogPage = Type.Object(
     nextCursor: orNull(
       Type.String({
         description:
-          'Where to go on: the next `after` of a request with `after`, else the next `before`. Null: there is nothing more there now. A search may give few items, or none, and still have a cursor.',
+          'Where to go on: the next `after` of a request with `after`, else the next `before`. Null: there is nothing more there now. A page of long lines ends early; a search may give few items, or none, and still have a cursor.',
       }),
     ),
   },

@@ -111,3 +111,24 @@ test('searched in any case, by generation, between two places', async () => {
   expect(await logs('q=nowhere')).toEqual({ items: [], nextCursor: null })
   expect((await logs('after=0&generation=2&limit=1')).items[0]?.seq).toBe(61)
 })
+
+test.each(['after', 'before'])('long lines of control characters come in small answers, %s', async (way) => {
+  const made = (await ada.post('/api/agents', { name: 'long', runtime: 'starter' })).body
+  const line = '\u0001'.repeat(60_000)
+  for (let seq = 1; seq <= 20; seq++) {
+    await database.asSuperuser(
+      `insert into nora.log_chunks (workspace_id, agent_id, first_seq, last_seq, generation, first_ts, last_ts, lines, data)
+       select workspace_id, id, $2, $2, 1, $3, $3, 1, $4 from nora.agents where id = $1`,
+      [made.id, seq, ts, await encodeChunk([{ seq, ts, stream: 'stdout', text: line }])],
+    )
+  }
+  const seen: number[] = []
+  let cursor: string | null = way === 'after' ? '0' : '21'
+  while (cursor !== null) {
+    const page = await ada.get(`/api/agents/${made.id}/logs?limit=1000&${way}=${cursor}`)
+    expect(page.text.length).toBeLessThan(3 * 1024 * 1024)
+    for (const item of page.body.items) seen.push(item.seq)
+    cursor = page.body.nextCursor
+  }
+  expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+})

@@ -9,6 +9,8 @@ import type { Deps } from '../deps.ts'
 const chunksAtOnce = 32
 /** What one request may unpack: a search through a long log goes on with its cursor. */
 const maxCharacters = 16 * 1024 * 1024
+/** What one answer may hold, as JSON: a control character takes six there, and a slow reader's answer waits in memory. */
+const maxAnswer = 2 * 1024 * 1024
 
 /**
  * Stored lines of an agent: after a number in order, else the newest (below `before`). DomainError `not-found`.
@@ -40,6 +42,7 @@ async function forward(
 ): Promise<LogPage> {
   const { limit = 200 } = query
   const items: LogLine[] = []
+  let answered = 0
   let seen = after
   for (let characters = 0; characters <= maxCharacters; ) {
     const chunks = await read(seen)
@@ -51,7 +54,8 @@ async function forward(
         if (record.seq <= after || !wanted(record, query)) continue
         if (query.before !== undefined && record.seq >= query.before) return { items, nextCursor: null }
         items.push(lineOf(record, chunk.generation))
-        if (items.length === limit) return { items, nextCursor: String(record.seq) }
+        answered += jsonLength(record)
+        if (items.length === limit || answered > maxAnswer) return { items, nextCursor: String(record.seq) }
       }
       seen = chunk.last_seq
       if (characters > maxCharacters) break
@@ -64,6 +68,7 @@ async function backward(query: LogQuery, read: (before: number) => Promise<LogCh
   const { limit = 200 } = query
   const newestFirst: LogLine[] = []
   const page = (nextCursor: string | null) => ({ items: newestFirst.reverse(), nextCursor })
+  let answered = 0
   let seen = query.before ?? Number.MAX_SAFE_INTEGER
   for (let characters = 0; characters <= maxCharacters; ) {
     const chunks = await read(seen)
@@ -74,7 +79,9 @@ async function backward(query: LogQuery, read: (before: number) => Promise<LogCh
       for (const record of records.reverse()) {
         if (record.seq >= seen || !wanted(record, query)) continue
         newestFirst.push(lineOf(record, chunk.generation))
-        if (newestFirst.length === limit) return page(record.seq > 1 ? String(record.seq) : null)
+        answered += jsonLength(record)
+        if (newestFirst.length === limit || answered > maxAnswer)
+          return page(record.seq > 1 ? String(record.seq) : null)
       }
       seen = chunk.first_seq
       if (characters > maxCharacters) break
@@ -95,6 +102,8 @@ function lineOf(record: LogRecord, generation: number): LogLine {
     ? { seq, ts, generation, gap: record.gap }
     : { seq, ts, generation, stream: record.stream, text: record.text }
 }
+
+const jsonLength = (record: LogRecord) => ('text' in record ? JSON.stringify(record.text).length : 0) + 128
 
 const lengthOf = (records: readonly LogRecord[]) =>
   records.reduce((sum, record) => sum + ('text' in record ? record.text.length : 0) + 64, 0)
