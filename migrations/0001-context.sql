@@ -33,7 +33,8 @@ create function nora.context_mac(body text) returns text language sql stable sec
   from nora.context_key k
 $$;
 
--- kind|actor|workspace|role|agent|credential|backend pid|transaction start|mac
+-- kind|actor|workspace|role|agent|credential|backend pid|transaction start/id|mac. The start alone is not one transaction's
+-- own: all that come in one message share it.
 create function nora.context_field(n int) returns text language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp as $$
 declare
@@ -44,7 +45,9 @@ begin
   parts := string_to_array(raw, '|');
   if array_length(parts, 1) is distinct from 9 then return null; end if;
   if parts[7] is distinct from pg_backend_pid()::text then return null; end if;
-  if parts[8] is distinct from extract(epoch from transaction_timestamp())::text then return null; end if;
+  if parts[8] is distinct from extract(epoch from transaction_timestamp())::text || '/' || pg_current_xact_id_if_assigned()::text then
+    return null;
+  end if;
   if parts[9] is distinct from nora.context_mac(array_to_string(parts[1:8], '|')) then return null; end if;
   return nullif(parts[n], '');
 end $$;
@@ -54,7 +57,7 @@ create function nora.set_context(kind text, actor uuid, workspace uuid, role tex
 declare
   body text := concat_ws('|', kind, coalesce(actor::text, ''), coalesce(workspace::text, ''), role,
     coalesce(agent::text, ''), coalesce(credential::text, ''), pg_backend_pid()::text,
-    extract(epoch from transaction_timestamp())::text);
+    extract(epoch from transaction_timestamp())::text || '/' || pg_current_xact_id()::text);
 begin
   perform set_config('nora.context', body || '|' || nora.context_mac(body), true);
 end $$;

@@ -183,7 +183,7 @@ begin
   return query select t.id, t.workspace_id, t.user_id;
 end $$;
 
--- Still allowed? Session live, person enabled and still a member, agent there, at most 8 hours old.
+-- Still allowed? Session live, person enabled and still a member, at most 8 hours old.
 create function nora.check_stream(p_stream uuid) returns void language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp as $$
 begin

@@ -3,6 +3,7 @@ import { type Person, person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
 import { tenantRows } from '@nora/testing/rows'
 import { sql } from 'kysely'
+import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { refusalOf, withActor } from '../actor.ts'
 
@@ -16,6 +17,25 @@ beforeAll(async () => {
 })
 
 const codeOf = (error: unknown) => (error as { code?: string }).code
+
+test('a context replayed in a later transaction of the same message shows no row', async () => {
+  const client = new pg.Client(database.appUrl)
+  await client.connect()
+  try {
+    // One message, so that both transactions begin at the same moment for Postgres.
+    const results = (await client.query(`begin;
+      select * from nora.enter_session('${alice.sessionId}', '\\x${alice.secret.toString('hex')}', null);
+      select set_config('x.kept', current_setting('nora.context'), false);
+      select count(*)::int as n from nora.users;
+      commit; begin;
+      select set_config('nora.context', current_setting('x.kept'), true);
+      select count(*)::int as n from nora.users;
+      commit`)) as unknown as pg.QueryResult[]
+    expect(results.flatMap(({ rows }) => (rows[0] && 'n' in rows[0] ? [rows[0].n] : []))).toEqual([1, 0])
+  } finally {
+    await client.end()
+  }
+})
 
 test('nothing but a password opens a session: an injected statement signs in as nobody', async () => {
   const open = (proof: Buffer | null) =>
