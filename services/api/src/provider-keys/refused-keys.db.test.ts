@@ -58,3 +58,12 @@ test.each(cases)('%s', async (_, more, status, code) => {
   expect(answer.body.code).toBe(code)
   expect(answer.text).not.toMatch(/do-not-repeat-me|sk_secret_in_a_name|u:p@/)
 })
+
+test('a secret larger than any key', async () => {
+  const secret = { a: 'x'.repeat(8_000), b: 'x'.repeat(8_000) }
+  const answer = await ada.post('/api/llm-providers', { provider: 'custom', label: 'large', secret })
+  expect([answer.status, answer.body.errors]).toEqual([
+    400,
+    [{ path: 'body/secret', message: 'is longer than 16000 bytes' }],
+  ])
+})

@@ -11,8 +11,8 @@ type SealDeps = { sealKey: Deps['sealKey']; config: Pick<Deps['config'], 'allowP
 
 export type Sealed = { sealed: Buffer; suite: number; keyVersion: number; fingerprint: string }
 
-/** What fits one record with room for its own framing. */
-const maxBytes = 60_000
+/** Room for any key or certificate. A worker looks for every form of it in every line of the agents that hold it. */
+const maxBytes = 16_000
 
 /**
  * The secret as it will be stored: fields the provider knows (any, for `custom`), without the white space that pasting
@@ -51,7 +51,7 @@ export async function sealSecret(
   const plaintext = Buffer.from(canonical(secret), 'utf8')
   const compared = Buffer.from(comparable(provider, secret), 'utf8')
   try {
-    if (plaintext.length > maxBytes) throw wrong('is longer than 60000 bytes')
+    if (plaintext.length > maxBytes) throw wrong('is longer than 16000 bytes')
     const plain = deps.config.allowPlaintextSecrets
     return {
       sealed: plain

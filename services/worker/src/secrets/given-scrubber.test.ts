@@ -1,6 +1,6 @@
 import { exactScrubber } from '@nora/log/scrub-exact'
 import { expect, test } from 'vitest'
-import { lineScrubber } from './given-scrubber.ts'
+import { lineScrubber, lookedFor } from './given-scrubber.ts'
 
 const scrubber = (...values: string[]) => lineScrubber(exactScrubber(values.map((v) => Buffer.from(v))), 0)
 
@@ -41,4 +41,15 @@ test('a private key that never ends does not swallow the log', () => {
   const one = scrubber()
   const cleaned = one.scrub(['-----BEGIN PRIVATE KEY-----', ...Array.from({ length: 400 }, () => 'log line')])
   expect(cleaned.at(-1)).toBe('log line')
+})
+
+test('keys that were replaced without end cost a bounded amount, and none pushes out what is held', () => {
+  const sealed = Buffer.alloc(16 * 1024)
+  const held = Array.from({ length: 50 }, (_, index) => ({ id: `held-${index}`, version: 1, sealed }))
+  const replaced = Array.from({ length: 5_000 }, (_, index) => ({ id: 'replaced', version: index, sealed }))
+  const found = lookedFor([...held, ...replaced])
+  expect(found).toHaveLength(64)
+  expect(found).toEqual(expect.arrayContaining(held))
+  const versions = found.filter(({ id }) => id === 'replaced').map(({ version }) => version)
+  expect(versions).toEqual(Array.from({ length: 14 }, (_, index) => 4_999 - index))
 })

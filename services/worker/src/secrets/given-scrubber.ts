@@ -21,6 +21,8 @@ const pemBegins = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
 const pemEnds = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
 const mostPemLines = 300
 const blockLines = 16
+/** Sealed bytes that are looked for: what an agent can hold at once (50 keys of 16 KiB) and versions of before. */
+const mostSealed = 1024 * 1024
 
 /**
  * Reads, as an agent's operation or follower, all that the agent was given and may still print, and prepares to remove
@@ -36,7 +38,7 @@ export async function loadScrubber(
   const given = await withActor(deps.db, actor, (tx) => givenSecrets(tx, agentId))
   const values: Buffer[] = []
   try {
-    for (const row of given) values.push(...(await secretValues(deps.keyring, row)))
+    for (const row of lookedFor(given)) values.push(...(await secretValues(deps.keyring, row)))
     return lineScrubber(exactScrubber(values), given.at(-1)?.seq ?? 0)
   } finally {
     for (const value of values) value.fill(0)
@@ -51,6 +53,20 @@ export async function scrubWords(
   lines: string[],
 ): Promise<string[]> {
   return (await loadScrubber(deps, actor, agentId)).scrub(lines)
+}
+
+/**
+ * What is looked for of all that was given: every key's newest version first, then older ones, the newest first, as far
+ * as the budget goes. Without one, whoever replaces and syncs large keys again and again would fill this process.
+ */
+export function lookedFor<T extends Pick<GivenSecret, 'id' | 'sealed'>>(given: readonly T[]): T[] {
+  const newest = new Map(given.map((row) => [row.id, row]))
+  const older = given.filter((row) => newest.get(row.id) !== row)
+  let left = mostSealed
+  return [...[...newest.values()].reverse(), ...older.reverse()].filter((row) => {
+    left -= row.sealed.length
+    return left >= 0
+  })
 }
 
 /** Fields that the catalogue calls public (a model's name) stay readable. */
