@@ -57,9 +57,12 @@ export function toGateway(
   headers['host'] = own.host
   headers['x-correlation-id'] = own.correlationId
   headers['x-nora-capability'] = own.capability
-  if (request.headers['transfer-encoding'] !== undefined) {
-    delete headers['content-length']
-    headers['transfer-encoding'] = 'chunked'
+  // Framing is what Node has read, whatever the caller's Connection header names: a body that went on without its length
+  // would be the head of the next person's request on this connection (request smuggling, RFC 9112 section 11.2).
+  delete headers['content-length']
+  if (request.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
+  else if (request.headers['content-length'] !== undefined) {
+    headers['content-length'] = request.headers['content-length']
   }
   return headers
 }

@@ -151,6 +151,7 @@ test('a key of somebody else is not given unless shared, and goes when it is no 
 
 test.each([
   ['ciphertext', `sealed = set_byte(sealed, 80, get_byte(sealed, 80) # 1)`, 'changed'],
+  ['base URL', `base_url = 'https://evil.example/v1'`, 'changed'],
   ['destination', `destination_hosts = '{evil.example}'`, 'changed'],
   ['owner rule aside, the provider', `provider = 'openrouter'`, 'changed'],
   ['version', `secret_version = 7`, 'changed'],

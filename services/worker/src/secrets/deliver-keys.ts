@@ -21,6 +21,7 @@ import type { Kysely } from 'kysely'
 import type { Backend, Target } from '../backends/backend.ts'
 import { agentSpec } from '../reconcile/target.ts'
 import { type Keyring, OpenFailure, openFields } from './open-secret.ts'
+import { mayTravelWith } from './sealed-hosts.ts'
 import { wipeFields } from './secret-fields.ts'
 
 export type DeliverDeps = {
@@ -41,6 +42,7 @@ export type Delivery = {
 }
 
 const defaultLimit = { count: 120, seconds: 600 }
+const otherHost = 'its base URL was changed to a host that it was not sealed for'
 const ownerRule = 'it is neither its agent owner’s own nor shared with the workspace any more'
 
 /**
@@ -65,6 +67,7 @@ export async function deliverKeys(
   const opened: OpenedKey[] = []
   try {
     for (const row of permitted) {
+      if (!mayTravelWith(row)) return await refuse(deps, actor, agent, row, otherHost)
       const fields = await openOrReason(deps.keyring, row)
       if (typeof fields === 'string') return await refuse(deps, actor, agent, row, fields)
       opened.push({ id: row.id, provider: row.provider, label: row.label, baseUrl: row.baseUrl, fields })

@@ -12,6 +12,7 @@ import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
 import { type Keyring, OpenFailure, openFields } from './open-secret.ts'
 import { DialError, type DialOptions, dialPublic } from './public-dialer.ts'
+import { wasSealedFor } from './sealed-hosts.ts'
 import { wipeFields } from './secret-fields.ts'
 
 export type TestKeyDeps = {
@@ -100,14 +101,7 @@ function testUrl(row: SealedRow): URL | string {
   url.pathname = `${url.pathname.replace(/\/+$/, '')}${provider.testPath}`
   url.search = ''
   url.hash = ''
-  const names = [
-    url.host,
-    url.hostname,
-    `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`,
-  ]
-  if (!row.destinationHosts.some((host) => names.includes(host.toLowerCase()))) {
-    return `the key was stored for other hosts than ${url.host}`
-  }
+  if (!wasSealedFor(row, url)) return `the key was stored for other hosts than ${url.host}`
   return url
 }
 
