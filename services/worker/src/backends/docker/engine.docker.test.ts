@@ -93,6 +93,37 @@ describe('the Docker Engine', () => {
     await backend.removeNetwork(target, soon())
   })
 
+  test('a network whose creation was cut off does not outlive its removal', async () => {
+    const { docker, backend } = fixture
+    for (let ms = 0; ms < 12; ms += 2) {
+      const target = fixture.target()
+      const cut = new AbortController()
+      const creation = backend.ensureNetwork(target, cut.signal)
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      cut.abort(new Error('cancelled'))
+      await creation.catch(() => undefined)
+      expect((await backend.observe(target, soon())).network).toBe('present')
+      await backend.removeNetwork(target, soon())
+      const name = objectNames(target.installation, target.agentId).network
+      expect(await docker.listNetworks({ filters: { name: [name] } })).toEqual([])
+    }
+  })
+
+  test('addresses that a left-over network of ours holds are taken back', async () => {
+    const { docker, backend } = fixture
+    const [target, gone] = [fixture.target(), fixture.target()]
+    await backend.ensureNetwork({ ...gone, network: target.network }, soon())
+    await expect(backend.ensureNetwork(target, soon())).rejects.toMatchObject({
+      code: 'network-conflict',
+      retry: true,
+      message: expect.stringMatching(/of an agent that is gone/),
+    })
+    const name = objectNames(gone.installation, gone.agentId).network
+    expect(await docker.listNetworks({ filters: { name: [name] } })).toEqual([])
+    await backend.ensureNetwork(target, soon())
+    await backend.removeNetwork(target, soon())
+  })
+
   test('a network with other addresses is wrong, and is made again', async () => {
     const { backend } = fixture
     const [target, neighbour] = [fixture.target(sh(waiting)), fixture.target()]

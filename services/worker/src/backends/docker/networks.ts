@@ -7,8 +7,18 @@ import { isOurs, label, objectNames, ownerLabels } from './names.ts'
 
 type Inspected = Docker.NetworkInspectInfo
 
+// Creations under way, by engine and name. The engine goes on with one whose caller has left: whoever looks for the
+// network next waits for it, or a network would appear behind the back of a removal.
+const creations = new WeakMap<Engine, Map<string, Promise<unknown>>>()
+
 /** The agent's network as the engine has it, or undefined. */
-function findNetwork(engine: Engine, name: string, signal: AbortSignal): Promise<Inspected | undefined> {
+async function findNetwork(
+  engine: Engine,
+  name: string,
+  signal: AbortSignal,
+): Promise<Inspected | undefined> {
+  const creation = creations.get(engine)?.get(name)
+  if (creation) await engine.call(`creating network ${name}`, signal, () => creation)
   return engine.call(
     `looking for network ${name}`,
     signal,
@@ -49,10 +59,14 @@ function isRight(network: Inspected, target: Target): boolean {
  */
 export async function ensureNetwork(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
   const names = objectNames(target.installation, target.agentId)
-  const created = await createNetwork(engine, target, signal).catch(async (error) => {
-    if (!(error instanceof BackendError && error.code === 'network-conflict')) throw error
-    throw await conflict(engine, target, error, signal)
-  })
+  const creation = createNetwork(engine, target)
+  noteCreation(engine, names.network, creation)
+  const created = await engine
+    .call(`creating network ${names.network}`, signal, () => creation)
+    .catch(async (error) => {
+      if (!(error instanceof BackendError && error.code === 'network-conflict')) throw error
+      throw await conflict(engine, target, error, signal)
+    })
   if (created) return
   const { state } = await observeNetwork(engine, target, signal)
   if (state === 'present') return
@@ -61,16 +75,23 @@ export async function ensureNetwork(engine: Engine, target: Target, signal: Abor
   throw new BackendError('network-conflict', message, { retry: true })
 }
 
-/** Undefined when a network of this name is there already. */
-function createNetwork(
-  engine: Engine,
-  target: Target,
-  signal: AbortSignal,
-): Promise<Docker.Network | undefined> {
+function noteCreation(engine: Engine, name: string, creation: Promise<unknown>): void {
+  const mine = creations.get(engine) ?? new Map<string, Promise<unknown>>()
+  creations.set(engine, mine)
+  const over = creation
+    .catch(() => undefined) // the one who asked hears of it
+    .finally(() => {
+      if (mine.get(name) === over) mine.delete(name)
+    })
+  mine.set(name, over)
+}
+
+/** Undefined when a network of this name is there already. Bounded by its own deadline alone. */
+function createNetwork(engine: Engine, target: Target): Promise<Docker.Network | undefined> {
   const names = objectNames(target.installation, target.agentId)
   return engine.call(
     `creating network ${names.network}`,
-    signal,
+    new AbortController().signal,
     (abortSignal) =>
       engine.docker.createNetwork({
         Name: names.network,
@@ -109,12 +130,29 @@ async function conflict(
   const other = networks.find((one) =>
     (one.IPAM?.Config ?? []).some((config) => config.Subnet && overlaps(config.Subnet, subnet)),
   )
+  if (other && isLeftOver(other, engine, target)) {
+    await engine.call(
+      `removing network ${other.Name}`,
+      signal,
+      (abortSignal) => engine.docker.getNetwork(other.Id).remove({ abortSignal }) as Promise<unknown>,
+      { ignore: [404] },
+    )
+    const message = `Network ${other.Name} of an agent that is gone had the addresses ${subnet}; it was removed.`
+    return new BackendError('network-conflict', message, { retry: true, cause })
+  }
   const who = other
     ? `network ${other.Name} has them (\`docker network inspect ${other.Name}\`)`
     : engineWords(cause.cause)
   const message = `The agent's network cannot have the addresses ${subnet}: ${who}. Remove that network, or set NORA_AGENT_NETWORK_POOL (now ${engine.pool}) to a block that nothing uses.`
   return new BackendError('network-conflict', message, { retry: false, cause })
 }
+
+// Addresses belong to one agent at a time, so ours of another agent was left by a worker that died while it made it.
+// One that anything is connected to the engine itself does not remove.
+const isLeftOver = ({ Labels: labels }: Inspected, { installation }: Engine, { agentId }: Target) =>
+  labels?.[label.installation] === installation &&
+  labels[label.role] === 'network' &&
+  labels[label.agent] !== agentId
 
 function overlaps(one: string, other: string): boolean {
   if (!ipaddr.IPv4.isValidCIDR(one)) return false
