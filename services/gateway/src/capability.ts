@@ -9,12 +9,12 @@ import {
 
 /**
  * The claims of the call's `X-Nora-Capability`, or null when it does not allow exactly this: the audience, the
- * operation and, where given, the agent and the body.
+ * operation and, where given, the agent, the body and the request itself.
  */
 export function capabilityOf(
   req: IncomingMessage,
   key: Buffer,
-  expected: { audience: Audience; op: string; agent?: string; body?: Buffer },
+  expected: { audience: Audience; op: string; agent?: string; body?: Buffer; request?: string },
 ): Claims | null {
   const token = req.headers['x-nora-capability']
   if (typeof token !== 'string') return null

@@ -21,7 +21,7 @@ test("passes a request and its answer, without anyone's credentials", async () =
     path: `/agents/${agentId}/v1/x?y=1`,
     body: '{"a":1}',
     headers: {
-      'x-nora-capability': invokeToken(),
+      'x-nora-capability': invokeToken('POST /v1/x?y=1'),
       'content-type': 'application/json',
       'content-length': '7',
       'x-correlation-id': 'c1',
@@ -103,7 +103,7 @@ test("neither side's reader is outrun: what is not read is not taken in", async 
   let sent = 0
   const upload = request(`${it.url}/`, {
     method: 'POST',
-    headers: { 'x-nora-capability': invokeToken() },
+    headers: { 'x-nora-capability': invokeToken('POST /') },
   })
   upload.on('error', () => {}) // we leave in the middle
   const send = () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Readable } from 'node:stream'
+import { hashRequest } from '@nora/crypto/capability'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   agentId,
@@ -78,22 +79,26 @@ test('no call without a capability for exactly this agent and workspace', async 
   await it.push(it.route(agent.port))
   const other = '00000000-0000-4000-8000-000000000000'
   const past = Math.floor(Date.now() / 1000) - 60
+  const request = hashRequest('GET', `/agents/${agentId}/`)
   const bad = [
     '',
     'v1.x.y',
-    token('gateway', 'invoke', { workspace: workspaceId }),
-    token('gateway', 'invoke', { agent: agentId }),
-    token('gateway', 'exec', { agent: agentId, workspace: workspaceId }),
-    token('worker', 'invoke', { agent: agentId, workspace: workspaceId }, Buffer.alloc(32, 7)),
-    token('gateway', 'invoke', { agent: agentId, workspace: workspaceId }, Buffer.alloc(32, 9)),
-    invokeToken({ agent: other }),
-    invokeToken({ iat: past, exp: past + 30 }),
+    token('gateway', 'invoke', { workspace: workspaceId, request }),
+    token('gateway', 'invoke', { agent: agentId, request }),
+    token('gateway', 'exec', { agent: agentId, workspace: workspaceId, request }),
+    token('worker', 'invoke', { agent: agentId, workspace: workspaceId, request }, Buffer.alloc(32, 7)),
+    token('gateway', 'invoke', { agent: agentId, workspace: workspaceId, request }, Buffer.alloc(32, 9)),
+    token('gateway', 'invoke', { agent: agentId, workspace: workspaceId }),
+    invokeToken('GET /', { agent: other }),
+    invokeToken('GET /', { iat: past, exp: past + 30 }),
+    invokeToken('DELETE /'),
+    invokeToken('GET /?other'),
   ]
   for (const capability of bad) {
     const headers = { 'x-nora-capability': capability }
     expect(await codeOf(await it.invoke('/', { headers }))).toEqual([401, 'capability-invalid'])
   }
-  const stranger = { headers: { 'x-nora-capability': invokeToken({ workspace: other }) } }
+  const stranger = { headers: { 'x-nora-capability': invokeToken('GET /', { workspace: other }) } }
   expect(await codeOf(await it.invoke('/', stranger))).toEqual([404, 'agent-not-routed'])
   expect(agent.connections()).toBe(0)
 })
@@ -120,8 +125,10 @@ test('ambiguous requests never reach the agent', async () => {
   const agent = await echo()
   const it = await gateway()
   await it.push(it.route(agent.port))
+  const tokenFor = (first: string) =>
+    invokeToken(first.replace(`/agents/${agentId}`, '').replace(/ HTTP\/1.1$/, ''))
   const head = (first: string, ...lines: string[]) =>
-    [first, 'host: x', `x-nora-capability: ${invokeToken()}`, ...lines, '', ''].join('\r\n')
+    [first, 'host: x', `x-nora-capability: ${tokenFor(first)}`, ...lines, '', ''].join('\r\n')
   const path = `/agents/${agentId}/x`
   const smuggled = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`
   const bad = [

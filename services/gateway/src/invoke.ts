@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { hashRequest } from '@nora/crypto/capability'
 import { parseTarget } from './agent-path.ts'
 import { capabilityOf } from './capability.ts'
 import { type ForwardLimits, forward } from './forward.ts'
@@ -22,7 +23,10 @@ export const invokeHandler =
     if (!METHODS.has(req.method ?? '')) return sendProblem(res, problems.method)
     const target = parseTarget(req.url ?? '')
     if (!target) return sendProblem(res, problems.pathInvalid)
-    const claims = capabilityOf(req, key, { audience: 'gateway', op: 'invoke', agent: target.agentId })
+    // For this request and no other: bytes that a stranger got in front of somebody's call cannot use their word.
+    const bound = hashRequest(req.method ?? '', req.url ?? '')
+    const expected = { audience: 'gateway', op: 'invoke', agent: target.agentId, request: bound } as const
+    const claims = capabilityOf(req, key, expected)
     if (!claims?.workspace) return sendProblem(res, problems.capabilityInvalid)
     const routed = table.find(target.agentId)
     if (!routed || routed.route.workspaceId !== claims.workspace) return sendProblem(res, problems.notRouted)

@@ -15,6 +15,8 @@ export type Claims = {
   readonly stream?: string
   /** `hashBody` of the request's body: without it the body is not covered. */
   readonly bodySha256?: string
+  /** `hashRequest` of the one request it is for: without it, any that fits the rest. */
+  readonly request?: string
   readonly iat: number
   readonly exp: number
 }
@@ -29,6 +31,7 @@ export type Expected = {
   readonly workspace?: string
   readonly stream?: string
   readonly bodySha256?: string
+  readonly request?: string
 }
 
 /** Says that a capability is not accepted. `reason` is for our own log; the caller is told the code alone. */
@@ -48,9 +51,9 @@ const CLOCK_SKEW_S = 5
 const MAX_TOKEN_CHARS = 4096
 const AUDIENCES: readonly string[] = ['worker', 'gateway', 'gateway-control']
 const REQUIRED_TEXT = ['op', 'sub'] as const
-const OPTIONAL_TEXT = ['agent', 'workspace', 'stream', 'bodySha256'] as const
+const OPTIONAL_TEXT = ['agent', 'workspace', 'stream', 'bodySha256', 'request'] as const
 const KNOWN: readonly string[] = ['aud', ...REQUIRED_TEXT, ...OPTIONAL_TEXT, 'iat', 'exp']
-const EXPECTABLE = ['op', 'agent', 'workspace', 'stream', 'bodySha256'] as const
+const EXPECTABLE = ['op', 'agent', 'workspace', 'stream', 'bodySha256', 'request'] as const
 const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex')
 const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 
@@ -87,6 +90,11 @@ export function verifyCapability(publicKey: Buffer, token: string, expected: Exp
 /** SHA-256 of a body, base64url: the value of the claim `bodySha256`. */
 export function hashBody(body: string | Uint8Array): string {
   return createHash('sha256').update(body).digest('base64url')
+}
+
+/** SHA-256 of method and request target, base64url: the value of the claim `request`. */
+export function hashRequest(method: string, target: string): string {
+  return createHash('sha256').update(`${method} ${target}`).digest('base64url')
 }
 
 /** The raw 32-byte public key of a raw 32-byte Ed25519 seed. */

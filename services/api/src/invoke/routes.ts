@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Uuid } from '@nora/contract/wire'
-import { signCapability } from '@nora/crypto/capability'
+import { hashRequest, signCapability } from '@nora/crypto/capability'
 import { withActor } from '@nora/db/actor'
 import { agentRoute } from '@nora/db/agent-reads'
 import { DomainError } from '@nora/domain/errors'
@@ -69,9 +69,11 @@ async function invoke(
     throw new DomainError('agent-not-running', { state: route.state, stateReason: route.state_reason })
   }
   if (!route.invoke_url) throw new DomainError('agent-not-routed')
+  const target = `/agents/${id}${path}`
   const now = Math.floor(deps.clock() / 1000)
   const capability = signCapability(deps.capabilitySeed, {
     ...{ aud: 'gateway', op: 'invoke', agent: id, workspace: route.workspace_id, sub: userId },
+    request: hashRequest(request.method, target),
     ...{ iat: now, exp: now + 30 },
   })
   const url = new URL(route.invoke_url)
@@ -89,7 +91,7 @@ async function invoke(
   try {
     const exchange = await callGateway({
       ...{ agent: pool, url, method: request.method, body: request.raw, limits, signal: left.signal },
-      path: `/agents/${id}${path}`,
+      path: target,
       headers: toGateway(request.raw, { capability, correlationId: request.id, host: url.host }),
     })
     await relay(exchange, request, reply, id)

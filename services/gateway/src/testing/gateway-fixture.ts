@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { type Audience, capabilityPublicKey, hashBody, signCapability } from '@nora/crypto/capability'
+import {
+  type Audience,
+  capabilityPublicKey,
+  hashBody,
+  hashRequest,
+  signCapability,
+} from '@nora/crypto/capability'
 import { onTestFinished } from 'vitest'
 import { type GatewayOptions, startGateway } from '../gateway.ts'
 
@@ -19,8 +25,12 @@ export function token(audience: Audience, op: string, more: object = {}, seed?: 
   return signCapability(seed ?? (audience === 'gateway' ? apiSeed : workerSeed), claims)
 }
 
-export const invokeToken = (more: object = {}) =>
-  token('gateway', 'invoke', { agent: agentId, workspace: workspaceId, ...more })
+/** A capability for one request to the agent, `GET /` for instance: all that a caller needs. */
+export function invokeToken(request: string, more: object = {}): string {
+  const [method = '', path = ''] = request.split(' ')
+  const bound = hashRequest(method, `/agents/${agentId}${path}`)
+  return token('gateway', 'invoke', { agent: agentId, workspace: workspaceId, request: bound, ...more })
+}
 
 /** An agent on loopback; gives its port and how many connections it has taken. */
 export async function listen(handler: RequestListener) {
@@ -86,12 +96,12 @@ export async function gateway(limits: GatewayOptions['limits'] = {}) {
   let revision = 0
   const push = (...routes: unknown[]) => control('PUT /routes', { revision: ++revision, routes })
   const url = `http://127.0.0.1:${running.invokePort}/agents/${agentId}`
-  const invoke = (path: string, init: RequestInit & { duplex?: 'half' } = {}) =>
-    fetch(url + path, {
-      redirect: 'manual',
-      ...init,
-      headers: { 'x-nora-capability': invokeToken(), ...init.headers },
-    })
+  const invoke = (path: string, init: RequestInit & { duplex?: 'half' } = {}) => {
+    const { pathname, search } = new URL(url + path)
+    const sent = `${init.method ?? 'GET'} ${pathname.slice(`/agents/${agentId}`.length)}${search}`
+    const headers = { 'x-nora-capability': invokeToken(sent), ...init.headers }
+    return fetch(url + path, { redirect: 'manual', ...init, headers })
+  }
   return { ...running, lines, control, route, push, invoke, url }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { PassThrough, Readable } from 'node:stream'
-import { capabilityPublicKey, signCapability } from '@nora/crypto/capability'
+import { capabilityPublicKey, hashRequest, signCapability } from '@nora/crypto/capability'
 import { freePool } from '@nora/testing/address-pool'
 import { waitUntil } from '@nora/testing/wait-until'
 import Docker from 'dockerode'
@@ -101,6 +101,7 @@ function invoke(path: string, init: RequestInit & { duplex?: 'half' } = {}): Pro
     agent: agentId,
     workspace: workspaceId,
     sub: 't',
+    request: hashRequest(init.method ?? 'GET', `/agents/${agentId}${path}`),
     iat,
     exp: iat + 30,
   }
