@@ -1,24 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { loadOrRefuse } from '@nora/config/boot'
+import { loadMigrateConfig } from '@nora/config/migrate'
 import { migrate } from './migrate.ts'
 
-// The one place of this package that reads the environment. X_FILE wins nothing: both given is a mistake.
-function setting(name: string): string | undefined {
-  const file = process.env[`${name}_FILE`]
-  if (file === undefined) return process.env[name]
-  if (process.env[name] !== undefined) throw new Error(`both ${name} and ${name}_FILE are set: keep one`)
-  return readFileSync(file, 'utf8').trim()
-}
-
+const config = loadOrRefuse(loadMigrateConfig, process.env)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 try {
-  const databaseUrl = setting('DATABASE_URL')
-  if (!databaseUrl) throw new Error('DATABASE_URL is not set: it names the database as role nora_migrator')
-  const app = setting('NORA_DB_PASSWORD_APP')
-  const worker = setting('NORA_DB_PASSWORD_WORKER')
   const applied = await migrate(
     {
-      databaseUrl,
-      passwords: { ...(app && { app }), ...(worker && { worker }) },
+      databaseUrl: config.databaseUrl,
+      passwords: { app: config.passwordApp, worker: config.passwordWorker },
       onStep: (name) => say(`migrating ${name}`),
     },
     AbortSignal.timeout(300_000),

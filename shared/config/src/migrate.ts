@@ -1,5 +1,5 @@
 import { commands, createReader, type Environment, type NodeEnv } from './reader.ts'
-import { type LogLevel, logLevels, readDatabaseUrl } from './values.ts'
+import { readDatabaseUrl } from './values.ts'
 
 export type MigrateConfig = {
   nodeEnv: NodeEnv
@@ -9,7 +9,6 @@ export type MigrateConfig = {
   passwordApp: string
   /** The password migrate gives the role nora_worker. */
   passwordWorker: string
-  logLevel: LogLevel
 }
 
 /** Parses the environment of `migrate` once. Throws ConfigError with every problem found. */
@@ -22,6 +21,5 @@ export function loadMigrateConfig(env: Environment): Readonly<MigrateConfig> {
     databaseUrl: readDatabaseUrl(reader, 'nora_migrator'),
     passwordApp: reader.strongSecret('NORA_DB_PASSWORD_APP', how, 24) ?? '',
     passwordWorker: reader.strongSecret('NORA_DB_PASSWORD_WORKER', how, 24) ?? '',
-    logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),
   })
 }

@@ -12,7 +12,7 @@ type Variable = {
 /** Every variable there is. The readers accept no other name, and a test holds .env.example to this list. */
 export const variables = {
   NODE_ENV: { readBy: ['api', 'worker', 'migrate'] },
-  NORA_LOG_LEVEL: { readBy: ['api', 'worker', 'migrate'] },
+  NORA_LOG_LEVEL: { readBy: ['api', 'worker'] },
   DATABASE_URL: { readBy: ['api', 'worker', 'migrate'], secret: true },
   REDIS_URL: { readBy: ['api', 'worker'], secret: true },
 
