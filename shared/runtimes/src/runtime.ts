@@ -76,7 +76,7 @@ export type Runtime = {
   /** None: the program must be restarted to see new keys. */
   reload?: ReloadAction
   ports(spec: AgentSpec): { http?: number }
-  /** None: a program that runs for 2 s counts as healthy. */
+  /** None: a program that runs for a second counts as healthy. */
   probe(spec: AgentSpec): Probe | undefined
   /** Where the volume that survives a redeploy is mounted; none: the agent keeps nothing. */
   state(spec: AgentSpec): { path: string } | undefined
@@ -86,9 +86,6 @@ export type Runtime = {
 
 /** The uid and gid of every agent. */
 export const agentUser = '10001:10001'
-
-/** Where secrets appear in every agent. */
-export const secretsFolder = '/run/nora'
 
 /** Stable over redeploys: some programs keep leases by host name. */
 export const hostnameOf = (spec: AgentSpec): string => `agent-${spec.id.replaceAll('-', '').slice(0, 12)}`
