@@ -142,9 +142,7 @@ test('a file is at most 250 lines long', () => {
 })
 
 test('no file is a drawer or a barrel', () => {
-  const drawers = sources.filter((source) =>
-    /\/(utils?|helpers?|common|misc|index)\.tsx?$/.test(source.path),
-  )
+  const drawers = sources.filter((source) => /\/(utils?|helpers?|common|misc|index)\.tsx?$/.test(source.path))
   expect(drawers.map((source) => source.path)).toEqual([])
 })
 
