@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createWriteStream, statSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -6,17 +6,17 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+
 import { capabilityPublicKey } from '@nora/crypto/capability'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import { addressIn, freePool } from '@nora/testing/address-pool'
+import { detachDisks } from '@nora/testing/loop-disks'
 import { type TestDatabase, testDatabase } from '@nora/testing/postgres'
 import { type TestRedis, testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
 import Docker from 'dockerode'
 import { afterAll, beforeAll } from 'vitest'
 
-const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 export type Stack = {
@@ -176,17 +176,6 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
   const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
   await gone
   clearTimeout(timer)
-}
-
-/** What a killed worker, or data that was to be kept, left attached: a deleted file would hold its device for ever. */
-async function detachDisks(folder: string): Promise<void> {
-  const { stdout } = await run('losetup', ['--noheadings', '--output', 'NAME,BACK-FILE']).catch(() => ({
-    stdout: '',
-  }))
-  for (const line of stdout.split('\n')) {
-    const [device, file] = line.trim().split(/\s+/)
-    if (device && file?.startsWith(`${folder}/`)) await run('losetup', ['--detach', device])
-  }
 }
 
 async function freePort(): Promise<number> {

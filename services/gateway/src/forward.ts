@@ -66,6 +66,11 @@ export function forward(
         } else if (call === upstream) end(problemFor(error), error.code ?? error.message)
       })
       call.on('response', (answer) => relay(answer))
+      // Nobody asked for another protocol, and Node would leave the connection to us without a word more.
+      call.on('upgrade', (_answer, socket) => {
+        socket.destroy()
+        end(problems.unreachable, 'unasked-upgrade')
+      })
       return call
     }
 

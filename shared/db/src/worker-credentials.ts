@@ -138,6 +138,8 @@ export async function recordDelivery(
   await supersede(tx, agentId, delivered)
 }
 
+const mostSuperseded = 20
+
 /** What is not held any more may still be in the program's memory for a while: it goes a day later. */
 async function supersede(tx: Tx, agentId: string, delivered: readonly Delivered[]): Promise<void> {
   const ids = delivered.map((one) => one.credentialId)
@@ -146,8 +148,12 @@ async function supersede(tx: Tx, agentId: string, delivered: readonly Delivered[
     where g.agent_id = ${agentId} and g.superseded_at is null and not exists (
       select 1 from unnest(${ids}::uuid[], ${versions}::int[]) as held (id, version)
       where held.id = g.credential_id and held.version = g.secret_version)`.execute(tx)
-  await sql`delete from given_secrets where agent_id = ${agentId}
-    and superseded_at < now() - interval '1 day'`.execute(tx)
+  // A person who replaces a key all day long keeps the newest few: what is searched for must stay small.
+  await sql`delete from given_secrets g where g.agent_id = ${agentId} and (g.superseded_at < now() - interval '1 day'
+    or g.superseded_at is not null and g.seq not in (select n.seq from given_secrets n
+      where n.agent_id = ${agentId} and n.superseded_at is not null order by n.seq desc limit ${mostSuperseded}))`.execute(
+    tx,
+  )
 }
 
 /** How many deliveries the agent had in the last `seconds`, by its timeline. Looks at its newest 1000 events. */

@@ -64,8 +64,12 @@ export function inFlight(options: {
     async room(signal) {
       while (running.size >= limit && !signal.aborted) {
         await new Promise<void>((resolve) => {
-          waiters.push(resolve)
-          signal.addEventListener('abort', () => resolve(), { once: true })
+          const wake = () => {
+            signal.removeEventListener('abort', wake)
+            resolve()
+          }
+          waiters.push(wake)
+          signal.addEventListener('abort', wake, { once: true })
         })
       }
     },

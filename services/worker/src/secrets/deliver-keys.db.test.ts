@@ -176,6 +176,20 @@ test.each([
   expect(JSON.stringify([await auditOf(id), logged])).not.toContain('sk-good')
 })
 
+test('of keys replaced over and over only the newest old ones are kept to be searched for', async () => {
+  const id = await storeKey(database, alice, { apiKey: 'sk-1' })
+  await attach(database, alice, agentId, id)
+  for (let version = 1; version <= 23; version++) {
+    if (version > 1) await storeKey(database, alice, { apiKey: `sk-${version}` }, { id, version })
+    await deliver()
+  }
+  const [kept] = await database.asSuperuser(
+    `select count(*)::int as n, min(secret_version) as oldest from nora.given_secrets where agent_id = $1`,
+    [agentId],
+  )
+  expect(kept).toEqual({ n: 21, oldest: 3 })
+})
+
 test('says once too often, and lets nothing more out', async () => {
   deps.releaseLimit = { count: 2, seconds: 600 }
   await deliver()

@@ -7,6 +7,7 @@ import { deriveKey } from '@nora/crypto/keys'
 import type { AgentState, OperationKind } from '@nora/db/schema'
 import { createLogger } from '@nora/log/logger'
 import { freePool } from '@nora/testing/address-pool'
+import { detachDisks } from '@nora/testing/loop-disks'
 import { type Person, person } from '@nora/testing/people'
 import { type TestDatabase, testDatabase } from '@nora/testing/postgres'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -73,7 +74,10 @@ export function workerFixture(): WorkerFixture {
   afterAll(async () => {
     if (it.installation) await removeObjects(it.docker, it.installation)
     if (it.keysDir) await rm(it.keysDir, { recursive: true, force: true })
-    if (it.folder) await rm(it.folder, { recursive: true, force: true })
+    if (it.folder) {
+      await detachDisks(it.folder)
+      await rm(it.folder, { recursive: true, force: true })
+    }
   }, 120_000)
 
   it.tinyImage = async (name, cmd) => (await assembleTinyImage(it.docker, { name, cmd })).reference
