@@ -12,7 +12,8 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
 
   (no command)   install what is missing, make secrets, start everything, print the URL
   --demo         the same, then the whole way once: claim, provider key, agent, its answer, its logs
-                 (--keep leaves the demo's agent and key there)
+                 (--keep leaves the demo's agent and key there; NORA_DEMO_API_KEY, with NORA_DEMO_BASE_URL and
+                 NORA_DEMO_MODEL, asks a real provider; NORA_DEMO_EMAIL and NORA_DEMO_PASSWORD are an account of yours)
   --status       what runs, since when and why
   --doctor       look for problems; each comes with its fix
   --stop         stop everything
@@ -236,7 +237,7 @@ summary() {
   else
     printf '  Next          it is claimed: sign in (POST %s/api/auth/login)\n' "$url"
   fi
-  printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then open the URL there\n' \
+  printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' \
     "$(setting installation NORA_PORT)" "$(setting installation NORA_PORT)"
   printf '  Keep safe     ENCRYPTION_KEY in %s/worker.env: put a copy in a safe OFF this machine.\n' "$config"
   printf '                Without it every stored key is lost; with it and the database, every key can be read.\n'
