@@ -1,6 +1,6 @@
 /**
  * What is wrong with a secret's strength, or undefined. A secret is weak when it is shorter than `minBytes`, reads
- * like a placeholder, or is so regular that somebody could have typed it: security.md, "Boot refuses".
+ * like a placeholder, or is so regular that somebody could have typed it: SECURITY.md, claim 7.
  */
 export function weaknessOf(value: string, minBytes: number): string | undefined {
   if (isPlaceholder(value)) return 'is a placeholder'
