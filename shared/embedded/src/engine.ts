@@ -4,7 +4,7 @@ import { type Exit, launch } from './child.ts'
 import { engineCall } from './engine-call.ts'
 import { findProgram } from './find-program.ts'
 import { isRoot } from './privileges.ts'
-import { lastLines, waitFor } from './wait.ts'
+import { untilReady } from './wait.ts'
 
 export type Engine = { socketPath: string; version: string; cgroupVersion: string }
 
@@ -53,23 +53,11 @@ export async function startEngine(options: {
     deathSignal: 'none',
   })
   await writeFile(options.pidFile, `${child.pid}\n`)
-  let exit: Exit | undefined
-  void child.exited.then((ended) => {
-    exit = ended
-  })
   try {
-    const engine = await waitFor(
-      async () => {
-        if (exit) throw new Error(`dockerd ended while starting:\n${await lastLines(options.logFile)}`)
-        return findEngine(socketPath)
-      },
-      {
-        signal: options.signal,
-        deadlineMs: 60_000,
-        everyMs: 200,
-        describe: async () => `dockerd did not answer within 60 s:\n${await lastLines(options.logFile)}`,
-      },
-    )
+    const engine = await untilReady(child, () => findEngine(socketPath), {
+      ...{ name: 'dockerd', logFile: options.logFile, signal: options.signal },
+      ...{ deadlineMs: 60_000, everyMs: 200 },
+    })
     const stop = async () => {
       await child.stop({ graceMs: 25_000 })
       await rm(options.pidFile, { force: true })

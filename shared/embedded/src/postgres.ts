@@ -5,7 +5,7 @@ import { type Child, type Exit, launch } from './child.ts'
 import { freePort } from './free-port.ts'
 import { linkPostgresLibraries, postgresBinary } from './postgres-files.ts'
 import { isRoot, type RunAs } from './privileges.ts'
-import { lastLines, waitFor } from './wait.ts'
+import { lastLines, untilReady, waitFor } from './wait.ts'
 
 export type PostgresOptions = {
   /** Made and initialised when missing. Its parent must be enterable by `runAs`. */
@@ -80,21 +80,11 @@ async function startServer(options: PostgresOptions, port: number): Promise<Chil
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = await run(options, options.dataDir, 'postgres', ['-D', options.dataDir, ...flags])
-  let exit: Exit | undefined
-  void child.exited.then((ended) => {
-    exit = ended
-  })
   try {
-    await waitFor(
-      async () => {
-        if (exit) throw new Error(`postgres ended while starting:\n${await lastLines(options.logFile)}`)
-        return (await readPidFile(options.dataDir))?.readyPid === child.pid ? true : undefined
-      },
-      {
-        signal: options.signal,
-        deadlineMs: startDeadlineMs,
-        describe: async () => `postgres was not ready after 30 s:\n${await lastLines(options.logFile)}`,
-      },
+    await untilReady(
+      child,
+      async () => ((await readPidFile(options.dataDir))?.readyPid === child.pid ? true : undefined),
+      { name: 'postgres', logFile: options.logFile, signal: options.signal, deadlineMs: startDeadlineMs },
     )
   } catch (error) {
     await child.stop({ signals: ['SIGQUIT'], graceMs: 3_000 })

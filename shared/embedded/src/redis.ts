@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { type Exit, launch } from './child.ts'
 import { findProgram } from './find-program.ts'
 import type { RunAs } from './privileges.ts'
-import { lastLines, waitFor } from './wait.ts'
+import { untilReady } from './wait.ts'
 
 export type RedisOptions = {
   /** Working folder; the append-only file lives here. */
@@ -62,22 +62,10 @@ export async function startRedis(options: RedisOptions): Promise<Redis> {
     runAs: options.runAs,
     logFile,
   })
-  let exit: Exit | undefined
-  void child.exited.then((ended) => {
-    exit = ended
-  })
   try {
-    await waitFor(
-      async () => {
-        if (exit) throw new Error(`redis-server ended while starting:\n${await lastLines(logFile)}`)
-        return (await ping(options.socketPath)) ? true : undefined
-      },
-      {
-        signal: options.signal,
-        deadlineMs: 20_000,
-        describe: async () => `redis-server was not ready after 20 s:\n${await lastLines(logFile)}`,
-      },
-    )
+    await untilReady(child, async () => ((await ping(options.socketPath)) ? true : undefined), {
+      ...{ name: 'redis-server', logFile, signal: options.signal, deadlineMs: 20_000 },
+    })
   } catch (error) {
     await child.stop({ graceMs: 2_000 })
     throw error

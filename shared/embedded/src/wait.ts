@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Child, Exit } from './child.ts'
 
 /**
  * Asks `probe` every `everyMs` until it gives something other than undefined, and returns that.
@@ -17,6 +18,33 @@ export async function waitFor<T>(
     if (Date.now() > deadline) throw new Error(await options.describe())
     await delay(options.everyMs ?? 20, undefined, { signal: options.signal })
   }
+}
+
+/**
+ * Waits until the server that `child` runs is ready: until `probe` gives something, which is returned. Throws with the
+ * last lines of its log when it ends first or is not ready within `deadlineMs`; the child is then the caller's to stop.
+ */
+export async function untilReady<T>(
+  child: Child,
+  probe: () => Promise<T | undefined>,
+  server: { name: string; logFile: string; signal: AbortSignal; deadlineMs: number; everyMs?: number },
+): Promise<T> {
+  const { name, logFile, ...timing } = server
+  let exit: Exit | undefined
+  void child.exited.then((ended) => {
+    exit = ended
+  })
+  return waitFor(
+    async () => {
+      if (exit) throw new Error(`${name} ended while starting:\n${await lastLines(logFile)}`)
+      return probe()
+    },
+    {
+      ...timing,
+      describe: async () =>
+        `${name} was not ready after ${server.deadlineMs / 1000} s:\n${await lastLines(logFile)}`,
+    },
+  )
 }
 
 /** The last lines of a log file, for an error message; empty when there is none. */
