@@ -79,6 +79,19 @@ export type SealedCredential = {
   sharedWithWorkspace: boolean
 }
 
+type Secret = Omit<SealedCredential, 'kind' | 'label' | 'sharedWithWorkspace'>
+
+/** What changes together: the sealed bytes and all that they were sealed with or say about them. */
+const sealedColumns = (row: Secret) => ({
+  sealed: row.sealed,
+  suite: row.suite,
+  key_version: row.keyVersion,
+  secret_version: row.secretVersion,
+  destination_hosts: row.destinationHosts,
+  base_url: row.baseUrl,
+  fingerprint: row.fingerprint,
+})
+
 /** Stores a credential sealed for exactly this row. */
 export async function insertCredential(tx: Tx, row: SealedCredential): Promise<void> {
   await tx
@@ -90,13 +103,7 @@ export async function insertCredential(tx: Tx, row: SealedCredential): Promise<v
       kind: row.kind,
       provider: row.provider,
       label: row.label,
-      sealed: row.sealed,
-      suite: row.suite,
-      key_version: row.keyVersion,
-      secret_version: row.secretVersion,
-      destination_hosts: row.destinationHosts,
-      base_url: row.baseUrl,
-      fingerprint: row.fingerprint,
+      ...sealedColumns(row),
       shared_with_workspace: row.sharedWithWorkspace,
     })
     .execute()
@@ -106,20 +113,11 @@ export async function insertCredential(tx: Tx, row: SealedCredential): Promise<v
  * Replaces the sealed secret. Only when the row still has the version before `row.secretVersion`: the seal is bound to
  * it. False when it has not (somebody else was faster), or the actor does not own the row.
  */
-export async function replaceSecret(
-  tx: Tx,
-  row: Omit<SealedCredential, 'kind' | 'label' | 'sharedWithWorkspace'>,
-): Promise<boolean> {
+export async function replaceSecret(tx: Tx, row: Secret): Promise<boolean> {
   const result = await tx
     .updateTable('credentials')
     .set({
-      sealed: row.sealed,
-      suite: row.suite,
-      key_version: row.keyVersion,
-      secret_version: row.secretVersion,
-      destination_hosts: row.destinationHosts,
-      base_url: row.baseUrl,
-      fingerprint: row.fingerprint,
+      ...sealedColumns(row),
       updated_at: sql<Date>`now()`,
     })
     .where('id', '=', row.id)
