@@ -1,5 +1,6 @@
 import { chmod, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { refusedExitCode } from '@nora/config/boot'
 import { startPostgres } from '@nora/embedded/postgres'
 import { startRedis } from '@nora/embedded/redis'
 import { lastLines } from '@nora/embedded/wait'
@@ -41,14 +42,21 @@ export function keepPostgres(context: Context, migratorPassword: string): Kept {
   })
 }
 
-/** Brings the database's schema up to date. Throws with migrate's last lines when it fails. */
+/** A process refuses its configuration: nothing changes by trying again. */
+export class ConfigurationRefused extends Error {}
+
+/**
+ * Brings the database's schema up to date. Throws with migrate's last lines when it fails, ConfigurationRefused when it
+ * refuses its settings.
+ */
 export async function runMigrate(context: Context, env: Environments['migrate']): Promise<void> {
   const { layout } = context.installation
   const runAs = context.accounts?.migrate
   const child = await startService(layout, { name: 'migrate', entry: 'migrations/run.ts', env, runAs })
   const exit = await child.exited
   if (exit.code === 0) return
-  throw new Error(`migrate failed:\n${await lastLines(join(layout.logs, 'migrate.log'))}`)
+  const message = `migrate failed:\n${await lastLines(join(layout.logs, 'migrate.log'))}`
+  throw exit.code === refusedExitCode ? new ConfigurationRefused(message) : new Error(message)
 }
 
 const redisSocket = (context: Context) => join(context.installation.layout.run, 'redis', 'redis.sock')

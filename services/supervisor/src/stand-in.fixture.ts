@@ -30,12 +30,16 @@ const standIns = {
   'migrations/run.ts': `process.stdout.write('migrated ' + process.getuid() + '\\n')`,
 }
 
+export type RunningSupervisor = { pid: number; exited: Promise<number | null> }
+
 export type StandIn = {
   layout: Layout
   log(name: string): Promise<string>
   status(): Promise<SupervisorStatus | undefined>
-  /** Runs the supervisor's own program until it is ready. */
-  up(): Promise<{ pid: number; exited: Promise<number | null> }>
+  /** Runs the supervisor's own program. */
+  run(): RunningSupervisor
+  /** The same, and waits until it is ready. */
+  up(): Promise<RunningSupervisor>
   untilStatus(check: (status: SupervisorStatus) => boolean): Promise<SupervisorStatus>
   remove(): Promise<void>
 }
@@ -73,18 +77,22 @@ export async function standInInstallation(): Promise<StandIn> {
       },
       { signal: never, deadlineMs: 60_000, describe: async () => JSON.stringify(await status()) },
     )
+  const run = (): RunningSupervisor => {
+    const main = join(import.meta.dirname, 'main.ts')
+    const options = ['--code', code, '--prefix', layout.prefix as string]
+    const child = spawn(process.execPath, [main, ...options, 'up'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    const exited = new Promise<number | null>((resolve) => child.once('exit', (exit) => resolve(exit)))
+    return { pid: child.pid as number, exited }
+  }
   return {
-    ...{ layout, status, untilStatus },
+    ...{ layout, status, untilStatus, run },
     log: (name) => readFile(join(layout.logs, `${name}.log`), 'utf8'),
     async up() {
-      const main = join(import.meta.dirname, 'main.ts')
-      const options = ['--code', code, '--prefix', layout.prefix as string]
-      const child = spawn(process.execPath, [main, ...options, 'up'], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      })
-      const exited = new Promise<number | null>((resolve) => child.once('exit', (exit) => resolve(exit)))
+      const running = run()
       await untilStatus((now) => now.ready)
-      return { pid: child.pid as number, exited }
+      return running
     },
     async remove() {
       await rm(dirname(await keysFolder(layout, id as string)), { recursive: true, force: true })

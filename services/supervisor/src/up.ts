@@ -9,7 +9,14 @@ import { engineIsShared, keepEngine } from './engine-part.ts'
 import { type Installation, readInstallation } from './installation.ts'
 import type { Kept } from './keep-running.ts'
 import { type Layout, setupCommand } from './layout.ts'
-import { keepPostgres, keepRedis, keepService, prepareEnvironments, runMigrate } from './parts.ts'
+import {
+  ConfigurationRefused,
+  keepPostgres,
+  keepRedis,
+  keepService,
+  prepareEnvironments,
+  runMigrate,
+} from './parts.ts'
 import { makeFolders } from './prepare.ts'
 import { rotateLogs } from './rotate-logs.ts'
 import { askSupervisor, type SupervisorStatus, serveStatus } from './status-socket.ts'
@@ -39,6 +46,7 @@ export async function up(layout: Layout): Promise<number> {
   const stopping = new AbortController()
   let keepEngineRunning = false
   const state = { ready: false, step: 'starting', failed: null as string | null }
+  let refused = false
   const status = (): SupervisorStatus => ({
     ...{ pid: process.pid, installationId: installation.id, url: installation.publicUrl, ...state },
     processes: kept.map((one) => one.status()),
@@ -74,12 +82,12 @@ export async function up(layout: Layout): Promise<number> {
       // An engine that ran before this failed start has agents that go on.
       keepEngineRunning = hadEngine
       state.failed = error instanceof Error ? error.message : String(error)
+      refused = error instanceof ConfigurationRefused
       say(`failed: ${state.failed}`)
       // Whoever waits for us on the socket is to read why.
       await delay(1_500, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
-  const refused = kept.some((one) => one.status().state === 'refused')
   step('stopping')
   for (const one of kept.reverse()) {
     if (one.status().name === 'engine') await stopEngine(one, installation, keepEngineRunning, say)
@@ -134,7 +142,7 @@ async function keep(kept: Kept[], one: Kept): Promise<void> {
 
 /**
  * Waits for `GET /api/readyz` to answer 200, however long that takes, saying what is missing when it takes long: what
- * runs already is worth more than a stop. Throws only when a service refuses its configuration.
+ * runs already is worth more than a stop. Throws only ConfigurationRefused, when a service refuses.
  */
 async function untilReady(
   installation: Installation,
@@ -148,7 +156,7 @@ async function untilReady(
     const refused = kept.map((one) => one.status()).find((one) => one.state === 'refused')
     if (refused) {
       const log = join(installation.layout.logs, `${refused.name}.log`)
-      throw new Error(`the ${refused.name} refuses to start. ${log}:\n${await lastLines(log)}`)
+      throw new ConfigurationRefused(`the ${refused.name} refuses to start. ${log}:\n${await lastLines(log)}`)
     }
     const answer = await readiness(installation.localUrl, signal)
     signal.throwIfAborted()
