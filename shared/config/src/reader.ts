@@ -59,7 +59,7 @@ export function createReader(env: Environment, service: Service) {
     return value
   }
 
-  /** A required secret text; in production at least 32 bytes, no placeholder, not regular. */
+  /** A required secret text; in production at least `minBytes`, no placeholder, not regular. */
   function strongSecret(name: VariableName, how: string, minBytes = 32): string | undefined {
     const value = required(name, how)
     if (value !== undefined) checkStrength(name, value, how, minBytes)
