@@ -13,7 +13,7 @@ import { serveStreams } from '../http/websocket.ts'
 import { admitStream } from './admit-stream.ts'
 import { pipeLogs } from './pipe-logs.ts'
 
-/** How long a ticket waits for its connection (security.md, "WebSockets and exec"). */
+/** How long a ticket waits for its connection. */
 const ticketMs = 30_000
 
 /** `ws-tickets`, and the sockets they open. */

@@ -9,7 +9,7 @@ const fullChars = 65_536
 export type Piece = { after: number; last: number; generation: number; frames: string[] }
 
 /**
- * Frames (as api.md describes them) of all records after `after`, chunk by chunk. A hole before a chunk is a gap: the
+ * Frames (`LogsFrame` in the contract) of all records after `after`, chunk by chunk. A hole before a chunk is a gap: the
  * lines in it are older than what is kept. With `holes: false` (only one generation is read) holes mean nothing.
  */
 export async function piecesOf(

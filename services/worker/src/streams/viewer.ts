@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely'
 import type { WebSocket } from 'ws'
 import { type Piece, piecesOf } from './view-frames.ts'
 
-/** The close codes of api.md that this side uses. */
+/** The close codes of the public log socket that this side uses. */
 export const closeCodes = { ticket: 4401, permission: 4403, agentGone: 4404, tryAgain: 1013 } as const
 
 /** Unsent bytes of one viewer beyond which nothing more is read for it. */
