@@ -22,7 +22,10 @@ export const stepDeadlineMs: Record<Action, number> = {
   'remove-keys': 15_000,
 }
 
-/** Two creates at once are the knee on two cores (measured: 4.5, 8.2, 8.4 and 8.7 a second with 1, 2, 4 and 8 at once); more only make each of them slower. */
+/**
+ * Two creates at once are the knee on two cores (measured: 4.5, 8.2, 8.4 and 8.7 a second with 1, 2, 4 and 8 at once);
+ * more only make each of them slower.
+ */
 const creating: readonly Action[] = ['ensure-network', 'ensure-container', 'start']
 /** Steps that only wait, or talk to the gateway: they hold nobody up. */
 const unbounded: readonly Action[] = ['await-healthy', 'route', 'record-crash']
