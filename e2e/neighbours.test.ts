@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { addressIn } from '@nora/testing/address-pool'
+import { beforeAll, expect, test } from 'vitest'
+import { signedIn } from './client.ts'
+import { stack } from './stack.ts'
+
+// Two agents of two people on one machine. Each listens on 8080; the gateway stands at .2 of both networks.
+const it = stack()
+const run = promisify(execFile)
+type Place = { containerId: string; address: string; gateway: string; ports: unknown }
+let hers: Place
+let his: Place
+
+beforeAll(async () => {
+  const places = ['alice', 'bob'].map(async (name) => {
+    const client = await signedIn(it, name)
+    const id = await client.deploy({ name, runtime: 'starter' })
+    await client.until(id, 'running', 120_000)
+    return placeOf(id)
+  })
+  ;[hers, his] = (await Promise.all(places)) as [Place, Place]
+}, 240_000)
+
+async function placeOf(agentId: string): Promise<Place> {
+  const filters = { label: [`com.nora.agent=${agentId}`, 'com.nora.role=agent'] }
+  const [listed] = await it.docker.listContainers({ filters })
+  const { Id, NetworkSettings, HostConfig } = await it.docker.getContainer(listed!.Id).inspect()
+  const networks = Object.values(NetworkSettings.Networks)
+  expect(networks).toHaveLength(1)
+  const address = networks[0]!.IPAddress
+  const ports = [HostConfig.PortBindings, NetworkSettings.Ports]
+    .flatMap((one) => Object.values(one ?? {}))
+    .filter(Boolean)
+  return { containerId: Id, address, gateway: addressIn(address, -1), ports }
+}
+
+/** What a program inside a container meets when it dials: `open`, or the error's code. */
+async function dial(from: Place, host: string, port: number): Promise<string> {
+  const program = `const s = require('node:net').connect({ host: '${host}', port: ${port} })
+    s.setTimeout(2000, () => { console.log('no answer'); process.exit() })
+    s.on('connect', () => { console.log('open'); process.exit() }).on('error', (e) => console.log(e.code))`
+  const { stdout } = await run('docker', ['exec', from.containerId, '/bin/node', '-e', program], {
+    timeout: 20_000,
+  })
+  return stdout.trim()
+}
+
+test('the dialler is a real one: an agent reaches its own listener, at the address others would use', async () => {
+  expect(hers.address).not.toBe(his.address)
+  expect(await dial(hers, hers.address, 8080)).toBe('open')
+  expect(await dial(his, his.address, 8080)).toBe('open')
+})
+
+test('no agent reaches another, nor the gateway at the other’s network', async () => {
+  for (const [from, to] of [
+    [hers, his],
+    [his, hers],
+  ] as const) {
+    expect(await dial(from, to.address, 8080)).not.toBe('open')
+    for (const port of [7081, 7082]) {
+      expect(await dial(from, to.gateway, port)).not.toBe('open')
+      expect(await dial(from, from.gateway, port)).not.toBe('open')
+    }
+  }
+})
+
+test('no port of an agent is published on the machine', () => {
+  expect([hers.ports, his.ports]).toEqual([[], []])
+})
