@@ -1,3 +1,4 @@
+import type { GatewayRoute, GatewayStatus } from '../gateway/control-client.ts'
 import type { ProbeAnswer } from './dataplane.ts'
 
 export type StandingGateway = {
@@ -5,14 +6,6 @@ export type StandingGateway = {
   controlUrl: string
   invokeUrl: string
   controlAddress: string
-}
-export type GatewayStatus = { bootId: string; revision: number }
-export type GatewayRoute = {
-  agentId: string
-  workspaceId: string
-  containerId: string
-  ip: string
-  port: number
 }
 
 /** How gateways are made, joined to networks and spoken to; the one implementation is Docker's. */
@@ -27,7 +20,7 @@ export type GatewayEngine = {
     agent: { agentId: string; address: string },
     signal: AbortSignal,
   ): Promise<void>
-  status(controlUrl: string, signal: AbortSignal): Promise<GatewayStatus>
+  status(controlUrl: string, signal: AbortSignal): Promise<Pick<GatewayStatus, 'bootId' | 'revision'>>
   /** A gateway that holds a newer list already keeps it; that is well. */
   putRoutes(
     controlUrl: string,

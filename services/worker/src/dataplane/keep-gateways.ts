@@ -11,9 +11,10 @@ import type { DB } from '@nora/db/schema'
 import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
 import { BackendError } from '../backends/backend.ts'
+import type { GatewayRoute, GatewayStatus } from '../gateway/control-client.ts'
 import { agentNetwork } from '../reconcile/addresses.ts'
 import type { Dataplane } from './dataplane.ts'
-import type { GatewayEngine, GatewayRoute, GatewayStatus, StandingGateway } from './gateway-engine.ts'
+import type { GatewayEngine, StandingGateway } from './gateway-engine.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 
 const leaseMs = 6_000
@@ -52,7 +53,11 @@ export function keepGateways(deps: GatewayDeps): KeptGateways {
   })
 
   // A gateway that has just started knows no route and may stand on no network: it is joined to all and told all.
-  const refill = async (row: GatewayRow, standing: StandingGateway, status: GatewayStatus) => {
+  const refill = async (
+    row: GatewayRow,
+    standing: StandingGateway,
+    status: Pick<GatewayStatus, 'bootId'>,
+  ) => {
     const agents = (await fleet(deps.db)).filter((agent) => agent.gatewayId === row.id && agent.containerIp)
     for (const agent of agents) await attach(deps, standing.containerId, agent)
     await push(row)
