@@ -222,9 +222,13 @@ test('inside, the gateway forwards nothing, writes nowhere and has no capability
 test('detaching is for good, twice is once, and then the agent is out of reach', async () => {
   await detachGateway(docker, gateway, networkName, signal)
   await detachGateway(docker, gateway, networkName, signal)
-  expect(await client().probe({ agentId, path: '/healthz', timeoutMs: 1_000 }, signal)).toHaveProperty(
-    'error',
-  )
+  const { NetworkSettings } = await docker.getContainer(gateway.containerId).inspect()
+  expect(Object.keys(NetworkSettings.Networks)).not.toContain(networkName)
+  // The engine lifts its isolation for a moment whenever it makes a network, as other tests do beside this one.
+  await waitUntil('the agent to be out of reach', async () => {
+    const answer = await client().probe({ agentId, path: '/healthz', timeoutMs: 1_000 }, signal)
+    return 'error' in answer
+  })
   await expect(
     attachGateway(docker, gateway, `${networkName}-none`, addresses.gateway, signal),
   ).rejects.toMatchObject({
