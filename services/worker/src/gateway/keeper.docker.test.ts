@@ -95,17 +95,10 @@ async function serve(): Promise<void> {
 
 function invoke(path: string, init: RequestInit & { duplex?: 'half' } = {}): Promise<Response> {
   const iat = Math.floor(Date.now() / 1000)
-  const claims = {
-    aud: 'gateway',
-    op: 'invoke',
-    agent: agentId,
-    workspace: workspaceId,
-    sub: 't',
-    request: hashRequest(init.method ?? 'GET', `/agents/${agentId}${path}`),
-    iat,
-    exp: iat + 30,
-  }
-  const capability = signCapability(apiSeed, { ...claims, aud: 'gateway' })
+  const request = hashRequest(init.method ?? 'GET', `/agents/${agentId}${path}`)
+  const bound = { agent: agentId, workspace: workspaceId, request }
+  const claims = { aud: 'gateway', op: 'invoke', sub: 't', iat, exp: iat + 30, ...bound } as const
+  const capability = signCapability(apiSeed, claims)
   const headers = { 'x-nora-capability': capability }
   return fetch(`${gateway.invokeUrl}/agents/${agentId}${path}`, { ...init, headers, signal })
 }
