@@ -23,7 +23,7 @@ export function readSource(path: string): Source {
     /\.test\.tsx?$/.test(path) ||
     path.startsWith('shared/testing/') ||
     /\/testing\//.test(path) ||
-    path.startsWith('e2e/')
+    /^(e2e|bench)\//.test(path)
   return { path, text, lines: text.split('\n').length - 1, isTest }
 }
 

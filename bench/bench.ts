@@ -1,0 +1,63 @@
+import type { BenchServices } from './services.ts'
+
+/** One line of a result. `ours` and `yardstick` are medians of `runs` turns, taken alternately in one run. */
+export type Row = {
+  /** What was measured, e.g. `GET agents, 50 rows`. */
+  name: string
+  /** Of `ours` and `yardstick`: `req/s`, `ms`, `MB`, `MB/s`, `ms CPU`. */
+  unit: string
+  ours: number
+  /** The raw primitive or the peer, in the same unit. */
+  yardstick?: number
+  /** ours / yardstick. */
+  ratio?: number
+  /** What is asked of `ratio`, or of `ours`. */
+  goal?: Goal
+  /** CPU milliseconds of the measured process for one unit of work, and what is asked of them. */
+  cpuMs?: number
+  cpuGoal?: number
+  runs: number
+  /** For what depends on a size, e.g. `100000 agents`; a row named `... slope` says how cost grows. */
+  size?: string
+  note?: string
+}
+
+export type Goal = { of?: 'ratio' | 'ours'; atLeast?: number; atMost?: number }
+
+export type BenchContext = {
+  /** Aborts at the bench's deadline. */
+  signal: AbortSignal
+  say(line: string): void
+  /** Fewer turns, for trying the bench itself; such a run is not recorded. */
+  quick: boolean
+  services: BenchServices
+}
+
+export type Bench = {
+  name: string
+  /** One sentence: the thing, its yardstick, the goal. */
+  about: string
+  deadlineMs: number
+  run(context: BenchContext): Promise<Row[]>
+}
+
+/** The value below which `p` (0 to 1) of the values lie, by linear interpolation; NaN without values. */
+export function percentile(p: number, values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const place = (sorted.length - 1) * p
+  const below = sorted[Math.floor(place)] ?? Number.NaN
+  const above = sorted[Math.ceil(place)] ?? Number.NaN
+  return below + (above - below) * (place - Math.floor(place))
+}
+
+/** @public */
+export const median = (values: readonly number[]): number => percentile(0.5, values)
+
+/** Whether every goal of the row is met; a row without one asks nothing. */
+export function isMet(row: Row): boolean {
+  const cpu = row.cpuGoal === undefined || (row.cpuMs ?? Number.POSITIVE_INFINITY) <= row.cpuGoal
+  if (!row.goal) return cpu
+  const value = row.goal.of === 'ours' ? row.ours : (row.ratio ?? Number.NaN)
+  const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = row.goal
+  return cpu && value >= atLeast && value <= atMost
+}
