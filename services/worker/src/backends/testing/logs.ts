@@ -73,8 +73,9 @@ export function logContract(use: () => ContractFixture): void {
     test('a cursor that the log no longer holds: what is younger, with a gap', async () => {
       const { ts } = frames[4000]!
       const rest = await allFrames(use().backend, containerId, { containerId, ts, ordinal: 777 })
-      const younger = frames.filter((frame) => frame.ts > ts)
-      expect(rest).toEqual([{ ...younger[0]!, gapBefore: true }, ...younger.slice(1)])
+      // In the order of the file: a frame of the other stream may carry a time from just before.
+      const [next, ...others] = frames.slice(frames.findIndex((frame) => frame.ts > ts))
+      expect(rest).toEqual([{ ...next!, gapBefore: true }, ...others])
     })
 
     test('a reader that stops in the middle and comes back, while the program writes', async () => {
