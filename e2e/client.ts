@@ -1,6 +1,8 @@
 import { waitUntil } from '@nora/testing/wait-until'
 import WebSocket from 'ws'
-import type { Stack } from './stack.ts'
+import type { Processes } from './processes.ts'
+
+type Server = Pick<Processes, 'url' | 'setupToken'>
 
 export type Answer<T = Record<string, unknown>> = { status: number; body: T; headers: Headers }
 
@@ -16,7 +18,7 @@ export type Agent = {
 export type Client = ReturnType<typeof client>
 
 /** A person's program: signs up (the first one claims the server), signs in with a bearer session, and calls the API. */
-export async function signedIn(stack: Stack, name: string): Promise<Client> {
+export async function signedIn(stack: Server, name: string): Promise<Client> {
   const credentials = { email: `${name}@example.test`, password: `correct horse ${name} battery` }
   const signup = await call(stack.url, 'POST', 'auth/signup', {
     ...credentials,
@@ -29,7 +31,7 @@ export async function signedIn(stack: Stack, name: string): Promise<Client> {
   return client(stack, String(login.body['accessToken']))
 }
 
-function client(stack: Stack, token: string) {
+function client(stack: Server, token: string) {
   const authorization = { authorization: `Bearer ${token}` }
   const request = <T = Record<string, unknown>>(method: string, path: string, body?: unknown) =>
     call<T>(stack.url, method, path, body, authorization)
@@ -69,7 +71,7 @@ const isOpen = (agent: Agent) =>
 export type LogLine = { seq: number; ts: string; stream: string; text: string }
 
 async function followLogs(
-  stack: Stack,
+  stack: Server,
   id: string,
   request: (method: string, path: string, body?: unknown) => Promise<Answer>,
   headers: Record<string, string>,

@@ -1,199 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes, randomUUID } from 'node:crypto'
-import { createWriteStream, statSync } from 'node:fs'
-import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-
-import { capabilityPublicKey } from '@nora/crypto/capability'
-import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
-import { addressIn, freePool } from '@nora/testing/address-pool'
-import { detachDisks } from '@nora/testing/loop-disks'
 import { type TestDatabase, testDatabase } from '@nora/testing/postgres'
 import { type TestRedis, testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import Docker from 'dockerode'
 import { afterAll, beforeAll } from 'vitest'
+import { type Processes, startProcesses, type Uids } from './processes.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-
-export type Stack = {
-  database: TestDatabase
-  redis: TestRedis
-  docker: Docker
-  installation: string
-  /** `nora-<first 8 of the installation id>`: how every object of this stack is named. */
-  prefix: string
-  url: string
-  setupToken: string
-  encryptionKey: string
-  /** Where a stand-in provider listens so that agents reach it, and the port it has been allowed. */
-  provider: { host: string; port: number }
-  folder: string
-  api: ChildProcess
-  worker: ChildProcess
-  startWorker: () => Promise<void>
-  /** SIGKILL, and waits until it is gone. */
-  killWorker: () => Promise<void>
-  logOf: (service: 'api' | 'worker') => Promise<string>
-}
-
-/** With these each process runs as a user of its own, without capabilities; needs root. */
-export type Uids = { api: number; worker: number }
+export type Stack = Processes & { database: TestDatabase; redis: TestRedis; docker: Docker }
 
 /** The real api and the real worker as processes, on this file's own database, Redis, address pool and key folder. */
 export function stack(settings: Record<string, string> = {}, uids?: Uids): Stack {
   const database = testDatabase()
   const redis = testRedis()
   const it = { database, redis, docker: new Docker() } as Stack
-  let environments: { api: NodeJS.ProcessEnv; worker: NodeJS.ProcessEnv }
-
-  beforeAll(async () => {
-    it.installation = randomUUID()
-    it.prefix = `nora-${it.installation.slice(0, 8)}`
-    it.folder = await mkdtemp(join(tmpdir(), 'nora-e2e-'))
-    it.encryptionKey = randomBytes(32).toString('hex')
-    it.setupToken = randomBytes(24).toString('base64url')
-    const pool = freePool()
-    it.provider = { host: addressIn(pool, 1), port: await freePort() }
-    const port = await freePort()
-    it.url = `http://127.0.0.1:${port}`
-    environments = environmentsOf(it, { pool, port, settings })
-    if (uids) await openTo(it, uids)
-    await it.startWorker()
-    it.api = launch('api', environments.api, it.folder, uids?.api)
-    await ready(it)
-  }, 180_000)
-
-  it.startWorker = async () => {
-    it.worker = launch('worker', environments.worker, it.folder, uids?.worker)
-  }
-  it.killWorker = () => end(it.worker, 'SIGKILL')
-  it.logOf = (service) => readFile(join(it.folder, `${service}.log`), 'utf8')
-
-  afterAll(async () => {
-    await end(it.api, 'SIGTERM')
-    await end(it.worker, 'SIGTERM')
-    if (it.installation) await removeObjects(it.docker, it.installation)
-    if (it.folder) await detachDisks(it.folder)
-    if (it.folder) await rm(it.folder, { recursive: true, force: true })
-  }, 120_000)
-  return it
-}
-
-/** Waits for `readyz`; a service that refuses to start or never gets there is shown with its last lines. */
-async function ready(it: Stack): Promise<void> {
-  const answer = async () => {
-    if (it.api.exitCode !== null || it.worker.exitCode !== null) return 'ended'
-    const response = await fetch(`${it.url}/api/readyz`, { signal: AbortSignal.timeout(5_000) })
-    if (response.ok) return 'ready'
-    throw new Error(await response.text())
-  }
-  const outcome = await waitUntil('readyz', answer, { deadlineMs: 90_000, everyMs: 100 }).catch(String)
-  if (outcome === 'ready') return
-  const logs = await Promise.all((['api', 'worker'] as const).map(it.logOf))
-  throw new Error(
-    `the stack is not ready: ${outcome}\n${logs.map((log) => log.slice(-2_000)).join('\n---\n')}`,
+  beforeAll(
+    () => startProcesses(it, { database, redisUrl: redis.url, docker: it.docker, settings, uids }),
+    180_000,
   )
-}
-
-function environmentsOf(
-  it: Stack,
-  options: { pool: string; port: number; settings: Record<string, string> },
-) {
-  const seed = randomBytes(32)
-  const { sealKey } = deriveSealing(Buffer.from(it.encryptionKey, 'hex'), 1)
-  const common = {
-    PATH: process.env['PATH'],
-    NODE_ENV: 'production',
-    NORA_LOG_LEVEL: 'debug',
-    REDIS_URL: it.redis.url,
-  }
-  const api = {
-    ...common,
-    DATABASE_URL: it.database.appUrl,
-    NORA_PORT: String(options.port),
-    NORA_PUBLIC_URL: it.url,
-    JWT_SECRET: randomBytes(32).toString('hex'),
-    NORA_SEAL_KEY: formatSealKey(sealKey),
-    NORA_CAPABILITY_PRIVATE_KEY: seed.toString('base64url'),
-    NORA_SETUP_TOKEN: it.setupToken,
-    NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,
-    NORA_RATE_LIMITS: 'global=60000/60,mutations=60000/60,signup-burst=100/60',
-    ...options.settings,
-  }
-  const worker = {
-    ...common,
-    DATABASE_URL: it.database.workerUrl,
-    ENCRYPTION_KEY: it.encryptionKey,
-    NORA_CAPABILITY_PUBLIC_KEY: capabilityPublicKey(seed).toString('base64url'),
-    NORA_INSTALLATION_ID: it.installation,
-    NORA_WORKER_ID: `worker-${it.prefix}`,
-    NORA_AGENT_NETWORK_POOL: options.pool,
-    NORA_WORKER_PORT: '0',
-    NORA_KEYS_DIR: `/dev/shm/${it.prefix}/keys`,
-    NORA_DATA_DIR: join(it.folder, 'worker'),
-    NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,
-  }
-  return { api, worker }
-}
-
-/** What the worker writes to and what both connect to, given to the users they run as. */
-async function openTo(it: Stack, uids: Uids): Promise<void> {
-  await chmod(it.folder, 0o755)
-  await chmod(dirname(it.redis.url), 0o755)
-  await chmod(it.redis.url, 0o777)
-  for (const folder of [join(it.folder, 'worker'), `/dev/shm/${it.prefix}`]) {
-    await mkdir(folder, { recursive: true })
-    await chown(folder, uids.worker, uids.worker)
-  }
-}
-
-function launch(
-  service: 'api' | 'worker',
-  env: NodeJS.ProcessEnv,
-  folder: string,
-  uid?: number,
-): ChildProcess {
-  const program = [process.execPath, '--disable-sigusr1', join(root, 'services', service, 'src/main.ts')]
-  const engine =
-    service === 'worker' ? ['--groups', String(statSync('/var/run/docker.sock').gid)] : ['--clear-groups']
-  const user = uid === undefined ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(uid), ...engine]
-  const [command, ...words] = [...user, ...program]
-  const child = spawn(command!, words, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const log = createWriteStream(join(folder, `${service}.log`), { flags: 'a' })
-  child.stdout?.pipe(log, { end: false })
-  child.stderr?.pipe(log, { end: false })
-  return child
-}
-
-async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill(signal)
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
-  await gone
-  clearTimeout(timer)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-/** Removes what this stack's installation left on the engine: by its own label alone. */
-async function removeObjects(docker: Docker, installation: string): Promise<void> {
-  const filters = { label: [`com.nora.installation=${installation}`] }
-  for (const { Id } of await docker.listContainers({ all: true, filters })) {
-    await docker.getContainer(Id).remove({ force: true, v: true })
-  }
-  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove()
-  for (const { Name } of (await docker.listVolumes({ filters })).Volumes ?? [])
-    await docker.getVolume(Name).remove()
-  await rm(`/dev/shm/nora-${installation.slice(0, 8)}`, { recursive: true, force: true })
+  afterAll(() => it.close?.(), 120_000)
+  return it
 }
