@@ -1,5 +1,7 @@
+import { apiKeys } from './api-keys.ts'
+import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
 import { memory } from './memory.ts'
 
 /** Every bench, in the order in which they run. */
-export const benches: readonly Bench[] = [memory]
+export const benches: readonly Bench[] = [memory, apiList, apiKeys]
