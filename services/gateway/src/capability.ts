@@ -1,11 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import {
-  type Audience,
-  CapabilityError,
-  type Claims,
-  hashBody,
-  verifyCapability,
-} from '@nora/crypto/capability'
+import { type Audience, CapabilityError, type Claims, hashBody, type Verifier } from '@nora/crypto/capability'
 
 /**
  * The claims of the call's `X-Nora-Capability`, or null when it does not allow exactly this: the audience, the
@@ -13,14 +7,14 @@ import {
  */
 export function capabilityOf(
   req: IncomingMessage,
-  key: Buffer,
+  verify: Verifier,
   expected: { audience: Audience; op: string; agent?: string; body?: Buffer; request?: string },
 ): Claims | null {
   const token = req.headers['x-nora-capability']
   if (typeof token !== 'string') return null
   const { body, ...claims } = expected
   try {
-    return verifyCapability(key, token, { ...claims, ...(body && { bodySha256: hashBody(body) }) })
+    return verify(token, { ...claims, ...(body && { bodySha256: hashBody(body) }) })
   } catch (error) {
     if (error instanceof CapabilityError) return null
     throw error

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Verifier } from '@nora/crypto/capability'
 import type { AddressPolicy } from './addresses.ts'
 import { capabilityOf } from './capability.ts'
 import { isFramedPlainly } from './headers.ts'
@@ -9,7 +10,7 @@ import { parseRoutes, type RouteTable } from './routes.ts'
 
 export type ControlDeps = {
   table: RouteTable
-  key: Buffer
+  verify: Verifier
   allow: AddressPolicy
   bootId: string
   log: Log
@@ -31,7 +32,7 @@ export const controlHandler =
     if (!isFramedPlainly(req)) return sendProblem(res, problems.framing)
     const body = await readBody(req)
     if (!body) return sendProblem(res, problems.tooLarge)
-    if (!capabilityOf(req, deps.key, { audience: 'gateway-control', op, body })) {
+    if (!capabilityOf(req, deps.verify, { audience: 'gateway-control', op, body })) {
       return sendProblem(res, problems.capabilityInvalid)
     }
     if (op === 'PUT /routes') putRoutes(deps, body, res)

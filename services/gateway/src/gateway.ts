@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { capabilityVerifier } from '@nora/crypto/capability'
 import type { AddressPolicy } from './addresses.ts'
 import { controlHandler } from './control.ts'
 import type { ForwardLimits } from './forward.ts'
@@ -31,6 +32,9 @@ export type Gateway = {
   bootId: string
   stop(graceMs: number): Promise<void>
 }
+
+/** Capabilities remembered as verified: at most 4 KiB of claims each, a few hundred bytes as the api makes them. */
+const REMEMBERED = 4_096
 
 const defaults = { connectMs: 5_000, headersMs: 120_000, idleMs: 300_000, bodyBytes: 1024 * 1024 * 1024 }
 
@@ -81,12 +85,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   const control = await listen(
-    controlHandler({ table, key: options.controlKey, allow, bootId, log }),
+    controlHandler({ table, verify: capabilityVerifier(options.controlKey), allow, bootId, log }),
     options.controlPort,
     { requestTimeout: 10_000, maxConnections: 64 },
   )
+  // Calls come again and again with one capability: its signature costs more than all else that a small call needs.
+  const verify = capabilityVerifier(options.capabilityKey, { remember: REMEMBERED })
   const invoke = await listen(
-    invokeHandler({ table, key: options.capabilityKey, limits, log }),
+    invokeHandler({ table, verify, limits, log }),
     options.invokePort,
     // A long upload is fine as long as it moves: idleMs watches that, an hour bounds it.
     { requestTimeout: 3_600_000, maxConnections: 2_048 },

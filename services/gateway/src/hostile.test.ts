@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Readable } from 'node:stream'
 import { hashRequest } from '@nora/crypto/capability'
+import { waitUntil } from '@nora/testing/wait-until'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   agentId,
@@ -101,6 +102,31 @@ test('no call without a capability for exactly this agent and workspace', async 
   const stranger = { headers: { 'x-nora-capability': invokeToken('GET /', { workspace: other }) } }
   expect(await codeOf(await it.invoke('/', stranger))).toEqual([404, 'agent-not-routed'])
   expect(agent.connections()).toBe(0)
+})
+
+test('a capability that was good once is good for its own call only, until it ends and while its agent is routed', async () => {
+  const agent = await echo()
+  const it = await gateway()
+  await it.push(it.route(agent.port))
+  const now = Math.floor(Date.now() / 1000)
+  // Within the 5 s that clocks may differ, and out of them in a moment.
+  const capability = invokeToken('GET /', { iat: now - 20, exp: now - 2 })
+  const headers = { 'x-nora-capability': capability }
+  expect((await it.invoke('/', { headers })).status).toBe(200)
+  for (const [path, method] of [
+    ['/', 'POST'],
+    ['/other', 'GET'],
+    ['/?a', 'GET'],
+  ] as const) {
+    const refused = await it.invoke(path, { method, headers })
+    expect(await codeOf(refused)).toEqual([401, 'capability-invalid'])
+  }
+  await it.push()
+  expect(await codeOf(await it.invoke('/', { headers }))).toEqual([404, 'agent-not-routed'])
+  await it.push(it.route(agent.port, { workspaceId: '00000000-0000-4000-8000-000000000000' }))
+  expect(await codeOf(await it.invoke('/', { headers }))).toEqual([404, 'agent-not-routed'])
+  await it.push(it.route(agent.port))
+  await waitUntil('the end of the capability', async () => (await it.invoke('/', { headers })).status === 401)
 })
 
 test.each([

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { hashRequest } from '@nora/crypto/capability'
+import { hashRequest, type Verifier } from '@nora/crypto/capability'
 import { parseTarget } from './agent-path.ts'
 import { capabilityOf } from './capability.ts'
 import { type ForwardLimits, forward } from './forward.ts'
@@ -8,7 +8,7 @@ import type { Log } from './log.ts'
 import { problems, sendProblem } from './problem.ts'
 import type { RouteTable } from './routes.ts'
 
-export type InvokeDeps = { table: RouteTable; key: Buffer; limits: ForwardLimits; log: Log }
+export type InvokeDeps = { table: RouteTable; verify: Verifier; limits: ForwardLimits; log: Log }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
@@ -17,7 +17,7 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
  * looks exactly like one that is not here.
  */
 export const invokeHandler =
-  ({ table, key, limits, log }: InvokeDeps) =>
+  ({ table, verify, limits, log }: InvokeDeps) =>
   async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     if (!isFramedPlainly(req)) return sendProblem(res, problems.framing)
     if (!METHODS.has(req.method ?? '')) return sendProblem(res, problems.method)
@@ -26,7 +26,7 @@ export const invokeHandler =
     // For this request and no other: bytes that a stranger got in front of somebody's call cannot use their word.
     const bound = hashRequest(req.method ?? '', req.url ?? '')
     const expected = { audience: 'gateway', op: 'invoke', agent: target.agentId, request: bound } as const
-    const claims = capabilityOf(req, key, expected)
+    const claims = capabilityOf(req, verify, expected)
     if (!claims?.workspace) return sendProblem(res, problems.capabilityInvalid)
     const routed = table.find(target.agentId)
     if (!routed || routed.route.workspaceId !== claims.workspace) return sendProblem(res, problems.notRouted)

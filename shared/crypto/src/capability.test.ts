@@ -5,6 +5,7 @@ import {
   CapabilityError,
   type Claims,
   capabilityPublicKey,
+  capabilityVerifier,
   hashBody,
   signCapability,
   verifyCapability,
@@ -150,5 +151,82 @@ describe('not accepted', () => {
     const token = await forge(JSON.stringify(payload) ?? 'no')
     expect(reasonOf(() => verifyCapability(publicKey, token, expected))).not.toBe('it was accepted')
     expect(reasonOf(() => signCapability(seed, payload as Claims))).not.toBe('it was accepted')
+  })
+})
+
+describe('a verifier that remembers', () => {
+  const body = '{}'
+  const bound: Claims = { ...claims, request: 'r', stream: 's', bodySha256: hashBody(body) }
+  const wanted = { ...expected, op: 'invoke', agent: 'a-1', workspace: 'w-1', request: 'r', stream: 's' }
+
+  test('refuses at every use what has expired, is not valid yet or was meant for something else', () => {
+    const verify = capabilityVerifier(publicKey, { remember: 8 })
+    const token = signCapability(seed, bound)
+    expect(verify(token, wanted)).toEqual(bound)
+    for (const name of ['op', 'agent', 'workspace', 'request', 'stream', 'bodySha256'] as const) {
+      expect(reasonOf(() => verify(token, { ...wanted, [name]: 'other' }))).toBe(`${name} differs`)
+    }
+    expect(reasonOf(() => verify(token, { ...wanted, audience: 'worker' }))).toMatch('audience')
+    expect(reasonOf(() => verify(token, { ...wanted, now: now - 6_000 }))).toBe('not valid yet')
+    expect(reasonOf(() => verify(token, { ...wanted, now: Number.NaN }))).toBe('not valid yet')
+    expect(verify(token, { ...wanted, now: now + 34_900 })).toEqual(bound)
+    expect(reasonOf(() => verify(token, { ...wanted, now: now + 35_000 }))).toBe('expired')
+  })
+
+  test('knows nothing but the very token: one changed character is not it', () => {
+    const verify = capabilityVerifier(publicKey, { remember: 8 })
+    const token = signCapability(seed, bound)
+    verify(token, wanted)
+    for (let i = 0; i < token.length; i++) {
+      const changed = token.slice(0, i) + (token[i] === 'A' ? 'B' : 'A') + token.slice(i + 1)
+      expect(reasonOf(() => verify(changed, wanted))).not.toBe('it was accepted')
+    }
+    for (const other of [`${token}A`, '', undefined as never]) {
+      expect(reasonOf(() => verify(other, wanted))).toBe('not a capability')
+    }
+  })
+
+  test('never remembers what it refused, nor for another key', () => {
+    const verify = capabilityVerifier(publicKey, { remember: 8 })
+    const foreign = signCapability(randomBytes(32), bound)
+    for (let i = 0; i < 2; i++) expect(reasonOf(() => verify(foreign, wanted))).toBe('bad signature')
+    const token = signCapability(seed, bound)
+    verify(token, wanted)
+    const other = capabilityVerifier(capabilityPublicKey(randomBytes(32)), { remember: 8 })
+    expect(reasonOf(() => other(token, wanted))).toBe('bad signature')
+  })
+
+  test('gives claims that nobody can change for the next caller', () => {
+    const verify = capabilityVerifier(publicKey, { remember: 8 })
+    const token = signCapability(seed, bound)
+    expect(() => Object.assign(verify(token, wanted), { workspace: 'w-2' })).toThrow(TypeError)
+    expect(verify(token, wanted).workspace).toBe('w-1')
+  })
+
+  test('keeps no more than it was told, the longest unused going first', () => {
+    // Remembered or not shows in the object: the same claims come back while they are remembered.
+    const verify = capabilityVerifier(publicKey, { remember: 3 })
+    const tokens = [0, 1, 2, 3].map((n) => signCapability(seed, { ...bound, sub: `user:${n}` })) as string[]
+    const seen = tokens.slice(0, 3).map((token) => verify(token, wanted))
+    expect(verify(tokens[0]!, wanted)).toBe(seen[0])
+    verify(tokens[3]!, wanted)
+    expect(verify(tokens[0]!, wanted)).toBe(seen[0])
+    expect(verify(tokens[2]!, wanted)).toBe(seen[2])
+    expect(verify(tokens[1]!, wanted)).not.toBe(seen[1])
+    expect(verify(tokens[1]!, wanted)).toEqual(seen[1])
+  })
+
+  test('forgets what has expired', () => {
+    const verify = capabilityVerifier(publicKey, { remember: 3 })
+    const token = signCapability(seed, bound)
+    const first = verify(token, wanted)
+    expect(reasonOf(() => verify(token, { ...wanted, now: now + 35_000 }))).toBe('expired')
+    expect(verify(token, wanted)).not.toBe(first)
+  })
+
+  test('none is remembered unless asked for', () => {
+    const verify = capabilityVerifier(publicKey)
+    const token = signCapability(seed, bound)
+    expect(verify(token, wanted)).not.toBe(verify(token, wanted))
   })
 })

@@ -1,7 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Uuid } from '@nora/contract/wire'
-import { hashRequest, signCapability } from '@nora/crypto/capability'
 import { withActor } from '@nora/db/actor'
 import { agentRoute } from '@nora/db/agent-reads'
 import { DomainError } from '@nora/domain/errors'
@@ -10,6 +9,7 @@ import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
 import { watchPermission } from '../streams/watch-permission.ts'
 import { callGateway, type Exchange, type InvokeLimits, invokeDeadlines } from './call-gateway.ts'
+import { type InvokeCall, invokeCapabilities } from './capabilities.ts'
 import { gatewayProblem, isGatewayProblem } from './gateway-problem.ts'
 import { toCaller, toGateway } from './headers.ts'
 
@@ -23,6 +23,7 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   const limits = { ...invokeDeadlines, bodyBytes: deps.config.invokeMaxBodyMb * 1024 * 1024 }
   const open = new Set<AbortController>()
+  const capability = invokeCapabilities(deps.capabilitySeed, deps.clock)
   // A stream without an end must not keep the server from stopping.
   app.addHook('preClose', async () => {
     setTimeout(() => {
@@ -46,14 +47,22 @@ export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
           default: Type.Any({ description: "The agent's own answer, with `X-Nora-Answer: agent`" }),
         },
       },
-      handler: (request, reply) => invoke(deps, { pool, limits, open }, request, reply),
+      handler: (request, reply) => invoke(deps, { pool, limits, open, capability }, request, reply),
     })
   }
 }
 
+/** What all calls share. */
+type Shared = {
+  pool: HttpAgent
+  limits: InvokeLimits
+  open: Set<AbortController>
+  capability: (call: InvokeCall) => string
+}
+
 async function invoke(
   deps: Deps,
-  { pool, limits, open }: { pool: HttpAgent; limits: InvokeLimits; open: Set<AbortController> },
+  { pool, limits, open, capability }: Shared,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -70,12 +79,7 @@ async function invoke(
   }
   if (!route.invoke_url) throw new DomainError('agent-not-routed')
   const target = `/agents/${id}${path}`
-  const now = Math.floor(deps.clock() / 1000)
-  const capability = signCapability(deps.capabilitySeed, {
-    ...{ aud: 'gateway', op: 'invoke', agent: id, workspace: route.workspace_id, sub: userId },
-    request: hashRequest(request.method, target),
-    ...{ iat: now, exp: now + 30 },
-  })
+  const call = { userId, workspaceId: route.workspace_id, agentId: id, method: request.method, target }
   const url = new URL(route.invoke_url)
   // The server's idle limit is for requests: an agent may think longer, before it answers and between two events.
   request.raw.socket.setTimeout(0)
@@ -92,7 +96,11 @@ async function invoke(
     const exchange = await callGateway({
       ...{ agent: pool, url, method: request.method, body: request.raw, limits, signal: left.signal },
       path: target,
-      headers: toGateway(request.raw, { capability, correlationId: request.id, host: url.host }),
+      headers: toGateway(request.raw, {
+        capability: capability(call),
+        correlationId: request.id,
+        host: url.host,
+      }),
     })
     await relay(exchange, request, reply, id)
     if (!request.raw.complete && !request.raw.destroyed) readOff(request)
