@@ -62,6 +62,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         requestTimeout: timing.requestTimeout,
         connectionsCheckingInterval: 5_000,
         noDelay: true,
+        // Twice what a socket reads at once: with the default, every full read would stop the stream for a turn.
+        highWaterMark: 128 * 1024,
       },
       (req, res) => {
         handler(req, res).catch((error: Error) => {
