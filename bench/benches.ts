@@ -1,7 +1,8 @@
 import { apiKeys } from './api-keys.ts'
 import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
+import { gatewayHttp } from './gateway-http.ts'
 import { memory } from './memory.ts'
 
 /** Every bench, in the order in which they run. */
-export const benches: readonly Bench[] = [memory, apiList, apiKeys]
+export const benches: readonly Bench[] = [memory, apiList, apiKeys, gatewayHttp]
