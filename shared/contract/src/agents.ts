@@ -137,6 +137,7 @@ export const Agent = Type.Object(
 export type Agent = Static<typeof Agent>
 
 export const AgentPage = pageOf(AgentSummary)
+export type AgentPage = Static<typeof AgentPage>
 export const AgentQuery = Type.Object(
   {
     ...PageQuery,

@@ -95,6 +95,7 @@ export const ProviderKey = Type.Object(
 export type ProviderKey = Static<typeof ProviderKey>
 
 export const ProviderKeyPage = pageOf(ProviderKey)
+export type ProviderKeyPage = Static<typeof ProviderKeyPage>
 export const ProviderKeyQuery = Type.Object(PageQuery, { additionalProperties: false })
 
 export const ForceQuery = Type.Object(

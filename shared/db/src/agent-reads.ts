@@ -1,99 +1,54 @@
-import { type SqlBool, sql } from 'kysely'
-import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres'
+import type { Agent } from '@nora/contract/agents'
+import { sql } from 'kysely'
 import type { Tx } from './actor.ts'
-import { afterCursor, createdUs, decodeCursor, pageOfRows } from './cursor.ts'
+import { agentColumns, agentSummaryColumns } from './agent-json.ts'
+import { afterPlace, decodeCursor, placeOf } from './cursor.ts'
+import type { Statement } from './one-flush.ts'
+import type { Read } from './read.ts'
 import type { AgentState } from './schema.ts'
 
-const summary = [
-  'agents.id',
-  'agents.workspace_id',
-  'agents.owner_id',
-  'agents.name',
-  'agents.runtime',
-  'agents.image',
-  'agents.target',
-  'agents.sandbox_profile',
-  'agents.cpus',
-  'agents.memory_mb',
-  'agents.disk_mb',
-  'agents.pids',
-  'agents.desired_state',
-  'agents.state',
-  'agents.state_reason',
-  'agents.generation',
-  'agents.observed_generation',
-  'agents.disk_enforced',
-  'agents.created_at',
-  'agents.updated_at',
-] as const
+// Deleted agents are nobody's; the workspace stands here, too, so that the index is used.
+const ofWorkspace = 'a.deleted_at is null and a.workspace_id = (select nora.workspace())'
 
-// Times inside JSON come as text with an offset; the caller makes them UTC.
-const select = (tx: Tx) =>
-  tx
-    .selectFrom('agents')
-    .select(summary)
-    .select(createdUs('agents').as('created_us'))
-    .select((eb) => [
-      jsonArrayFrom(
-        eb
-          .selectFrom('agent_credentials as ac')
-          .leftJoin('credentials as c', (join) =>
-            join.onRef('c.workspace_id', '=', 'ac.workspace_id').onRef('c.id', '=', 'ac.credential_id'),
-          )
-          .select(['ac.credential_id as id', 'c.label', 'ac.synced_secret_version', 'ac.synced_at'])
-          .whereRef('ac.workspace_id', '=', 'agents.workspace_id')
-          .whereRef('ac.agent_id', '=', 'agents.id')
-          .orderBy('ac.attached_at')
-          .orderBy('ac.credential_id'),
-      ).as('keys'),
-      jsonObjectFrom(
-        eb
-          .selectFrom('operations as o')
-          .select([
-            'o.id',
-            'o.kind',
-            'o.status',
-            'o.step',
-            'o.reason',
-            'o.created_at',
-            'o.finished_at',
-            'o.error',
-          ])
-          .whereRef('o.workspace_id', '=', 'agents.workspace_id')
-          .whereRef('o.agent_id', '=', 'agents.id')
-          .orderBy('o.seq', 'desc')
-          .limit(1),
-      ).as('operation'),
-    ])
-    .where('agents.deleted_at', 'is', null)
-    .where('agents.workspace_id', '=', sql<string>`(select nora.workspace())`)
-
-export type AgentSummaryRow = Awaited<ReturnType<typeof listAgents>>['rows'][number]
-export type AgentRow = NonNullable<Awaited<ReturnType<typeof agentById>>>
-
-/** One agent with its keys and its newest operation; undefined when it is gone or of another workspace. */
-export function agentById(tx: Tx, id: string) {
-  return select(tx)
-    .select(['agents.env', 'agents.config', 'agents.command', 'agents.port'])
-    .where('agents.id', '=', id)
-    .executeTakeFirst()
+/** One agent with its keys and its newest operation, as it is shown; undefined when it is gone or of another workspace. */
+export async function agentById(tx: Tx, id: string): Promise<Agent | undefined> {
+  const { rows } = await sql<{ agent: Agent }>`select row_to_json(x) as agent
+    from agents a, lateral (select ${sql.raw(agentColumns)}) x where ${sql.raw(ofWorkspace)} and a.id = ${id}`.execute(
+    tx,
+  )
+  return rows[0]?.agent
 }
 
-/** The workspace's agents, newest first. `q` is a part of the name in any case. */
-export async function listAgents(
-  tx: Tx,
-  filter: { limit: number; cursor?: string; state?: AgentState; q?: string },
-) {
-  let query = select(tx)
-    .orderBy('agents.created_at', 'desc')
-    .orderBy('agents.id', 'desc')
-    .limit(filter.limit + 1)
-  if (filter.state !== undefined) query = query.where('agents.state', '=', filter.state)
-  if (filter.q !== undefined) {
-    query = query.where(sql<SqlBool>`position(lower(${filter.q}) in lower(agents.name)) > 0`)
+/** What of a workspace's agents is asked for. `q` is a part of the name in any case. */
+export type AgentFilter = { limit: number; cursor?: string; state?: AgentState; q?: string }
+
+const statements = new Map<string, Statement>()
+
+/**
+ * The workspace's agents, newest first, for `readAs` and then `jsonPage`. Throws DomainError `bad-request` for a foreign cursor.
+ */
+export function agentPage({ limit, cursor, state, q }: AgentFilter): Read {
+  const values: string[] = [String(limit + 1)]
+  const conditions = [ofWorkspace]
+  const bind = (value: string) => `$${values.push(value)}`
+  if (state !== undefined) conditions.push(`a.state = ${bind(state)}`)
+  if (q !== undefined) conditions.push(`position(lower(${bind(q)}) in lower(a.name)) > 0`)
+  if (cursor !== undefined) {
+    const { createdUs, id } = decodeCursor(cursor)
+    conditions.push(afterPlace('a', bind(String(createdUs)), bind(id)))
   }
-  if (filter.cursor !== undefined) query = query.where(afterCursor('agents', decodeCursor(filter.cursor)))
-  return pageOfRows(await query.execute(), filter.limit)
+  return { statement: statementOf(conditions.join(' and ')), values }
+}
+
+/** Each combination of filters is one statement, with one name: eight at the most. */
+function statementOf(where: string): Statement {
+  const found = statements.get(where)
+  if (found) return found
+  const text = `select row_to_json(x), ${placeOf('a')} from agents a, lateral (select ${agentSummaryColumns}) x
+    where ${where} order by a.created_at desc, a.id desc limit $1`
+  const statement = { name: `nora_agents_${statements.size}`, text }
+  statements.set(where, statement)
+  return statement
 }
 
 /** What an invocation needs to know: where the agent stands. Undefined when it is gone or of another workspace. */

@@ -23,6 +23,15 @@ export type ConnectOptions = {
   onError: (error: Error) => void
 }
 
+const pools = new WeakMap<Kysely<DB>, pg.Pool>()
+
+/** The pool behind what `connect` gave, for reads that write their own messages (read.ts). */
+export function poolOf(db: Kysely<DB>): pg.Pool {
+  const pool = pools.get(db)
+  if (!pool) throw new Error('not a database that `connect` made')
+  return pool
+}
+
 /**
  * A pool on schema `nora`. Statements are cut off by the server after 15 s, an idle transaction after 30 s, waiting for
  * a lock after 10 s. `pg_temp` stands last in the search path, so that no temporary table can shadow ours.
@@ -42,5 +51,7 @@ export function connect(options: ConnectOptions): Kysely<DB> {
   // not listen, and the query rejects besides) nor idle (where the pool repeats what the client has said).
   pool.on('connect', (client) => client.on('error', options.onError))
   pool.on('error', () => undefined)
-  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  pools.set(db, pool)
+  return db
 }

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import type { Tx } from './actor.ts'
-import { afterCursor, createdUs, decodeCursor, pageOfRows } from './cursor.ts'
+import { afterPlace, decodeCursor, placeOf } from './cursor.ts'
+import { iso } from './iso-time.ts'
 import { openOperations } from './operations.ts'
+import type { Read } from './read.ts'
 import type { CredentialKind } from './schema.ts'
 
 const metadata = [
@@ -30,7 +32,6 @@ const select = (tx: Tx, kind: CredentialKind) =>
   tx
     .selectFrom('credentials')
     .select(metadata)
-    .select(createdUs('credentials').as('created_us'))
     .select(
       sql<string[]>`array(select ac.agent_id from agent_credentials ac
         join agents a on a.workspace_id = ac.workspace_id and a.id = ac.agent_id
@@ -45,21 +46,28 @@ export function credentialById(tx: Tx, kind: CredentialKind, id: string) {
   return select(tx, kind).where('credentials.id', '=', id).executeTakeFirst()
 }
 
-/** Credentials that the actor may see, newest first. Throws DomainError `bad-request` for a foreign cursor. */
-export async function listCredentials(
-  tx: Tx,
-  kind: CredentialKind,
-  page: { limit: number; cursor?: string },
-) {
-  const query = select(tx, kind)
-    .orderBy('credentials.created_at', 'desc')
-    .orderBy('credentials.id', 'desc')
-    .limit(page.limit + 1)
-  const rows = await (page.cursor === undefined
-    ? query
-    : query.where(afterCursor('credentials', decodeCursor(page.cursor)))
-  ).execute()
-  return pageOfRows(rows, page.limit)
+const columns = `c.id, c.provider, c.label, c.owner_id as "ownerId", c.fingerprint, c.shared_with_workspace as "sharedWithWorkspace",
+  c.base_url as "baseUrl", c.destination_hosts as "destinationHosts", c.key_version as "keyVersion", c.secret_version as "secretVersion",
+  ${iso('c.created_at')} as "createdAt", ${iso('c.updated_at')} as "updatedAt", ${iso('c.last_used_at')} as "lastUsedAt",
+  array(select ac.agent_id from agent_credentials ac join agents a on a.workspace_id = ac.workspace_id and a.id = ac.agent_id
+    where ac.workspace_id = c.workspace_id and ac.credential_id = c.id and a.deleted_at is null
+    order by ac.attached_at, ac.agent_id) as "usedBy"`
+const pageText = (
+  after: string,
+) => `select row_to_json(x), ${placeOf('c')} from credentials c, lateral (select ${columns}) x
+  where c.kind = $2 and c.workspace_id = (select nora.workspace()) ${after} order by c.created_at desc, c.id desc limit $1`
+const firstPage = { name: 'nora_credentials', text: pageText('') }
+const laterPage = { name: 'nora_credentials_after', text: pageText(`and ${afterPlace('c', '$3', '$4')}`) }
+
+/**
+ * Credentials that the actor may see, newest first, for `readAs` and then `jsonPage`: contract's `ProviderKey`. Throws DomainError
+ * `bad-request` for a foreign cursor.
+ */
+export function credentialPage(kind: CredentialKind, page: { limit: number; cursor?: string }): Read {
+  const values = [String(page.limit + 1), kind]
+  if (page.cursor === undefined) return { statement: firstPage, values }
+  const { createdUs, id } = decodeCursor(page.cursor)
+  return { statement: laterPage, values: [...values, String(createdUs), id] }
 }
 
 export type SealedCredential = {

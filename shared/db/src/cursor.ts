@@ -1,5 +1,6 @@
 import { DomainError } from '@nora/domain/errors'
 import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely'
+import type { TextRow } from './one-flush.ts'
 import type { DB } from './schema.ts'
 
 /** A place in a list that is ordered by creation, newest first: microseconds since 1970 and the row's id. */
@@ -47,4 +48,22 @@ export function pageOfRows<T extends { id: string; created_us: number }>(
     nextCursor:
       rows.length > limit && last ? encodeCursor({ createdUs: last.created_us, id: last.id }) : null,
   }
+}
+
+/** The two columns that `jsonPage` makes a cursor of: microseconds since 1970 and the id, of a table's alias. */
+export const placeOf = (table: string): string =>
+  `(extract(epoch from ${table}.created_at) * 1000000)::bigint, ${table}.id`
+
+/** The condition "after this place" as text, with the marks of both parameters. */
+export const afterPlace = (table: string, createdUs: string, id: string): string =>
+  `(${table}.created_at, ${table}.id) < (timestamptz 'epoch' + ${createdUs}::bigint * interval '1 microsecond', ${id}::uuid)`
+
+/**
+ * The JSON of a list's answer from rows of (an item's JSON, and `placeOf`) that were read with one row more than `limit`.
+ */
+export function jsonPage(rows: readonly TextRow[], limit: number): string {
+  const last = rows.length > limit ? rows[limit - 1] : undefined
+  const nextCursor = last ? encodeCursor({ createdUs: Number(last[1]), id: last[2]! }) : null
+  const items = rows.slice(0, limit).map(([item]) => item)
+  return `{"items":[${items.join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`
 }

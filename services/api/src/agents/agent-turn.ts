@@ -5,7 +5,6 @@ import { insertOperation, type OpenOperation, openOperations } from '@nora/db/op
 import type { OperationKind } from '@nora/db/schema'
 import { DomainError } from '@nora/domain/errors'
 import { appendEvent } from '@nora/events/append'
-import { agentView } from './agent-view.ts'
 import { auditAction, type Who } from './write-audit.ts'
 
 /** An agent that this transaction alone may ask something of, with the operations that have not ended. */
@@ -105,7 +104,7 @@ export async function changeState(
 
 /** The agent as it stands now in this transaction, for an answer. */
 export async function viewNow(tx: Tx, agentId: string) {
-  const row = await agentById(tx, agentId)
-  if (!row) throw new DomainError('not-found')
-  return agentView(row)
+  const agent = await agentById(tx, agentId)
+  if (!agent) throw new DomainError('not-found')
+  return agent
 }

@@ -11,13 +11,15 @@ import {
 } from '@nora/contract/agents'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
-import { agentById, agentExists, listAgents } from '@nora/db/agent-reads'
+import { agentById, agentExists, agentPage } from '@nora/db/agent-reads'
+import { jsonPage } from '@nora/db/cursor'
 import { eventsAfter } from '@nora/db/events'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
+import { builtJson } from '../http/built-json.ts'
 import { sendOutcome } from '../http/idempotency.ts'
-import { agentSummary, agentView } from './agent-view.ts'
+import { readOnce } from '../http/sessions.ts'
 import { createAgent } from './create-agent.ts'
 import { createTurns } from './in-turn.ts'
 import { bringUp, remove, stop } from './lifecycle.ts'
@@ -44,12 +46,14 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
 
   app.get(
     '/agents',
-    { config: { access: 'agent:read' }, schema: { querystring: AgentQuery, response: { 200: AgentPage } } },
-    async (request) => {
-      const page = await withActor(deps.db, request.actor.actor, (tx) =>
-        listAgents(tx, { ...request.query, limit: request.query.limit ?? 50 }),
-      )
-      return { items: page.rows.map(agentSummary), nextCursor: page.nextCursor }
+    {
+      config: { access: 'agent:read', oneRead: true },
+      schema: { querystring: AgentQuery, response: { 200: AgentPage } },
+    },
+    async (request, reply) => {
+      const limit = request.query.limit ?? 50
+      const rows = await readOnce(deps, request, agentPage({ ...request.query, limit }))
+      return builtJson<AgentPage>(reply, jsonPage(rows, limit))
     },
   )
 
@@ -57,9 +61,9 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     '/agents/:id',
     { config: { access: 'agent:read' }, schema: { params: Id, response: { 200: Agent } } },
     async (request) => {
-      const row = await withActor(deps.db, request.actor.actor, (tx) => agentById(tx, request.params.id))
-      if (!row) throw new DomainError('not-found')
-      return agentView(row)
+      const agent = await withActor(deps.db, request.actor.actor, (tx) => agentById(tx, request.params.id))
+      if (!agent) throw new DomainError('not-found')
+      return agent
     },
   )
 

@@ -9,12 +9,14 @@ import { assertStrictSchema } from './strict-schema.ts'
  * - `idempotency`: what a POST that needs a session does with `Idempotency-Key`; without it the api does not boot.
  *   `answer`: its handler runs inside `idempotently`. `credential`: the same, and the answer is not kept.
  *   `none`: repeating it is harmless or the answer is not ours to keep; say why beside it.
+ * - `oneRead`: the handler is one `readOnce`, which has Postgres check the session in the same message: see sessions.ts.
  * - `rawBody`: the handler reads the body itself (a proxied request): no content type is refused.
  */
 export type RouteConfig = {
   access?: Access
   workspaceParam?: string
   idempotency?: 'answer' | 'credential' | 'none'
+  oneRead?: boolean
   rawBody?: boolean
 }
 

@@ -1,9 +1,11 @@
 import type { Permission } from '@nora/contract/permissions'
 import { enterSession } from '@nora/db/accounts'
-import type { SessionActor } from '@nora/db/actor'
+import type { Entered, SessionActor } from '@nora/db/actor'
+import type { TextRow } from '@nora/db/one-flush'
+import { type Read, readAs } from '@nora/db/read'
 import { DomainError } from '@nora/domain/errors'
 import { allows, type Role } from '@nora/domain/roles'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { clientIp } from './client-ip.ts'
 import { readCredential } from './credentials.ts'
@@ -31,6 +33,7 @@ declare module 'fastify' {
 }
 
 const actors = new WeakMap<FastifyRequest, RequestActor>()
+const proofs = new WeakMap<FastifyRequest, Proof>()
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -44,28 +47,45 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
     },
   })
   app.addHook('onRequest', async (request) => {
-    const { access, workspaceParam } = request.routeOptions.config
+    const { access, workspaceParam, oneRead } = request.routeOptions.config
     // The one route without access is the OPTIONS of @fastify/cors, which does nothing.
     if (request.is404 || access === 'public' || request.method === 'OPTIONS') return
     if (access === undefined) throw new DomainError('unauthenticated')
-    const actor = await authenticate(
-      app,
-      deps,
-      request,
-      access === 'session' ? null : workspaceOf(request, workspaceParam),
-    )
-    if (access !== 'session' && !allows(actor.role, access satisfies Permission))
-      throw new DomainError('forbidden')
-    actors.set(request, actor)
+    const workspaceId = access === 'session' ? null : workspaceOf(request, workspaceParam)
+    const proof = prove(app, deps, request, workspaceId)
+    if (oneRead) proofs.set(request, proof)
+    else admit(request, proof, await enterSession(deps.db, proof.actor))
+  })
+  app.addHook('onRoute', (route) => {
+    if (route.config?.oneRead) route.handler = onlyAdmitted(route.handler)
   })
 }
 
-async function authenticate(
-  app: FastifyInstance,
-  deps: Deps,
-  request: FastifyRequest,
-  workspaceId: string | null,
-): Promise<RequestActor> {
+/**
+ * The one query of a route with `oneRead`: Postgres checks session and membership in the same message, and what it found is given
+ * to nobody whose role may not read it.
+ */
+export async function readOnce(deps: Deps, request: FastifyRequest, read: Read): Promise<TextRow[]> {
+  const proof = proofs.get(request)
+  if (!proof) throw new Error('readOnce needs a route with `oneRead`')
+  const { entered, rows } = await readAs(deps.db, proof.actor, read)
+  admit(request, proof, entered)
+  return rows
+}
+
+/** Such a route's answer leaves only after its `readOnce`: a handler that forgets it answers nobody. */
+function onlyAdmitted(handler: RouteHandlerMethod): RouteHandlerMethod {
+  return async function (this: FastifyInstance, request, reply) {
+    const answer = await handler.call(this, request, reply)
+    if (!actors.has(request)) throw new Error('a route with `oneRead` answered without it')
+    return answer
+  }
+}
+
+/** What the caller shows, before Postgres has seen it: the token is ours, and no page of another site sends it. */
+type Proof = { actor: SessionActor; transport: RequestActor['transport'] }
+
+function prove(app: FastifyInstance, deps: Deps, request: FastifyRequest, workspaceId: string | null): Proof {
   const credential = readCredential(deps.config, request)
   const claims = credential && app.accessTokens.verify(credential.token)
   if (!claims || claims.transport !== credential.transport) throw new DomainError('unauthenticated')
@@ -73,14 +93,20 @@ async function authenticate(
     requireCsrf(deps.config, request, claims.sessionId)
   }
   const { sessionId, secret, transport } = claims
-  const entered = await enterSession(deps.db, { kind: 'session', sessionId, secret, workspaceId })
-  return {
-    actor: { kind: 'session', sessionId, secret, workspaceId: entered.workspaceId },
+  return { actor: { kind: 'session', sessionId, secret, workspaceId }, transport }
+}
+
+/** Lets the caller in, or throws `forbidden`. */
+function admit(request: FastifyRequest, { actor, transport }: Proof, entered: Entered<SessionActor>): void {
+  const { access } = request.routeOptions.config
+  if (access !== 'session' && !allows(entered.role, access as Permission)) throw new DomainError('forbidden')
+  actors.set(request, {
     ...entered,
+    actor: { ...actor, workspaceId: entered.workspaceId },
     transport,
     ip: clientIp(request),
     correlationId: request.id,
-  }
+  })
 }
 
 /** The workspace that the path or the header names; null is the personal one. An impossible id is like an absent one. */

@@ -15,14 +15,17 @@ import {
 } from '@nora/contract/provider-keys'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
-import { credentialById, listCredentials } from '@nora/db/credentials'
+import { credentialById, credentialPage } from '@nora/db/credentials'
+import { jsonPage } from '@nora/db/cursor'
 import { operationOfCredential } from '@nora/db/operations'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'
 import { operationView } from '../agents/operation-view.ts'
 import { syncKeys } from '../agents/sync-keys.ts'
 import type { Deps } from '../deps.ts'
+import { builtJson } from '../http/built-json.ts'
 import { sendOutcome } from '../http/idempotency.ts'
+import { readOnce } from '../http/sessions.ts'
 import { createKey } from './create-key.ts'
 import { deleteKey } from './delete-key.ts'
 import { keyView, providerView } from './key-view.ts'
@@ -53,15 +56,13 @@ export const providerKeyRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = asyn
   app.get(
     '/llm-providers',
     {
-      config: { access: 'key:read' },
+      config: { access: 'key:read', oneRead: true },
       schema: { querystring: ProviderKeyQuery, response: { 200: ProviderKeyPage } },
     },
-    async (request) => {
-      const { limit = 50, cursor } = request.query
-      const page = await withActor(deps.db, request.actor.actor, (tx) =>
-        listCredentials(tx, 'llm', { limit, ...(cursor !== undefined && { cursor }) }),
-      )
-      return { items: page.rows.map(keyView), nextCursor: page.nextCursor }
+    async (request, reply) => {
+      const limit = request.query.limit ?? 50
+      const rows = await readOnce(deps, request, credentialPage('llm', { ...request.query, limit }))
+      return builtJson<ProviderKeyPage>(reply, jsonPage(rows, limit))
     },
   )
 
