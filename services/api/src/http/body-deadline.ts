@@ -9,16 +9,34 @@ const bodyDeadlineMs = 30_000
  */
 export function installBodyDeadline(app: FastifyInstance, deadlineMs = bodyDeadlineMs): void {
   const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
-  const clear = async (request: FastifyRequest) => clearTimeout(timers.get(request))
-  app.addHook('preParsing', async (request) => {
-    if (request.routeOptions.config.rawBody) return
-    timers.set(
-      request,
-      setTimeout(() => request.raw.destroy(), deadlineMs),
-    )
+  const clear = (request: FastifyRequest) => clearTimeout(timers.get(request))
+  app.addHook('preParsing', (request, _reply, payload, done) => {
+    if (!request.routeOptions.config.rawBody && announcesBody(request)) {
+      timers.set(
+        request,
+        setTimeout(() => request.raw.destroy(), deadlineMs),
+      )
+    }
+    done(null, payload)
   })
-  app.addHook('preValidation', clear)
-  app.addHook('onError', clear)
-  app.addHook('onResponse', clear)
-  app.addHook('onRequestAbort', clear)
+  app.addHook('preValidation', (request, _reply, done) => {
+    clear(request)
+    done()
+  })
+  app.addHook('onError', (request, _reply, _error, done) => {
+    clear(request)
+    done()
+  })
+  app.addHook('onResponse', (request, _reply, done) => {
+    clear(request)
+    done()
+  })
+  app.addHook('onRequestAbort', (request, done) => {
+    clear(request)
+    done()
+  })
 }
+
+/** A request has a body exactly when one of these fields is there (RFC 9112 6.3); Node reads it so, too. */
+const announcesBody = ({ headers }: FastifyRequest): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined

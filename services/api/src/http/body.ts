@@ -18,8 +18,9 @@ export function installBodyParser(app: FastifyInstance): void {
       return problem ? done(refuse(problem)) : done(null, body)
     })
   })
-  app.addHook('preValidation', async (request) => {
+  app.addHook('preValidation', (request, _reply, done) => {
     if (request.body === undefined && request.routeOptions.schema?.body) request.body = {}
+    done()
   })
 }
 

@@ -57,17 +57,20 @@ export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
 /** Installs everything that stands in front of the routes, in the order in which a request meets it. */
 export async function installEdge(app: FastifyInstance, deps: Deps): Promise<void> {
   app.addSchema(Problem)
-  app.addHook('onRequest', async (request, reply) => {
+  // Hooks that wait for nothing call back: every promise of theirs is paid for by every request.
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-correlation-id', request.id)
     reply.header('cache-control', 'no-store')
+    done()
   })
   // The pattern of the route, never the URL: a query may hold what must not be logged.
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions, log } = request
     log.debug(
       { method, route: routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
       'answered',
     )
+    done()
   })
   const limits = await installLimits(app, deps)
   app.addHook('onRequest', limits.countAddress)
@@ -132,9 +135,8 @@ function corsOptions(deps: Deps) {
 
 // Postgres has no text with a NUL in it: refused here it is a 400, further in it would be a fault.
 function refuseUnstorableUrls(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
-    if (request.url.includes('%00')) {
-      throw new DomainError('bad-request', { errors: [{ path: 'url', message: 'must not hold a NUL' }] })
-    }
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!request.url.includes('%00')) return done()
+    done(new DomainError('bad-request', { errors: [{ path: 'url', message: 'must not hold a NUL' }] }))
   })
 }

@@ -44,17 +44,17 @@ export async function installLimits(app: FastifyInstance, deps: Deps) {
     password: limit('password', rateLimits.password, principalOf, 'refuse'),
   })
 
-  const exceeded = new WeakMap<FastifyRequest, unknown>()
+  const exceeded = new WeakMap<FastifyRequest, Error>()
   return {
     countAddress: async (request: FastifyRequest, reply: FastifyReply) => {
       const count = /^\/api\/(healthz|readyz)$/.test(request.routeOptions.url ?? '') ? health : everything
       await count(request, reply).catch((error) => exceeded.set(request, error))
     },
-    refuseExceeded: async (request: FastifyRequest) => {
-      if (exceeded.has(request)) throw exceeded.get(request)
-    },
-    countMutation: async (request: FastifyRequest, reply: FastifyReply) => {
-      if (mutating.has(request.method) && !request.is404) await mutations(request, reply)
+    refuseExceeded: (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) =>
+      done(exceeded.get(request)),
+    countMutation: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
+      if (!mutating.has(request.method) || request.is404) return done()
+      mutations(request, reply).then(() => done(), done)
     },
   }
 }

@@ -1,12 +1,13 @@
 import { problemTitles } from '@nora/contract/problem'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { Type } from 'typebox'
 import { describe, expect, test } from 'vitest'
 import { testApi } from '../testing/test-api.ts'
 import type { RouteConfig } from './access.ts'
 import { installEdge, serverOptions } from './edge.ts'
+import { readOnce } from './sessions.ts'
 
 const api = testApi(testDatabase(), testRedis())
 const anyId = '00000000-0000-4000-8000-000000000000'
@@ -53,6 +54,35 @@ describe('a route', () => {
   })
   test('that posts for somebody and says nothing about repeats does not boot', async () => {
     await expect(boot({ access: 'session' }, { response }, 'POST')).rejects.toThrow('Idempotency-Key')
+  })
+})
+
+describe('a route that reads once', () => {
+  const build = async (handler: (request: FastifyRequest) => Promise<unknown>) => {
+    const app = fastify(serverOptions(api.deps)) as unknown as FastifyInstance
+    await installEdge(app, api.deps)
+    const schema = { response: { 200: Type.Object({}) } }
+    app.get('/x', { config: { access: 'agent:read', oneRead: true }, schema, handler })
+    return app
+  }
+  const asAda = async (app: FastifyInstance) => {
+    const ada = await api.signUp()
+    return app.inject({ url: '/x', headers: { authorization: `Bearer ${ada.accessToken}` } })
+  }
+  const read = { statement: { name: 'one', text: 'select 1' }, values: [] }
+
+  test('answers after its read', async () => {
+    const app = await build(async (request) => {
+      expect(await readOnce(api.deps, request, read)).toEqual([['1']])
+      return { role: request.actor.role }
+    })
+    expect((await asAda(app)).statusCode).toBe(200)
+    expect((await app.inject({ url: '/x' })).statusCode).toBe(401)
+  })
+  test('answers nobody without it, and knows nobody before it', async () => {
+    expect((await asAda(await build(async () => ({ secret: 1 })))).json()).toMatchObject({ code: 'internal' })
+    const early = await build(async (request) => ({ role: request.actor.role }))
+    expect((await asAda(early)).statusCode).toBe(500)
   })
 })
 
