@@ -11,6 +11,7 @@ import { type KeptGateways, keepGateways } from './dataplane/keep-gateways.ts'
 import { turnstiles } from './operations/limits.ts'
 import { localImages } from './operations/local-images.ts'
 import type { RunDeps } from './operations/run.ts'
+import { lacksKeyWords } from './operations/words.ts'
 import { deliverKeys } from './secrets/deliver-keys.ts'
 import { scrubWords } from './secrets/given-scrubber.ts'
 import type { Keyring } from './secrets/open-secret.ts'
@@ -61,7 +62,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     keys: {
       async deliver(actor, target, signal) {
         const { problem } = await deliverKeys(secrets, actor, target, signal)
-        return problem ? { problem: `a key is not there for it: ${problem.reason}` } : {}
+        return problem ? { problem: lacksKeyWords(problem.reason) } : {}
       },
       remove: (target, signal) => backend.removeSecrets(target, signal),
       test: (actor, signal) => testKey(secrets, actor, signal),

@@ -11,6 +11,8 @@ import type { RunDeps } from './operations/run.ts'
 import { runOperation } from './operations/run-operation.ts'
 import { sweep } from './operations/sweep.ts'
 import { followEvents, nextRetryMs, reconcileFleet } from './reconcile/drift.ts'
+import { healthRounds } from './reconcile/health.ts'
+import { leftoverSweep } from './reconcile/leftovers.ts'
 import { orphanRemover } from './reconcile/orphans.ts'
 import { startFollowers } from './streams/followers.ts'
 import { startInternalServer } from './streams/internal-server.ts'
@@ -35,6 +37,8 @@ const defaultPeriods = {
   events: 1_000,
   housekeeping: 3_600_000,
   orphanGrace: 20_000,
+  leftovers: 30_000,
+  health: 30_000,
 }
 /** Events come in bursts; one look serves them all. */
 const burstMs = 200
@@ -119,10 +123,12 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     log.info({ rows }, 'expired rows removed')
   })
 
+  const onRequest = () => sweeper.poke()
+  loops.every('leftovers', periods.leftovers, leftoverSweep(deps, periods.orphanGrace))
+  loops.every('health', periods.health, healthRounds({ ...deps, onRequest }))
   const removeOrphans = orphanRemover(deps, periods.orphanGrace)
   let retry: NodeJS.Timeout | undefined
   const drift = loops.every('drift', periods.drift, async (signal) => {
-    const onRequest = () => sweeper.poke()
     const { agents, listed } = await reconcileFleet({ ...deps, onRequest }, signal)
     clearTimeout(retry)
     const retryMs = nextRetryMs(agents, Date.now())

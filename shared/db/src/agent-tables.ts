@@ -51,6 +51,9 @@ export type AgentsTable = {
   created_at: TimeDefault
   updated_at: TimeDefault
   deleted_at: MaybeTime
+  unhealthy: Generated<boolean>
+  keys_owed: Generated<boolean>
+  probe: ColumnType<Record<string, unknown> | null, string | null | undefined, string | null>
 }
 
 export type AgentCredentialsTable = {

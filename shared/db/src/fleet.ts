@@ -22,6 +22,8 @@ export type FleetAgent = {
   crashCount: number
   lastCrashAt: Date | null
   openOperation: boolean
+  /** A key is still to be taken out of it. */
+  keysOwed: boolean
 }
 
 /** Every agent that is or may still be somewhere, with one query. */
@@ -31,12 +33,37 @@ export async function fleet(db: Kysely<DB> | Tx): Promise<FleetAgent[]> {
       observed_generation as "observedGeneration", desired_state as "desiredState", state,
       container_id as "containerId", container_ip as "containerIp", http_port as "httpPort",
       network_slot as "networkSlot", gateway_id as "gatewayId", disk_enforced as "diskEnforced", disk_mb as "diskMb",
-      crash_count as "crashCount", last_crash_at as "lastCrashAt", open_operation as "openOperation"
+      crash_count as "crashCount", last_crash_at as "lastCrashAt", open_operation as "openOperation",
+      keys_owed as "keysOwed"
     from nora.fleet()`.execute(db)
   return rows
 }
 
-/** Asks for an operation on an agent that has drifted. Null: one is open already, or the agent is gone. */
+export type ProbedAgent = {
+  agentId: string
+  gatewayId: string
+  /** As it was last written: its program did not answer. */
+  unhealthy: boolean
+  probe: { path: string; timeoutMs: number; expect: Record<string, string | number | boolean> }
+}
+
+/** Running agents with a health check, on the gateways that this worker keeps, that no operation works on. */
+export async function probedAgents(db: Kysely<DB>, workerId: string): Promise<ProbedAgent[]> {
+  const { rows } =
+    await sql<ProbedAgent>`select agent_id as "agentId", gateway_id as "gatewayId", unhealthy, probe
+    from nora.probed_agents(${workerId})`.execute(db)
+  return rows
+}
+
+/** Of these agents, those that were deleted with their data: a row says so. Unknown ids are not among them. */
+export async function agentsWithoutData(db: Kysely<DB>, agentIds: readonly string[]): Promise<string[]> {
+  const { rows } = await sql<{
+    id: string
+  }>`select id from nora.agents_without_data(${[...agentIds]}::uuid[]) id`.execute(db)
+  return rows.map(({ id }) => id)
+}
+
+/** Asks for an operation on an agent that has drifted; its timeline then tells the reason. Null: one is open already, or the agent is gone. */
 export async function requestOperation(
   db: Kysely<DB>,
   request: { agentId: string; kind: 'reconcile' | 'stop'; reason: string; delayMs: number },

@@ -54,13 +54,21 @@ export type ContainerFacts = {
   observed_generation?: number
   crash_count?: number
   last_crash_at?: Date | null
+  unhealthy?: boolean
+  keys_owed?: boolean
+  probe?: { path: string; timeoutMs: number; expect: Record<string, unknown> } | null
 }
 
 /** Writes what is really there. */
 export async function recordFacts(tx: Tx, agentId: string, facts: ContainerFacts): Promise<void> {
+  const { probe, ...plain } = facts
   await tx
     .updateTable('agents')
-    .set({ ...facts, updated_at: sql<Date>`now()` })
+    .set({
+      ...plain,
+      ...(probe !== undefined && { probe: probe && JSON.stringify(probe) }),
+      updated_at: sql<Date>`now()`,
+    })
     .where('id', '=', agentId)
     .execute()
 }

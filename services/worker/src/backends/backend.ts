@@ -43,6 +43,7 @@ export type ObservedContainer = {
   generation: number
   specHash: string
   imageDigest: string
+  /** On the agent's own network; null when it is not on it, or does not run. */
   ip: string | null
   startedAt: string | null
   finishedAt: string | null
@@ -50,6 +51,8 @@ export type ObservedContainer = {
   oomKilled: boolean
   /** Whether the agent's gateway stands on its network. */
   gatewayAttached: boolean
+  /** It has another name than it was made with. */
+  renamed: boolean
 }
 
 export type LogCursor = { containerId: string; ts: string; ordinal: number }
@@ -80,7 +83,14 @@ export type ListedContainer = {
   generation: number
   specHash: string
   status: ObservedContainer['status']
+  /** On the agent's own network; null when it is not on it, or does not run. */
+  ip: string | null
+  /** It has another name than it was made with, or is a copy of one. */
+  renamed: boolean
 }
+
+/** What an agent that is gone left besides its container. `id` is the engine's, or the agent's own. */
+export type Leftover = { kind: 'network' | 'hand-over' | 'keys' | 'storage'; id: string; agentId: string }
 
 export type BackendEvent = {
   agentId: string
@@ -104,6 +114,8 @@ export type Backend = {
   start(target: Target, signal: AbortSignal): Promise<void>
   /** Tells the program that its keys changed. `unsupported`: it must be restarted. */
   reload(target: Target, signal: AbortSignal): Promise<'reloaded' | 'unsupported'>
+  /** Gives a container that somebody renamed its name back. `name-taken`: something else has it now. */
+  restoreName(target: Target, signal: AbortSignal): Promise<void>
   stop(target: Target, signal: AbortSignal): Promise<void>
   removeContainer(target: Target, signal: AbortSignal): Promise<void>
   removeNetwork(target: Target, signal: AbortSignal): Promise<void>
@@ -117,6 +129,10 @@ export type Backend = {
   list(signal: AbortSignal): Promise<ListedContainer[]>
   /** Removes one listed container by id, when its labels still say that it is this installation's. */
   removeOrphan(container: ListedContainer, signal: AbortSignal): Promise<void>
+  /** Everything else that this installation's labels and folders say is an agent's, for finding what nobody owns. */
+  possessions(signal: AbortSignal): Promise<Leftover[]>
+  /** Removes one of them, when it is still this installation's; storage goes with what is in it. */
+  removeLeftover(leftover: Leftover, signal: AbortSignal): Promise<void>
   events(signal: AbortSignal): AsyncIterable<BackendEvent>
 }
 

@@ -8,13 +8,14 @@ import {
   type Ending,
   finishOperation,
   markDeleted,
+  operationOf,
   recordFacts,
   recordStep,
   setAgentState,
 } from '@nora/db/worker-agents'
 import { appendEvent } from '@nora/events/append'
 import { agentKey, type Run, type RunDeps, showState } from './run.ts'
-import { crashedState, withLastWords, workingState } from './words.ts'
+import { crashedState, saysLacksKey, withLastWords, workingState } from './words.ts'
 
 export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'released' | 'lost' | 'not-leased'
 type Tx = Parameters<typeof finishOperation>[0]
@@ -22,7 +23,9 @@ type Tx = Parameters<typeof finishOperation>[0]
 /** The planner found everything as it should be. */
 export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
   const { kind } = run.operation
-  const { desired } = run.target
+  const { desired, probe } = run.target
+  // Whatever the way here: its keys are the attached ones, and it answers.
+  const well = { unhealthy: false, keys_owed: false }
   await withActor(deps.db, run.operation.actor, async (tx) => {
     if (desired === 'deleted') {
       await releaseNetworkSlot(tx)
@@ -32,7 +35,7 @@ export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
       return
     }
     if (desired === 'stopped') {
-      await recordFacts(tx, run.target.agentId, { container_ip: null })
+      await recordFacts(tx, run.target.agentId, { container_ip: null, ...well })
       await showState(tx, run, 'stopped', 'stopped on request')
       await end(tx, run, { status: 'succeeded', reason: 'stopped' })
       return
@@ -43,12 +46,21 @@ export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
     const generation = typeof container === 'object' && 'generation' in container ? container.generation : 0
     await recordFacts(tx, run.target.agentId, {
       observed_generation: generation,
+      probe: probe ? { path: probe.path, timeoutMs: probe.timeoutMs, expect: probe.expect } : null,
+      ...well,
       ...(asked && { crash_count: 0 }),
     })
-    await showState(tx, run, run.keyProblem ? 'degraded' : 'running', run.keyProblem ?? healthy)
-    await end(tx, run, { status: 'succeeded', reason: run.keyProblem ?? healthy })
+    const problem = run.keyProblem ?? keptProblem(run)
+    await showState(tx, run, problem ? 'degraded' : 'running', problem ?? healthy)
+    await end(tx, run, { status: 'succeeded', reason: problem ?? healthy })
   })
   return 'succeeded'
+}
+
+// Looking at an agent delivers no key: one that it lacked before, it lacks still.
+function keptProblem({ agent, facts, operation }: Run): string | undefined {
+  const looked = operation.kind === 'reconcile' && !facts.started && !facts.keysDelivered
+  return looked && saysLacksKey(agent.state_reason) ? agent.state_reason : undefined
 }
 
 /** Ends in a state with a reason and the program's last lines. `code` is stable; `reason` is for people. */
@@ -56,8 +68,12 @@ export async function fail(deps: RunDeps, run: Run, code: string, reason: string
   const lines = await lastWords(deps, run)
   const words = withLastWords(reason, lines)
   await withActor(deps.db, run.operation.actor, async (tx) => {
-    // A crash was counted when it was recorded.
-    if (code !== 'program-exited') await countFailure(tx, run.target.agentId)
+    const state = failedState(run, code)
+    const unhealthy = code === 'not-healthy' && state === 'degraded'
+    // A crash was counted when it was recorded; one that runs and does not answer is not started again, so no try waits.
+    if (code !== 'program-exited' && !unhealthy) await countFailure(tx, run.target.agentId)
+    if (unhealthy) await recordFacts(tx, run.target.agentId, { unhealthy })
+    if (run.takesKeyBack) await recordFacts(tx, run.target.agentId, { keys_owed: true })
     if (code === 'name-taken') {
       await reportSecurityEvent(tx, {
         type: 'NAME_TAKEN',
@@ -66,7 +82,7 @@ export async function fail(deps: RunDeps, run: Run, code: string, reason: string
         details: { reason },
       })
     }
-    await showState(tx, run, failedState(run, code), words)
+    await showState(tx, run, state, words)
     await end(tx, run, {
       status: 'failed',
       reason: words,
@@ -86,6 +102,8 @@ export async function failUnopened(
   await withActor(deps.db, operation.actor, async (tx, { agentId, workspaceId }) => {
     if (agentId !== null) {
       await countFailure(tx, agentId)
+      const row = await operationOf(tx, operation.id)
+      if (row?.input['takesKeyBack'] === true) await recordFacts(tx, agentId, { keys_owed: true })
       const before = await setAgentState(tx, agentId, 'error', reason)
       const data = { state: 'error', reason, operationId: operation.id }
       if (before !== 'error') await appendEvent(tx, { id: agentId, workspaceId }, 'state.changed', data)
@@ -129,24 +147,33 @@ export async function endCancelled(deps: RunDeps, run: Run): Promise<Outcome> {
   return 'cancelled'
 }
 
-/** Gives the operation back until `delayMs` has passed, and says so in the agent's state. */
-export async function release(deps: RunDeps, run: Run, reason: string, delayMs: number): Promise<Outcome> {
+/** Gives the operation back until `delayMs` has passed, and says so, in `words`, in the agent's state. */
+export async function release(
+  deps: RunDeps,
+  run: Run,
+  reason: string,
+  delayMs: number,
+  words = reason,
+): Promise<Outcome> {
   await withActor(deps.db, run.operation.actor, async (tx) => {
     await recordStep(tx, run.operation.id, null, reason)
     const working = workingState(run.operation.kind, run.target, run.state)
-    await showState(tx, run, working ?? run.state, reason)
+    await showState(tx, run, working ?? run.state, words)
   })
   await releaseOperation(deps.db, run.operation.actor, delayMs, reason)
   return 'released'
 }
 
 function failedState(run: Run, code: string): AgentState {
+  const hadRun = run.agent.observed_generation === run.target.generation
   if (code === 'program-exited' && run.operation.kind === 'reconcile') {
-    const hadRun = run.agent.observed_generation === run.target.generation
     return crashedState(hadRun, run.facts.crashes.count)
   }
-  // What ran before and was not replaced goes on running.
-  return isUp(run) && !run.facts.started && code !== 'not-healthy' ? 'degraded' : 'error'
+  // What ran before and was not replaced goes on running. What never answered is broken; what once did may recover.
+  const { state } = run.agent
+  // Not looked at yet: it stands as it did.
+  const up = run.observed ? isUp(run) : state === 'running' || state === 'degraded'
+  return up && !run.facts.started && (code !== 'not-healthy' || hadRun) ? 'degraded' : 'error'
 }
 
 function isUp(run: Run): boolean {

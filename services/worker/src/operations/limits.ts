@@ -12,6 +12,7 @@ export const stepDeadlineMs: Record<Action, number> = {
   route: 15_000,
   'await-healthy': 10_000,
   'reload-keys': 15_000,
+  'restore-name': 15_000,
   'record-crash': 15_000,
   // Ten seconds of grace, then the engine's own time to kill.
   stop: 50_000,

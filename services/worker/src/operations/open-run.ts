@@ -37,6 +37,7 @@ export async function openRun(
     state: agent.state,
     keyProblem: undefined,
     reason: agent.state_reason,
+    takesKeyBack: row.input['takesKeyBack'] === true,
     facts: {
       beganAt: (row.started_at ?? row.created_at).getTime(),
       cancelled: false,
@@ -45,6 +46,9 @@ export async function openRun(
       storageRemoved: false,
       reload: 'not-yet',
       started: false,
+      stopped: false,
+      keysOwed: agent.keys_owed,
+      wasHealthy: agent.state === 'running' || agent.unhealthy,
       routed: target.desired !== 'running' && unrouted,
       healthy: false,
       diskEnforced: agent.disk_enforced,

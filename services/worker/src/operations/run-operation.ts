@@ -9,6 +9,7 @@ import {
   endCancelled,
   fail,
   failUnopened,
+  lastWords,
   type Outcome,
   release,
   releaseUnopened,
@@ -19,7 +20,7 @@ import { stepDeadlineMs } from './limits.ts'
 import { openRun } from './open-run.ts'
 import { announce, progress, type Run, type RunDeps } from './run.ts'
 import { perform, stepTimedOut } from './steps.ts'
-import { stepWords } from './words.ts'
+import { stepWords, withLastWords } from './words.ts'
 
 const observeMs = 15_000
 const maxTurns = 400
@@ -118,8 +119,11 @@ async function takeTurn(
   over: AbortSignal,
   leftMs: number,
 ): Promise<Outcome | undefined> {
-  run.observed = await bounded(observeMs, over, 'the Docker Engine did not answer in time', (signal) =>
-    deps.backend.observe(run.target, signal),
+  run.observed = await bounded(
+    observeMs,
+    over,
+    `The Docker Engine does not answer (nothing came within ${observeMs / 1000} s). Is it running?`,
+    (signal) => deps.backend.observe(run.target, signal),
   )
   const step = nextStep(run.target, run.observed, { ...run.facts, kind: run.operation.kind, now: Date.now() })
   switch (step.do) {
@@ -128,11 +132,16 @@ async function takeTurn(
     case 'give-up':
       return fail(deps, run, step.code, step.reason)
     case 'wait':
-      return release(deps, run, step.reason, step.delayMs)
+      return rest(deps, run, step.reason, step.delayMs)
     default:
       await takeStep(deps, run, step.do, lease, over, leftMs)
       return undefined
   }
+}
+
+/** A program that ended rests before its next start; its agent says so with its last lines. */
+async function rest(deps: RunDeps, run: Run, reason: string, delayMs: number): Promise<Outcome> {
+  return release(deps, run, reason, delayMs, withLastWords(reason, await lastWords(deps, run)))
 }
 
 async function takeStep(

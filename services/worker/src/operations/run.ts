@@ -67,6 +67,8 @@ export type Run = {
   facts: Omit<PlanContext, 'now' | 'kind'>
   /** The words last shown; they come back when the deadline cuts the operation off. */
   reason: string
+  /** It is to take a key out of the program: what it cannot do, the next operation owes. */
+  takesKeyBack: boolean
 }
 
 /** Shows the step that begins: in the operation, in the agent's state and in its timeline. Fenced. */

@@ -65,7 +65,13 @@ export const perform: Record<Action, Perform> = {
   async start(deps, run, signal) {
     await deps.backend.start(run.target, signal)
     deps.logs.poke(run.target.agentId)
-    Object.assign(run.facts, { started: true, keysDelivered: false, routed: false, healthy: false })
+    Object.assign(run.facts, {
+      started: true,
+      stopped: false,
+      keysDelivered: false,
+      routed: false,
+      healthy: false,
+    })
   },
 
   async 'attach-gateway'(deps, run, signal) {
@@ -90,6 +96,10 @@ export const perform: Record<Action, Perform> = {
 
   async 'reload-keys'(deps, run, signal) {
     run.facts.reload = await deps.backend.reload(run.target, signal)
+  },
+
+  async 'restore-name'(deps, run, signal) {
+    await deps.backend.restoreName(run.target, signal)
   },
 
   async 'record-crash'(deps, run) {
@@ -117,6 +127,7 @@ export const perform: Record<Action, Perform> = {
 
   async stop(deps, run, signal) {
     await deps.backend.stop(run.target, signal)
+    run.facts.stopped = true
     deps.logs.poke(run.target.agentId)
   },
 

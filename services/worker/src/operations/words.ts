@@ -18,6 +18,7 @@ export function stepWords(action: Action, target: Target): string {
         : 'closing its way through the gateway',
     'await-healthy': 'waiting for the health check',
     'reload-keys': 'telling the program about its keys',
+    'restore-name': 'giving its container its name back',
     'record-crash': 'the program ended; reading its last lines',
     stop: 'stopping',
     'remove-container': 'keeping its last log lines, then removing its container',
@@ -50,6 +51,11 @@ export function crashedState(hadRun: boolean, failures: number): AgentState {
 }
 
 const mostReason = 600
+
+const lacksKey = 'a key is not there for it: '
+/** Why an agent runs on without a key that it should have, and whether a state's reason says that. */
+export const lacksKeyWords = (reason: string) => `${lacksKey}${reason}`
+export const saysLacksKey = (stateReason: string) => stateReason.startsWith(lacksKey)
 
 /** A reason with the program's own last lines behind it, short enough for a list. */
 export function withLastWords(reason: string, lines: readonly string[]): string {

@@ -1,7 +1,9 @@
 import type { FleetAgent } from '@nora/db/fleet'
 import { expect, test } from 'vitest'
-import type { ListedContainer } from '../backends/backend.ts'
+import type { Leftover, ListedContainer } from '../backends/backend.ts'
 import { findDrift, nextRetryMs } from './drift.ts'
+import { healthDrift } from './health.ts'
+import { findLeftovers, removable } from './leftovers.ts'
 import { findOrphans } from './orphans.ts'
 
 const now = Date.parse('2026-11-22T10:00:00Z')
@@ -24,6 +26,7 @@ const agent = (over: Partial<FleetAgent> = {}): FleetAgent => ({
   crashCount: 0,
   lastCrashAt: null,
   openOperation: false,
+  keysOwed: false,
   ...over,
 })
 
@@ -35,6 +38,8 @@ const container = (over: Partial<ListedContainer> = {}): ListedContainer => ({
   generation: 2,
   specHash: 'spec',
   status: 'running',
+  ip: '10.214.0.19',
+  renamed: false,
   ...over,
 })
 
@@ -55,6 +60,23 @@ test.each<Row>([
     'its container is of another generation',
   ],
   ['changed, and not started since', agent({ generation: 3 }), container(), undefined],
+  ['renamed', agent(), container({ name: 'x', renamed: true }), 'its container was renamed'],
+  ['cut off from its network', agent(), container({ ip: null }), 'its container lost its network'],
+  ['moved', agent(), container({ ip: '10.214.0.20' }), 'its container has another address'],
+  ['without a port nobody asks for its address', agent({ containerIp: null }), container(), undefined],
+  ['owing a key', agent({ keysOwed: true }), container(), 'a key is still to be taken out of it'],
+  [
+    'degraded and owing a key',
+    agent({ state: 'degraded', keysOwed: true, ...failed(1, 1_000) }),
+    container(),
+    'a key is still to be taken out of it',
+  ],
+  [
+    'owing a key, tried a moment ago',
+    agent({ state: 'degraded', keysOwed: true, ...failed(1, 900) }),
+    container(),
+    undefined,
+  ],
   ['an operation is on it', agent({ openOperation: true }), undefined, undefined],
   ['running although a crash was just counted', agent(failed(1, 0)), undefined, 'its container is gone'],
   ['failed a moment ago', agent({ state: 'error', ...failed(3, 3_900) }), undefined, undefined],
@@ -126,6 +148,44 @@ test('the pass that a back-off waits for comes when it ends', () => {
 test('an orphan is a container whose agent is in no row; one of a deleted agent is one, too', () => {
   const orphan = container({ containerId: 'c2', agentId: 'a2' })
   expect(findOrphans([agent()], [container(), orphan])).toEqual([orphan])
+})
+
+test('a copy beside the agent’s own container is an orphan, and not what the agent is judged by', () => {
+  const copy = container({ containerId: 'c2', name: 'copy', renamed: true, generation: 1 })
+  for (const listed of [
+    [container(), copy],
+    [copy, container()],
+  ]) {
+    expect(findOrphans([agent()], listed)).toEqual([copy])
+    expect(findDrift([agent()], listed, now)).toEqual([])
+  }
+  // Alone it is the agent's own, renamed.
+  expect(findOrphans([agent()], [copy])).toEqual([])
+})
+
+test('a leftover names no agent of the fleet; storage goes only when a row says that its data was not to be kept', () => {
+  const left = (kind: Leftover['kind'], agentId: string): Leftover => ({
+    kind,
+    id: `${kind}-${agentId}`,
+    agentId,
+  })
+  const kinds = ['network', 'hand-over', 'keys', 'storage'] as const
+  const there = kinds.flatMap((kind) => ['a1', 'deleted', 'kept', 'unknown'].map((id) => left(kind, id)))
+  const found = findLeftovers([agent()], there)
+  expect(found).toEqual(there.filter(({ agentId }) => agentId !== 'a1'))
+  const gone = removable(found, new Set(['deleted']))
+  expect(gone.filter(({ kind }) => kind === 'storage')).toEqual([left('storage', 'deleted')])
+  expect(gone.filter(({ kind }) => kind !== 'storage')).toHaveLength(9)
+})
+
+test.each([
+  ['healthy', false, 0, undefined],
+  ['two bad answers', false, 2, undefined],
+  ['three bad answers', false, 3, 'it does not answer its health check'],
+  ['known to be unhealthy', true, 7, undefined],
+  ['answering again', true, 0, 'it answers its health check again'],
+])('health: %s', (_, unhealthy, failures, reason) => {
+  expect(healthDrift(unhealthy, failures)).toBe(reason)
 })
 
 test('a thousand agents are compared in a few milliseconds', () => {

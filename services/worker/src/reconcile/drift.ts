@@ -16,7 +16,9 @@ export function findDrift(
   listed: readonly ListedContainer[],
   now: number,
 ): Drift[] {
-  const containers = new Map(listed.map((container) => [container.agentId, container]))
+  // A copy of an agent's container has its labels, too; the one with its name is the agent's.
+  const known = listed.toSorted((a, b) => Number(b.renamed) - Number(a.renamed))
+  const containers = new Map(known.map((container) => [container.agentId, container]))
   return agents.flatMap((agent) => {
     if (agent.openOperation) return []
     const reason = driftOf(agent, containers.get(agent.agentId), now)
@@ -32,12 +34,17 @@ function driftOf(agent: FleetAgent, container: ListedContainer | undefined, now:
     if (up && !resting) return 'it is to be stopped and runs'
     return agent.state !== 'stopped' && !resting ? 'its stop did not finish' : undefined
   }
-  if (agent.state === 'running') return changed(agent, container)
+  if (agent.state === 'running') {
+    return changed(agent, container) ?? (agent.keysOwed && !resting ? owed : undefined)
+  }
   if (resting) return undefined
   if (agent.state === 'stopped') return 'it is to run and was stopped'
   if (agent.state === 'error') return 'trying again after a failure'
-  return changed(agent, container) ?? (agent.state === 'degraded' ? undefined : 'nothing works on it')
+  const reason = changed(agent, container) ?? (agent.keysOwed ? owed : undefined)
+  return reason ?? (agent.state === 'degraded' ? undefined : 'nothing works on it')
 }
+
+const owed = 'a key is still to be taken out of it'
 
 function changed(agent: FleetAgent, container: ListedContainer | undefined): string | undefined {
   if (!container) return 'its container is gone'
@@ -45,6 +52,10 @@ function changed(agent: FleetAgent, container: ListedContainer | undefined): str
   if (container.status === 'created') return 'its container was never started'
   if (container.status === 'paused') return 'its container was paused by hand'
   if (container.generation !== agent.observedGeneration) return 'its container is of another generation'
+  if (container.renamed) return 'its container was renamed'
+  if (container.ip === null) return 'its container lost its network'
+  if (agent.containerIp !== null && agent.containerIp !== container.ip)
+    return 'its container has another address'
   return undefined
 }
 

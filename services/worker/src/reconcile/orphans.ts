@@ -4,13 +4,17 @@ import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
 import type { Backend, ListedContainer } from '../backends/backend.ts'
 
-/** Containers of this installation by their labels whose agent is not in the fleet (unknown, or deleted). Pure. */
+/**
+ * Containers of this installation by their labels whose agent is not in the fleet (unknown, or deleted), and copies of
+ * one whose agent has its own. Pure.
+ */
 export function findOrphans(
   agents: readonly FleetAgent[],
   listed: readonly ListedContainer[],
 ): ListedContainer[] {
   const known = new Set(agents.map((agent) => agent.agentId))
-  return listed.filter((container) => !known.has(container.agentId))
+  const named = new Set(listed.filter((one) => !one.renamed).map((one) => one.agentId))
+  return listed.filter((one) => !known.has(one.agentId) || (one.renamed && named.has(one.agentId)))
 }
 
 /**

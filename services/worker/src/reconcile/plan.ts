@@ -14,6 +14,7 @@ export type Action =
   | 'route'
   | 'await-healthy'
   | 'reload-keys'
+  | 'restore-name'
   | 'record-crash'
   | 'stop'
   | 'remove-container'
@@ -43,8 +44,13 @@ export type PlanContext = {
   keysRemoved: boolean
   storageRemoved: boolean
   reload: 'not-yet' | 'reloaded' | 'unsupported'
-  /** This run started the container. */
+  /** This run started the container, or stopped it: its end is then no crash. */
   started: boolean
+  stopped: boolean
+  /** An earlier operation was to take a key out of the program, and could not. */
+  keysOwed: boolean
+  /** The agent was healthy, or known to be unhealthy, when this began: its start lies behind it. */
+  wasHealthy: boolean
   /** The gateway knows what it must know: the address while running, nothing otherwise. */
   routed: boolean
   healthy: boolean
@@ -56,6 +62,8 @@ export type PlanContext = {
 /** Without a probe a program that lives this long counts as running. */
 export const settleMs = 1_000
 const shortWaitMs = 2_000
+/** For a program that was healthy: enough for one slow answer, short enough to leave its agent to people again. */
+const recheckMs = 5_000
 
 /**
  * The next step from what is there to what should be. Pure: the same answer for the same arguments, whoever asks and
@@ -76,8 +84,10 @@ function planRunning(target: Target, observed: Observed, context: PlanContext): 
   if (!container) return bringUp(observed, context, undefined)
   if (container.status === 'dead') return { do: 'remove-container' }
   const running = container.status === 'running'
-  // An engine refuses to start a container whose network was removed while it was down.
-  if (!running && observed.network === 'absent') return takeDown(container)
+  // An engine refuses to start a container whose network was removed while it was down; one that runs is cut off, and its
+  // addresses are the network's.
+  if (observed.network === 'absent' || (isUp(container) && container.ip === null)) return takeDown(container)
+  if (container.renamed) return { do: 'restore-name' }
   if (isStale(target, container, context.kind)) {
     // Before anything is taken away: an image that cannot be had leaves the old program running.
     return observed.image === 'absent' ? { do: 'ensure-image' } : takeDown(container)
@@ -116,7 +126,7 @@ function planUp(target: Target, container: ObservedContainer, context: PlanConte
   const mustRestart =
     (context.kind === 'restart' && startedAt < context.beganAt) || context.reload === 'unsupported'
   if (mustRestart && !context.started) return { do: 'stop' }
-  if (context.kind === 'sync-keys' && !context.started) {
+  if ((context.kind === 'sync-keys' || context.keysOwed) && !context.started) {
     if (!context.keysDelivered) return { do: 'deliver-keys' }
     if (context.reload === 'not-yet') return { do: 'reload-keys' }
   }
@@ -126,15 +136,22 @@ function planUp(target: Target, container: ObservedContainer, context: PlanConte
   }
   if (context.healthy) return { do: 'done' }
   if (!target.probe) return { do: context.now - startedAt < settleMs ? 'await-healthy' : 'done' }
+  const patienceMs = patience(target.probe.startDeadlineMs, startedAt, context)
   const waited = context.now - Math.max(startedAt, context.beganAt)
-  if (waited <= target.probe.startDeadlineMs) return { do: 'await-healthy' }
-  const seconds = Math.round(target.probe.startDeadlineMs / 1000)
+  if (waited <= patienceMs) return { do: 'await-healthy' }
+  const seconds = Math.round(patienceMs / 1000)
   return { do: 'give-up', code: 'not-healthy', reason: `not healthy after ${seconds} s` }
+}
+
+/** How long a program may take to get healthy; one that was healthy already and is only looked at has little. */
+function patience(startDeadlineMs: number, startedAt: number, context: PlanContext): number {
+  const looked = context.kind === 'reconcile' && context.wasHealthy && startedAt < context.beganAt
+  return looked ? Math.min(recheckMs, startDeadlineMs) : startDeadlineMs
 }
 
 /** What an ended program means; undefined: it may simply be started. */
 function planExited(container: ObservedContainer, context: PlanContext): Step | undefined {
-  if (container.status !== 'exited') return undefined
+  if (container.status !== 'exited' || context.stopped) return undefined
   const byThisOperation = context.started || timeOf(container.startedAt) >= context.beganAt
   // Somebody asked for a start: that the program had ended before is no reason against it.
   if (context.kind !== 'reconcile' && !byThisOperation) return undefined

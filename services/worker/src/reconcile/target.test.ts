@@ -41,6 +41,9 @@ const row = (over: Partial<AgentRow> = {}): AgentRow => ({
   created_at: new Date(0),
   updated_at: new Date(0),
   deleted_at: null,
+  unhealthy: false,
+  keys_owed: false,
+  probe: null,
   ...over,
 })
 const around = { installation: 'i', pool: '10.214.0.0/16', slot: 2, localImage: undefined }

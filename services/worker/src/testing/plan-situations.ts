@@ -48,6 +48,7 @@ export const container = (over: Partial<ObservedContainer> = {}): ObservedContai
   exitCode: null,
   oomKilled: false,
   gatewayAttached: true,
+  renamed: false,
   ...over,
 })
 
@@ -80,6 +81,9 @@ export const context = (over: Partial<PlanContext> = {}): PlanContext => ({
   storageRemoved: false,
   reload: 'not-yet',
   started: false,
+  stopped: false,
+  keysOwed: false,
+  wasHealthy: false,
   routed: false,
   healthy: false,
   diskEnforced: true,

@@ -5,6 +5,7 @@ import {
   ensureContainer,
   reloadContainer,
   removeContainer,
+  restoreName,
   startContainer,
   stopContainer,
 } from './containers.ts'
@@ -18,6 +19,7 @@ import { listContainers, removeOrphan } from './listing.ts'
 import { containerLogs } from './logs.ts'
 import { ensureNetwork, removeNetwork } from './networks.ts'
 import { observe } from './observe.ts'
+import { possessions, removeLeftover } from './possessions.ts'
 import { ensureStorage, removeStorage } from './storage.ts'
 
 export type DockerBackendDeps = {
@@ -47,6 +49,7 @@ export function dockerBackend(options: DockerBackendDeps): Backend {
     ensureContainer: (target, signal) => ensureContainer(deps, target, signal),
     start: (target, signal) => startContainer(deps, target, signal),
     reload: (target, signal) => reloadContainer(engine, target, signal),
+    restoreName: (target, signal) => restoreName(engine, target, signal),
     stop: (target, signal) => stopContainer(engine, target, signal),
     removeContainer: (target, signal) => removeContainer(engine, target, signal),
     removeNetwork: (target, signal) => removeNetwork(engine, target, signal),
@@ -56,6 +59,8 @@ export function dockerBackend(options: DockerBackendDeps): Backend {
     logs: (containerId, after, signal) => containerLogs(engine, containerId, after, signal),
     list: (signal) => listContainers(engine, signal),
     removeOrphan: (container, signal) => removeOrphan(engine, container, signal),
+    possessions: (signal) => possessions(deps, signal),
+    removeLeftover: (leftover, signal) => removeLeftover(deps, leftover, signal),
     events: (signal) => containerEvents(engine, signal),
   }
 }

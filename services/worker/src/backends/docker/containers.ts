@@ -8,7 +8,7 @@ import { removeById, removeHandOver } from './hand-over.ts'
 import { findImage, type LocalImage } from './images.ts'
 import { ensureKeyFolder } from './key-files.ts'
 import { isOurs, label, objectNames } from './names.ts'
-import { findContainer, statusOf } from './observe.ts'
+import { findContainer, nameOf, statusOf } from './observe.ts'
 import { prepareStorage } from './storage.ts'
 
 export type ContainerDeps = { engine: Engine; disks: Disks; keysDir: string }
@@ -51,7 +51,7 @@ async function adopt(engine: Engine, target: Target, signal: AbortSignal): Promi
   const found = await findContainer(engine, target, signal)
   if (!found) return undefined
   const { Labels: labels } = found.Config
-  if (!isOurs(labels, target, 'agent')) throw nameTaken(found.Name.replace(/^\//, ''), found.Id)
+  if (!isOurs(labels, target, 'agent')) throw nameTaken(nameOf(found), found.Id)
   if (labels[label.generation] === String(target.generation) && labels[label.spec] === target.specHash) {
     return { containerId: found.Id, imageDigest: found.Image, status: statusOf(found.State.Status) }
   }
@@ -93,7 +93,7 @@ async function requireImage(engine: Engine, target: Target, signal: AbortSignal)
 async function ownContainer(engine: Engine, target: Target, signal: AbortSignal) {
   const found = await findContainer(engine, target, signal)
   if (found && !isOurs(found.Config.Labels, target, 'agent')) {
-    throw nameTaken(found.Name.replace(/^\//, ''), found.Id)
+    throw nameTaken(nameOf(found), found.Id)
   }
   return found
 }
@@ -117,6 +117,26 @@ export async function startContainer(
     (abortSignal) => deps.engine.docker.getContainer(found.Id).start({ abortSignal }),
     { ignore: [304], deadlineMs: 60_000 },
   )
+}
+
+/** Gives a renamed container of ours its name back. `name-taken`: somebody else's has it. */
+export async function restoreName(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+  const { container: name } = objectNames(target.installation, target.agentId)
+  const found = await ownContainer(engine, target, signal)
+  if (!found || nameOf(found) === name) return
+  const renamed = await engine.call(
+    `giving container ${nameOf(found)} its name back`,
+    signal,
+    (abortSignal) =>
+      engine.docker
+        .getContainer(found.Id)
+        .rename({ name, abortSignal })
+        .then(() => true),
+    { ignore: [409] },
+  )
+  if (renamed) return
+  const message = `A container that Nora did not make has the name ${name}, and this agent's has another (${nameOf(found)}). It is left alone: rename or remove it.`
+  throw new BackendError('name-taken', message, { retry: false })
 }
 
 /** Asks the program to end, kills it after its grace; a container that is not there or not running is fine. */

@@ -4,6 +4,7 @@ import {
   access,
   mkdir,
   open,
+  readdir,
   readFile,
   readlink,
   rename,
@@ -15,6 +16,7 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BackendError } from '../backend.ts'
+import { isAgentId } from './names.ts'
 
 /**
  * One file system of fixed size an agent, in a sparse file on a loop device: the storage itself stops an agent that
@@ -27,6 +29,8 @@ export type Disks = {
   /** The device path for the engine's volume, stable over restarts of the machine. */
   device(agentId: string): string
   exists(agentId: string): Promise<boolean>
+  /** Agents that have a disk here, or a part of one. */
+  owners(): Promise<string[]>
   /** Whether the link points at a loop device that is this agent's file. */
   attached(agentId: string, signal: AbortSignal): Promise<boolean>
   /**
@@ -107,6 +111,13 @@ export function createDisks(dataDir: string): Disks {
     },
     device,
     exists: async (agentId) => (await sizeOf(file(agentId))) !== undefined,
+    owners: async () => {
+      const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return []
+        throw error
+      })
+      return [...new Set(names.map((name) => name.split('.')[0]).filter(isAgentId))]
+    },
     async attached(agentId, signal) {
       const target = await readlink(device(agentId)).catch(() => undefined)
       return target !== undefined && (await loopsOf(file(agentId), signal)).includes(target)

@@ -103,7 +103,7 @@ describe('objects that are not ours', () => {
     }))
     const listed = {
       ...{ name: 'x', agentId: target.agentId, workspaceId: target.workspaceId },
-      ...{ generation: 1, specHash: '', status: 'created' as const },
+      ...{ generation: 1, specHash: '', status: 'created' as const, ip: null, renamed: true },
     }
     for (const labels of foreign) {
       const container = await docker.createContainer({ Image: target.image.reference, Labels: labels })

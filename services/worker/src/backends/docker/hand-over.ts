@@ -2,7 +2,7 @@ import type Docker from 'dockerode'
 import type { Target } from '../backend.ts'
 import { type Engine, pause } from './engine.ts'
 import { engineStatus } from './errors.ts'
-import { isOurs, objectNames, ownerLabels } from './names.ts'
+import { isOurs, type Owner, objectNames, ownerLabels } from './names.ts'
 import { type TarEntry, tarArchive } from './tar.ts'
 
 export type HandOver = {
@@ -61,7 +61,7 @@ export async function handOver(
 }
 
 /** Removes the helper that a killed worker may have left. */
-export async function removeHandOver(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+export async function removeHandOver(engine: Engine, target: Owner, signal: AbortSignal): Promise<void> {
   const { handOver: name } = objectNames(target.installation, target.agentId)
   const found = await engine.call(
     'looking for an earlier hand-over',

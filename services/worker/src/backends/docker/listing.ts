@@ -1,7 +1,7 @@
 import { BackendError, type ListedContainer } from '../backend.ts'
 import type { Engine } from './engine.ts'
 import { removeById } from './hand-over.ts'
-import { label } from './names.ts'
+import { label, namesIn } from './names.ts'
 import { statusOf } from './observe.ts'
 
 /** Every agent's container of this installation, running or not, also one that somebody renamed. One call. */
@@ -10,9 +10,12 @@ export async function listContainers(engine: Engine, signal: AbortSignal): Promi
   const found = await engine.call('listing containers', signal, (abortSignal) =>
     engine.docker.listContainers({ all: true, filters: { label: labels }, abortSignal }),
   )
+  const names = namesIn(engine.installation)
   return found.map((one) => ({
     containerId: one.Id,
     name: (one.Names[0] ?? '').replace(/^\//, ''),
+    renamed: one.Names[0] !== `/${names.container(one.Labels[label.agent])}`,
+    ip: one.NetworkSettings?.Networks[names.network(one.Labels[label.agent])]?.IPAddress || null,
     agentId: one.Labels[label.agent] ?? '',
     workspaceId: one.Labels[label.workspace] ?? '',
     generation: Number(one.Labels[label.generation] ?? 0),

@@ -13,6 +13,9 @@ export const label = {
 
 export type Role = 'agent' | 'gateway' | 'control' | 'network' | 'volume' | 'hand-over'
 
+/** Whose an object is; a whole `Target` is one. */
+export type Owner = { installation: string; agentId: string }
+
 export type ObjectNames = {
   container: string
   network: string
@@ -28,23 +31,37 @@ export function installationPrefix(installation: string): string {
   return `nora-${installation.replaceAll('-', '').slice(0, 8)}`
 }
 
+/** The two names that a listing of a thousand compares; the id is whatever a label says, for comparing alone. */
+export function namesIn(installation: string) {
+  const prefix = installationPrefix(installation)
+  return {
+    container: (agentId: string | undefined) => `${prefix}-agent-${agentId}`,
+    network: (agentId: string | undefined) => `${prefix}-net-${agentId}`,
+  }
+}
+
 /** The names of one agent's objects. Throws `container-invalid` for an id that is not a UUID: names become paths. */
 export function objectNames(installation: string, agentId: string): ObjectNames {
   requireAgentId(agentId)
   const prefix = installationPrefix(installation)
+  const { container, network } = namesIn(installation)
   const digest = createHash('sha256').update(`${installation}/${agentId}`).digest('hex')
   return {
-    container: `${prefix}-agent-${agentId}`,
-    network: `${prefix}-net-${agentId}`,
+    container: container(agentId),
+    network: network(agentId),
     volume: `${prefix}-vol-${agentId}`,
     handOver: `${prefix}-hand-over-${agentId}`,
     bridge: `nr-${digest.slice(0, 12)}`,
   }
 }
 
+/** Whether it is a lower-case UUID, as every agent's id is. */
+export const isAgentId = (text: string | undefined): text is string =>
+  text !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+
 /** Throws `container-invalid` unless the id is a lower-case UUID; it becomes part of names and host paths. */
 export function requireAgentId(agentId: string): void {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(agentId)) return
+  if (isAgentId(agentId)) return
   throw new BackendError('container-invalid', 'The id of the agent is not a UUID.', { retry: false })
 }
 
@@ -62,11 +79,7 @@ export function ownerLabels(
 }
 
 /** Whether labels say: this installation's, this agent's, in this role. Everything else is foreign. */
-export function isOurs(
-  labels: Record<string, string> | null | undefined,
-  owner: { installation: string; agentId: string },
-  role: Role,
-): boolean {
+export function isOurs(labels: Record<string, string> | null | undefined, owner: Owner, role: Role): boolean {
   return (
     labels?.[label.installation] === owner.installation &&
     labels[label.agent] === owner.agentId &&

@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js'
 import { BackendError, type Observed, type Target } from '../backend.ts'
 import { dial, type Engine } from './engine.ts'
 import { engineWords } from './errors.ts'
-import { isOurs, label, objectNames, ownerLabels } from './names.ts'
+import { isOurs, label, type Owner, objectNames, ownerLabels } from './names.ts'
 
 type Inspected = Docker.NetworkInspectInfo
 
@@ -171,7 +171,7 @@ const networkTaken = (name: string) =>
  * Removes the agent's network, detaching our own containers first. Somebody else's network of the name stays and
  * counts as removed; somebody else's container on our network is not touched: `network-conflict` names it.
  */
-export async function removeNetwork(engine: Engine, target: Target, signal: AbortSignal): Promise<void> {
+export async function removeNetwork(engine: Engine, target: Owner, signal: AbortSignal): Promise<void> {
   const { network: name } = objectNames(target.installation, target.agentId)
   const found = await findNetwork(engine, name, signal)
   if (!found || !isOurs(found.Labels, target, 'network')) return

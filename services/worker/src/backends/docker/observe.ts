@@ -3,7 +3,7 @@ import type { Observed, ObservedContainer, Target } from '../backend.ts'
 import type { Disks } from './disks.ts'
 import type { Engine } from './engine.ts'
 import { findImage } from './images.ts'
-import { isOurs, label, objectNames } from './names.ts'
+import { isOurs, label, type Owner, objectNames, ownerLabels } from './names.ts'
 import { observeNetwork } from './networks.ts'
 import { observeStorage } from './storage.ts'
 
@@ -34,27 +34,45 @@ export async function observe(
  */
 function withoutLostNetwork(seen: Seen, networkId: string | undefined): Observed['container'] {
   if (!('found' in seen)) return seen.as
-  const lost = seen.networkId !== '' && seen.networkId !== networkId
+  // Without any endpoint there (somebody disconnected it) it would start on addresses that are not its own.
+  const lost = seen.networkId === undefined || (seen.networkId !== '' && seen.networkId !== networkId)
   const isDown = seen.found.status === 'created' || seen.found.status === 'exited'
   return lost && isDown ? { ...seen.found, status: 'dead' } : seen.found
 }
 
-/** The container that has the agent's name, or undefined. */
-export function findContainer(
+/**
+ * The agent's container, also one that somebody renamed: labels decide. Else whatever has the agent's name, for the
+ * caller to see whose it is.
+ */
+export async function findContainer(
   engine: Engine,
-  target: Target,
+  target: Owner,
   signal: AbortSignal,
 ): Promise<Docker.ContainerInspectInfo | undefined> {
   const { container: name } = objectNames(target.installation, target.agentId)
-  return engine.call(
-    `looking for container ${name}`,
-    signal,
-    (abortSignal) => engine.docker.getContainer(name).inspect({ abortSignal }),
-    { ignore: [404] },
+  const inspect = (id: string) =>
+    engine.call(
+      `looking for container ${name}`,
+      signal,
+      (abortSignal) => engine.docker.getContainer(id).inspect({ abortSignal }),
+      { ignore: [404] },
+    )
+  const named = await inspect(name)
+  if (isOurs(named?.Config.Labels, target, 'agent')) return named
+  const wanted = ownerLabels({ ...target, workspaceId: '' }, 'agent')
+  const labels = [label.installation, label.agent, label.role].map((key) => `${key}=${wanted[key]}`)
+  const [renamed] = await engine.call(`looking for container ${name}`, signal, (abortSignal) =>
+    engine.docker.listContainers({ all: true, filters: { label: labels }, abortSignal }),
   )
+  return (renamed && (await inspect(renamed.Id))) ?? named
 }
 
-type Seen = { as: 'absent' | { foreign: string } } | { found: ObservedContainer; networkId: string }
+/** The engine's name of a container without its slash. */
+export const nameOf = (found: Pick<Docker.ContainerInspectInfo, 'Name'>) => found.Name.replace(/^\//, '')
+
+type Seen =
+  | { as: 'absent' | { foreign: string } }
+  | { found: ObservedContainer; networkId: string | undefined }
 
 async function observeContainer(engine: Engine, target: Target, signal: AbortSignal): Promise<Seen> {
   const [found, attached] = await Promise.all([
@@ -63,8 +81,8 @@ async function observeContainer(engine: Engine, target: Target, signal: AbortSig
   ])
   if (!found) return { as: 'absent' }
   if (!isOurs(found.Config.Labels, target, 'agent'))
-    return { as: { foreign: `${found.Name.replace(/^\//, '')}, ${found.Id.slice(0, 12)}` } }
-  const { network } = objectNames(target.installation, target.agentId)
+    return { as: { foreign: `${nameOf(found)}, ${found.Id.slice(0, 12)}` } }
+  const { network, container: name } = objectNames(target.installation, target.agentId)
   const endpoint = found.NetworkSettings.Networks[network]
   const ended = found.State.Status === 'exited' || found.State.Status === 'dead'
   const container: ObservedContainer = {
@@ -79,8 +97,9 @@ async function observeContainer(engine: Engine, target: Target, signal: AbortSig
     exitCode: ended ? found.State.ExitCode : null,
     oomKilled: found.State.OOMKilled,
     gatewayAttached: attached,
+    renamed: nameOf(found) !== name,
   }
-  return { found: container, networkId: endpoint?.NetworkID ?? '' }
+  return { found: container, networkId: endpoint?.NetworkID }
 }
 
 /** Whether a gateway of ours stands at the gateway's address of the agent's network. Labels decide, not its name. */

@@ -4,7 +4,7 @@ import { numericUser } from './container-spec.ts'
 import type { Disks } from './disks.ts'
 import type { Engine } from './engine.ts'
 import { handOver } from './hand-over.ts'
-import { isOurs, objectNames, ownerLabels } from './names.ts'
+import { isOurs, type Owner, objectNames, ownerLabels } from './names.ts'
 
 async function findVolume(
   engine: Engine,
@@ -128,7 +128,7 @@ function giveVolume(engine: Engine, target: Target, volume: string, signal: Abor
 export async function removeStorage(
   engine: Engine,
   disks: Disks,
-  target: Target,
+  target: Owner & Pick<Target, 'keepData'>,
   signal: AbortSignal,
 ): Promise<void> {
   if (target.keepData) return
