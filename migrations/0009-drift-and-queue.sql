@@ -79,17 +79,16 @@ end $$;
 -- operation that is open. Reading it is an act that is audited.
 create function nora.admin_queue(p_failed boolean, p_open boolean, p_before bigint, p_limit int, p_ip inet, p_correlation text)
   returns table (seq bigint, id uuid, workspace_id uuid, agent_id uuid, credential_id uuid, kind text, status text, step text,
-    step_at timestamptz, reason text, attempt int, worker_id text, worker_seen_at timestamptz, lease_until timestamptz,
+    step_at timestamptz, reason text, attempt int, worker_id text, lease_until timestamptz,
     not_before timestamptz, deadline_at timestamptz, cancel_requested_at timestamptz, created_at timestamptz, finished_at timestamptz,
     behind_id uuid, behind_kind text) language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform nora.write_audit('ADMIN_READ', 'user', nora.platform_admin()::text, null, 'queue', null, p_ip, p_correlation, '{}');
   return query select o.seq, o.id, o.workspace_id, o.agent_id, o.credential_id, o.kind, o.status, o.step, o.step_at,
       case when o.status = 'failed' then coalesce(o.error ->> 'message', 'no reason was written') else o.reason end,
-      o.attempt, o.worker_id, w.last_seen_at, o.lease_until, o.not_before, o.deadline_at, o.cancel_requested_at, o.created_at,
+      o.attempt, o.worker_id, o.lease_until, o.not_before, o.deadline_at, o.cancel_requested_at, o.created_at,
       o.finished_at, e.id, e.kind
-    from nora.operations o left join nora.workers w on w.id = o.worker_id
-    left join lateral (select x.id, x.kind from nora.operations x where x.agent_id = o.agent_id and x.seq < o.seq
+    from nora.operations o left join lateral (select x.id, x.kind from nora.operations x where x.agent_id = o.agent_id and x.seq < o.seq
       and x.status in ('pending', 'leased') and o.status = 'pending' order by x.seq limit 1) e on true
     where o.status in ('pending', 'leased', 'failed') and (p_before is null or o.seq < p_before)
       and ((p_open and o.status in ('pending', 'leased'))

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
+import { adminQueueRoutes } from './admin/queue.ts'
 import { agentRoutes } from './agents/routes.ts'
 import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
@@ -23,6 +24,7 @@ export async function buildApp(deps: Deps) {
   await app.register(workspaceRoutes, api)
   await app.register(providerKeyRoutes, api)
   await app.register(agentRoutes, api)
+  await app.register(adminQueueRoutes, api)
   await app.register(invokeRoutes, api)
   await app.register(streamRoutes, api)
   await app.ready()

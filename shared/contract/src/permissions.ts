@@ -12,5 +12,8 @@ export type Permission =
   | 'key:write'
   | 'key:sync'
 
-/** `public`: no session is looked at. `session`: any signed-in person, whatever the workspace. */
-export type Access = Permission | 'public' | 'session'
+/**
+ * `public`: no session is looked at. `session`: any signed-in person, whatever the workspace. `platform-admin`: who runs
+ * the whole server, whatever the workspace.
+ */
+export type Access = Permission | 'public' | 'session' | 'platform-admin'

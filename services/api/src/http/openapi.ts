@@ -48,12 +48,13 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
 function describeAccess(access: Access | undefined): string {
   if (access === 'public') return 'Anybody may call this.'
   if (access === 'session') return 'Any signed-in person may call this.'
+  if (access === 'platform-admin') return 'For platform admins.'
   return `Needs the permission \`${access}\` in the workspace.`
 }
 
 function headersOf(access: Access | undefined, idempotency: string | undefined) {
   const properties: Record<string, unknown> = {}
-  if (access !== 'public' && access !== 'session') {
+  if (access !== 'public' && access !== 'session' && access !== 'platform-admin') {
     properties['x-nora-workspace'] = {
       type: 'string',
       format: 'uuid',
