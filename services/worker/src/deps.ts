@@ -12,6 +12,7 @@ import { turnstiles } from './operations/limits.ts'
 import { localImages } from './operations/local-images.ts'
 import type { RunDeps } from './operations/run.ts'
 import { lacksKeyWords } from './operations/words.ts'
+import { type RotationKeys, rotationKeys } from './rotation/rotation-keys.ts'
 import { deliverKeys } from './secrets/deliver-keys.ts'
 import { scrubWords } from './secrets/given-scrubber.ts'
 import type { Keyring } from './secrets/open-secret.ts'
@@ -24,6 +25,7 @@ export type WorkerDeps = Omit<RunDeps, 'logs'> & {
   docker: Docker
   /** The current key first, then those that old rows are still sealed with. */
   keyring: Keyring
+  rotation: RotationKeys
   /** Raw 32-byte Ed25519 public key of the api's capabilities. */
   capabilityPublicKey: Buffer
 }
@@ -34,7 +36,7 @@ const engineCalls = { creates: 2, others: 8 }
 /** Wires the parts. The encryption keys in `config` are zeroed: from here on only what was derived from them is left. */
 export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   const { installationId: installation, agentNetworkPool: pool, workerId, keysDir, dataDir } = config
-  const { keyring, controlSeed } = deriveKeys(config)
+  const { keyring, rotation, controlSeed } = deriveKeys(config)
   const db = connect({
     databaseUrl: config.databaseUrl,
     applicationName: 'nora-worker',
@@ -55,6 +57,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     docker,
     backend,
     keyring,
+    rotation,
     capabilityPublicKey,
     images: localImages(docker),
     bells: bellsOver(config.redisUrl, log),
@@ -91,13 +94,18 @@ function bellsOver(redisUrl: string, log: Logger): Bells {
   }
 }
 
-function deriveKeys(config: WorkerConfig): { keyring: Keyring; controlSeed: Buffer } {
+function deriveKeys(config: WorkerConfig): {
+  keyring: Keyring
+  rotation: RotationKeys
+  controlSeed: Buffer
+} {
   const { encryptionKey, keyVersion, encryptionKeysPrevious: previous } = config
   const keys = [
     deriveSealing(encryptionKey, keyVersion).openKey,
     ...previous.map(({ key, version }) => deriveSealing(key, version).openKey),
   ]
+  const rotation = rotationKeys({ version: keyVersion, key: encryptionKey }, previous)
   const controlSeed = deriveKey(encryptionKey, 'gateway-control')
   for (const key of [encryptionKey, ...previous.map((one) => one.key)]) key.fill(0)
-  return { keyring: { keys, allowPlaintext: config.allowPlaintextSecrets }, controlSeed }
+  return { keyring: { keys, allowPlaintext: config.allowPlaintextSecrets }, rotation, controlSeed }
 }

@@ -14,6 +14,7 @@ import { followEvents, nextRetryMs, reconcileFleet } from './reconcile/drift.ts'
 import { healthRounds } from './reconcile/health.ts'
 import { leftoverSweep } from './reconcile/leftovers.ts'
 import { orphanRemover } from './reconcile/orphans.ts'
+import { rotator } from './rotation/rotate.ts'
 import { startFollowers } from './streams/followers.ts'
 import { startInternalServer } from './streams/internal-server.ts'
 
@@ -35,6 +36,7 @@ const defaultPeriods = {
   gateways: 2_000,
   drift: 10_000,
   events: 1_000,
+  rotation: 10_000,
   housekeeping: 3_600_000,
   orphanGrace: 20_000,
   leftovers: 30_000,
@@ -114,10 +116,15 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     id: workerId,
     kid8: current.kid8,
     keyVersion: current.version,
+    opens: Buffer.concat(parts.keyring.keys.map((key) => key.kid8)),
     internalUrl: url,
   }
   loops.every('heartbeat', periods.beat, () => beatWorker(db, beat))
   loops.every('gateways', periods.gateways, () => dataplane.keep())
+  const rotate = rotator(parts)
+  const rotation = loops.every('rotation', periods.rotation, async (signal) => {
+    if (await rotate(signal)) rotation.poke()
+  })
   loops.every('housekeeping', periods.housekeeping, async () => {
     const rows = await expireRows(db)
     log.info({ rows }, 'expired rows removed')

@@ -8,6 +8,7 @@ export type Purpose =
   | 'audit-sign'
   | 'audit-hmac'
   | 'gateway-control'
+  | 'rotation-proof'
   | 'fingerprint'
 
 /**

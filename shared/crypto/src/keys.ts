@@ -62,7 +62,7 @@ export function deriveSealing(
 
 /**
  * Derives a key for a purpose other than sealing: `backup` (AES-256), `audit-sign` and `gateway-control` (seeds of
- * Ed25519 keys), `audit-hmac`.
+ * Ed25519 keys), `audit-hmac`, `rotation-proof` (shown to Postgres, which knows its SHA-256).
  * @returns 32 bytes, the caller's to zero.
  * @throws SealError `seal-key-invalid`.
  */

@@ -85,6 +85,7 @@ export type CredentialsTable = {
   created_at: TimeDefault
   updated_at: TimeDefault
   last_used_at: MaybeTime
+  unopened: Buffer | null
 }
 
 export type EventsTable = {
@@ -123,6 +124,7 @@ export type GivenSecretsTable = {
   sealed: Buffer
   given_at: TimeDefault
   superseded_at: MaybeTime
+  unopened: Buffer | null
 }
 
 export type LogChunksTable = {
@@ -191,4 +193,5 @@ export type WorkersTable = {
   internal_url: string
   started_at: TimeDefault
   last_seen_at: TimeDefault
+  opens: Generated<Buffer>
 }

@@ -4,11 +4,24 @@ import { type FleetAgent, fleet } from './fleet.ts'
 import { interval } from './leases.ts'
 import type { DB } from './schema.ts'
 
-export type WorkerBeat = { id: string; kid8: Buffer; keyVersion: number; internalUrl: string }
+export type WorkerBeat = {
+  id: string
+  /** Of the key it seals to; with `keyVersion`. */
+  kid8: Buffer
+  keyVersion: number
+  /** The ids of every key it opens with, eight bytes each. */
+  opens: Buffer
+  internalUrl: string
+}
 
-/** Says that a worker lives: which key it opens with and where the api reaches it. */
+/** Says that a worker lives: which keys it opens with and where the api reaches it. */
 export async function beatWorker(db: Kysely<DB>, beat: WorkerBeat): Promise<void> {
-  const facts = { kid8: beat.kid8, key_version: beat.keyVersion, internal_url: beat.internalUrl }
+  const facts = {
+    kid8: beat.kid8,
+    key_version: beat.keyVersion,
+    opens: beat.opens,
+    internal_url: beat.internalUrl,
+  }
   await db
     .insertInto('workers')
     .values({ id: beat.id, ...facts, last_seen_at: sql<Date>`now()` })

@@ -1,7 +1,7 @@
 import { type CredentialPlace, credentialAad } from '@nora/crypto/aad'
 import { SealError } from '@nora/crypto/errors'
 import type { OpenKey } from '@nora/crypto/keys'
-import { withOpened } from '@nora/crypto/open'
+import { open } from '@nora/crypto/open'
 import type { SealedRow } from '@nora/db/worker-credentials'
 import { readSecretFields } from './secret-fields.ts'
 
@@ -45,19 +45,29 @@ const words: Record<string, string> = {
  * @throws OpenFailure
  */
 export async function openFields(keyring: Keyring, row: Sealed): Promise<Record<string, Buffer>> {
-  const { keys, allowPlaintext } = keyring
+  const plaintext = await openSecret(keyring, row)
   try {
-    return await withOpened(keys, row.sealed, credentialAad(placeOf(row)), readSecretFields, {
-      allowPlaintext,
-    })
+    return readSecretFields(plaintext)
+  } catch (error) {
+    if (error instanceof RangeError) throw new OpenFailure('its content cannot be read')
+    throw error
+  } finally {
+    plaintext.fill(0)
+  }
+}
+
+/** Opens a record beside the columns of its own row; the caller wipes what it gets. @throws OpenFailure */
+export async function openSecret({ keys, allowPlaintext }: Keyring, row: Sealed): Promise<Buffer> {
+  try {
+    return await open(keys, row.sealed, credentialAad(placeOf(row)), { allowPlaintext })
   } catch (error) {
     if (error instanceof SealError) throw new OpenFailure(words[error.reason ?? ''] ?? 'it does not open')
-    if (error instanceof RangeError) throw new OpenFailure('its content cannot be read')
     throw error
   }
 }
 
-const placeOf = (row: Sealed): CredentialPlace => ({
+/** Where a record belongs: a copy of one (what an agent was given) belongs where it was copied from. */
+export const placeOf = (row: Sealed): CredentialPlace => ({
   table: 'credentials',
   column: 'sealed',
   rowId: row.id,

@@ -1,0 +1,58 @@
+import { providerNamed } from '@nora/contract/provider-catalog'
+import { readSecretFields, wipeFields } from '../secrets/secret-fields.ts'
+
+/**
+ * The bytes that a fingerprint is made of, as the api chose them when it sealed: a single secret field's value, else the
+ * stored JSON of the secret fields (of all fields where the provider takes any). A buffer of its own, the caller's to
+ * wipe. What was not written by the api counts as a whole.
+ */
+export function comparedBytes(provider: string, plaintext: Buffer): Buffer {
+  const known = providerNamed(provider)
+  const secret = new Set(known?.fields.filter((field) => field.secret).map((field) => field.name))
+  const isSecret = (name: string) => known?.anyFields === true || secret.has(name)
+  let fields: Record<string, Buffer>
+  try {
+    fields = readSecretFields(plaintext)
+  } catch (error) {
+    if (error instanceof RangeError) return Buffer.from(plaintext)
+    throw error
+  }
+  try {
+    const names = Object.keys(fields).filter(isSecret)
+    if (names.length === 1) return Buffer.from(fields[names[0] as string] as Buffer)
+    return canonical(membersOf(plaintext).filter(({ name }) => isSecret(name)))
+  } finally {
+    wipeFields(fields)
+  }
+}
+
+type Member = { name: string; bytes: Buffer }
+
+const [QUOTE, BACKSLASH, CLOSE, COMMA] = [0x22, 0x5c, 0x7d, 0x2c]
+
+/** `"name":"value"` by `"name":"value"`, as views: the api writes JSON without white space, sorted by name. */
+function membersOf(json: Buffer): Member[] {
+  const members: Member[] = []
+  for (let at = 1; at < json.length && json[at] !== CLOSE; ) {
+    const nameEnd = endOfText(json, at)
+    const end = endOfText(json, nameEnd + 1)
+    const name = JSON.parse(json.toString('utf8', at, nameEnd)) as string
+    members.push({ name, bytes: json.subarray(at, end) })
+    at = json[end] === COMMA ? end + 1 : end
+  }
+  return members
+}
+
+/** The place after the text that begins at `from` with a quote. */
+function endOfText(json: Buffer, from: number): number {
+  for (let at = from + 1; at < json.length; at++) {
+    if (json[at] === BACKSLASH) at++
+    else if (json[at] === QUOTE) return at + 1
+  }
+  return json.length
+}
+
+function canonical(members: Member[]): Buffer {
+  const parts = members.flatMap(({ bytes }, i) => (i === 0 ? [bytes] : [Buffer.from(','), bytes]))
+  return Buffer.concat([Buffer.from('{'), ...parts, Buffer.from('}')])
+}

@@ -1,0 +1,228 @@
+import { fingerprint } from '@nora/crypto/fingerprint'
+import { beatWorker, removeWorker } from '@nora/db/registry'
+import { introduceKey, sealedCounts } from '@nora/db/rotation'
+import { createLogger } from '@nora/log/logger'
+import { type Person, person } from '@nora/testing/people'
+import { testDatabase } from '@nora/testing/postgres'
+import { beforeEach, expect, test } from 'vitest'
+import { openFields, type Sealed } from '../secrets/open-secret.ts'
+import { storeAgent } from '../secrets/testing/arrange.ts'
+import { type RotationDeps, resealBatch, rotator } from './rotate.ts'
+import { verifierOf } from './rotation-keys.ts'
+import {
+  keysOf,
+  manyCredentials,
+  numberedKey,
+  sealedFor,
+  sealingOf,
+  storeCredentials,
+  storedCredentials,
+  storeGiven,
+} from './testing/sealed-rows.ts'
+
+const database = testDatabase()
+const never = new AbortController().signal
+const [first, second, third] = [numberedKey(1), numberedKey(2), numberedKey(3)]
+let logged: string[]
+let alice: Person
+
+beforeEach(async () => {
+  logged = []
+  for (const table of ['key_rotations', 'sealing_keys', 'given_secrets', 'credentials', 'workers']) {
+    await database.asSuperuser(`delete from nora.${table}`)
+  }
+  alice = await person(database, 'alice')
+})
+
+function worker(...keys: Parameters<typeof keysOf>): RotationDeps {
+  const log = createLogger({ service: 'test', level: 'debug', destination: { write: (l) => logged.push(l) } })
+  return { db: database.worker, log, ...keysOf(...keys) }
+}
+
+/** Rounds until there is nothing to do at once. */
+async function rotate(deps: RotationDeps): Promise<void> {
+  const round = rotator(deps)
+  while (await round(never));
+}
+
+const apiKeyOf = async (deps: RotationDeps, row: Sealed) =>
+  (await openFields(deps.keyring, row))['apiKey']?.toString()
+
+const audits = (type: string) =>
+  database.asSuperuser<{ details: Record<string, unknown> }>(
+    `select details from nora.audit_log where event_type = $1 and ts > (select max(created_at) from nora.users)`,
+    [type],
+  )
+
+test('every row is sealed with the current key, opens with it alone, and is compared anew', async () => {
+  const made = await manyCredentials(database, alice, first, 5)
+  const newer = await sealedFor(alice, second, { apiKey: 'sk-secret-already' })
+  await storeCredentials(database, [newer])
+  await rotate(worker(second, first))
+  const onlyNew = worker(second)
+  const stored = await storedCredentials(database)
+  expect(stored.map((row) => row.keyVersion)).toEqual(Array(6).fill(2))
+  for (const [i, { id }] of made.entries()) {
+    const row = stored.find((one) => one.id === id)!
+    expect(await apiKeyOf(onlyNew, row)).toBe(`sk-secret-${i}`)
+    expect(row.secretVersion).toBe(1)
+    expect(row.fingerprint).toBe(fingerprint(sealingOf(second).sealKey, Buffer.from(`sk-secret-${i}`)))
+  }
+  const untouched = stored.find((one) => one.id === newer.id)!
+  expect([untouched.sealed, untouched.fingerprint]).toEqual([newer.sealed, '00000000'])
+  expect(await sealedCounts(database.worker)).toEqual([
+    { keyVersion: 2, credentials: 6, givenSecrets: 0, unopened: 0 },
+  ])
+})
+
+test('what an agent was given is sealed anew as well, every version of it', async () => {
+  const agentId = await storeAgent(database, alice)
+  const now = await sealedFor(alice, first, { apiKey: 'sk-secret-new' }, { secretVersion: 2 })
+  const before = await sealedFor(alice, first, { apiKey: 'sk-secret-old' }, { id: now.id })
+  await storeCredentials(database, [now])
+  await storeGiven(database, agentId, [before, now])
+  await rotate(worker(second, first))
+  const given = await database.asSuperuser<Sealed>(
+    `select credential_id as id, workspace_id as "workspaceId", owner_id as "ownerId", provider,
+       destination_hosts as "destinationHosts", key_version as "keyVersion", secret_version as "secretVersion", sealed
+     from nora.given_secrets order by secret_version`,
+  )
+  expect(given.map((row) => row.keyVersion)).toEqual([2, 2])
+  expect(await Promise.all(given.map((row) => apiKeyOf(worker(second), row)))).toEqual([
+    'sk-secret-old',
+    'sk-secret-new',
+  ])
+})
+
+test('start and finish are audited once, whoever finishes, and stragglers of the old key follow', async () => {
+  await manyCredentials(database, alice, first, 3)
+  await Promise.all([rotate(worker(second, first)), rotate(worker(second, first))])
+  await rotate(worker(second, first))
+  expect((await audits('KEY_ROTATION_STARTED')).map((row) => row.details)).toEqual([{ keyVersion: 2 }])
+  expect((await audits('KEY_ROTATION_FINISHED')).map((row) => row.details)).toEqual([
+    { keyVersion: 2, resealed: 3, unopened: 0 },
+  ])
+  // The api still seals with the old key for a while.
+  await manyCredentials(database, alice, first, 2)
+  await rotate(worker(second, first))
+  expect(await sealedCounts(database.worker)).toEqual([
+    { keyVersion: 2, credentials: 5, givenSecrets: 0, unopened: 0 },
+  ])
+  expect(await audits('KEY_ROTATION_FINISHED')).toHaveLength(1)
+})
+
+test('rows of several older keys, and a worker of an older key never takes one back', async () => {
+  await manyCredentials(database, alice, first, 2)
+  await manyCredentials(database, alice, second, 2)
+  await rotate(worker(second, first))
+  await rotate(worker(third, second, first))
+  expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([3, 3, 3, 3])
+  const before = await storedCredentials(database)
+  await rotate(worker(second, first))
+  expect(await storedCredentials(database)).toEqual(before)
+})
+
+test('several workers at once: each row once, none left', async () => {
+  await manyCredentials(database, alice, first, 120)
+  const workers = [1, 2, 3].map(() => worker(second, first))
+  await introduceKey(
+    database.worker,
+    { version: 2, kid8: workers[0]!.rotation.sealKey.kid8, verifier: verifierOf(workers[0]!.rotation.proof) },
+    [],
+  )
+  const drain = async (deps: RotationDeps) => {
+    let resealed = 0
+    for (let turn = 0; turn < 200; turn++) {
+      const batch = await resealBatch(deps, never, 7)
+      resealed += batch.resealed
+      if (batch.read === 0) break
+    }
+    return resealed
+  }
+  const counts = await Promise.all(workers.map(drain))
+  expect(counts.reduce((sum, n) => sum + n, 0)).toBe(120)
+  expect(counts.filter((n) => n > 0).length).toBeGreaterThan(1)
+  expect((await storedCredentials(database)).every((row) => row.keyVersion === 2)).toBe(true)
+})
+
+test('a row that does not open is reported once and keeps nobody waiting; replaced, it follows', async () => {
+  const good = await manyCredentials(database, alice, first, 3)
+  const moved = await sealedFor(alice, first, { apiKey: 'sk-secret-moved' })
+  const [damaged] = await manyCredentials(database, alice, first, 1)
+  await storeCredentials(database, [{ ...moved, id: alice.userId }])
+  await database.asSuperuser(
+    `update nora.credentials set sealed = set_byte(sealed, 100, 255 - get_byte(sealed, 100)) where id = $1`,
+    [damaged!.id],
+  )
+  for (let i = 0; i < 3; i++) await rotate(worker(second, first))
+  const stored = await storedCredentials(database)
+  expect(
+    stored
+      .filter((row) => row.keyVersion === 2)
+      .map((row) => row.id)
+      .sort(),
+  ).toEqual(good.map((row) => row.id).sort())
+  const events = await audits('SECRET_OPEN_FAILED')
+  expect(events.map(({ details }) => details['credentialId']).sort()).toEqual(
+    [damaged!.id, alice.userId].sort(),
+  )
+  expect(events[0]!.details).toMatchObject({ keyVersion: 1, secretVersion: 1, during: 'key rotation' })
+  expect((await audits('KEY_ROTATION_FINISHED')).map((row) => row.details)).toEqual([
+    { keyVersion: 2, resealed: 3, unopened: 2 },
+  ])
+  expect(await sealedCounts(database.worker)).toContainEqual({
+    keyVersion: 1,
+    credentials: 2,
+    givenSecrets: 0,
+    unopened: 2,
+  })
+  expect(logged.join('')).not.toContain('sk-secret')
+  const replaced = await sealedFor(
+    alice,
+    first,
+    { apiKey: 'sk-secret-again' },
+    { id: damaged!.id, secretVersion: 2 },
+  )
+  await database.asSuperuser('update nora.credentials set sealed = $2, secret_version = 2 where id = $1', [
+    damaged!.id,
+    replaced.sealed,
+  ])
+  await rotate(worker(second, first))
+  const again = (await storedCredentials(database)).find((row) => row.id === damaged!.id)!
+  expect(await apiKeyOf(worker(second), again)).toBe('sk-secret-again')
+})
+
+test('a row of a key that this worker lacks waits for one that has it', async () => {
+  await manyCredentials(database, alice, first, 2)
+  await rotate(worker(third, second))
+  expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([1, 1])
+  expect(await audits('SECRET_OPEN_FAILED')).toHaveLength(2)
+  await rotate(worker(third, second, first))
+  expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([3, 3])
+})
+
+test('nothing is re-sealed while a live worker does not open the new key yet', async () => {
+  await manyCredentials(database, alice, first, 2)
+  const { openKey } = sealingOf(first)
+  const beat = {
+    id: 'old',
+    kid8: openKey.kid8,
+    keyVersion: 1,
+    opens: openKey.kid8,
+    internalUrl: 'http://127.0.0.1:1',
+  }
+  await beatWorker(database.worker, beat)
+  await rotate(worker(second, first))
+  expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([1, 1])
+  expect(logged.join('')).toContain('wait until every worker has this key')
+  await removeWorker(database.worker, 'old')
+  await rotate(worker(second, first))
+  expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([2, 2])
+})
+
+test('without older keys a worker makes its own known and touches no row', async () => {
+  await manyCredentials(database, alice, first, 1)
+  await rotate(worker(second))
+  expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([1])
+  expect(await audits('ENCRYPTION_KEY_INTRODUCED')).toHaveLength(1)
+})
