@@ -56,6 +56,7 @@ export async function resealBatch(deps: RotationDeps, signal: AbortSignal, rows 
         }
       }
     }
+    signal.throwIfAborted()
     const resealed = done.length === 0 ? 0 : await storeResealed(tx, key, done)
     return { read: read.length, resealed, unopened }
   })
