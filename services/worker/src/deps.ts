@@ -3,9 +3,10 @@ import { deriveKey, deriveSealing } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { type Bells, openBells } from '@nora/events/bells'
 import type { Logger } from '@nora/log/logger'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import { Redis } from 'ioredis'
 import { dockerBackend } from './backends/docker/backend.ts'
+import { openDocker } from './backends/docker/open-docker.ts'
 import { dockerGateways } from './dataplane/docker-gateways.ts'
 import { type KeptGateways, keepGateways } from './dataplane/keep-gateways.ts'
 import { turnstiles } from './operations/limits.ts'
@@ -43,7 +44,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     max: 20,
     onError: (error) => log.warn({ err: error }, 'a database connection was lost'),
   })
-  const docker = new Docker({ socketPath: config.dockerHost.replace(/^unix:\/\//, '') })
+  const docker = openDocker(config.dockerHost.replace(/^unix:\/\//, ''))
   const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
   const { capabilityPublicKey } = config
   const engine = dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed })

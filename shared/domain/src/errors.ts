@@ -1,4 +1,4 @@
-import type { ProblemCode } from '@nora/contract/problem'
+import type { ProblemCode } from '@nora/contract/problem-titles'
 
 /**
  * What goes wrong in the domain: a stable code, facts that may be shown to whoever asked, and the cause for the log.

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { ProblemCode } from '@nora/contract/problem'
+import type { ProblemCode } from '@nora/contract/problem-titles'
 import { problemOf } from './problem.ts'
 
 const answers: Record<string, { line: string; code: ProblemCode }> = {

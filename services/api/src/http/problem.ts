@@ -1,4 +1,5 @@
-import { type Problem, type ProblemCode, problemTitles } from '@nora/contract/problem'
+import type { Problem } from '@nora/contract/problem'
+import { type ProblemCode, problemTitles } from '@nora/contract/problem-titles'
 import { refusalOf } from '@nora/db/actor'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'

@@ -1,4 +1,4 @@
-import { problemTitles } from '@nora/contract/problem'
+import { problemTitles } from '@nora/contract/problem-titles'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'

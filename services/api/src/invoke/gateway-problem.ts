@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { ProblemCode } from '@nora/contract/problem'
+import type { ProblemCode } from '@nora/contract/problem-titles'
 import { DomainError } from '@nora/domain/errors'
 
 /** The gateway marks its own answers and takes the mark from every agent's. */

@@ -1,4 +1,4 @@
-import { problemTitles } from '@nora/contract/problem'
+import { problemTitles } from '@nora/contract/problem-titles'
 import { refusalOf, withActor } from '@nora/db/actor'
 import { type LeasedOperation, leaseOperation, releaseOperation } from '@nora/db/leases'
 import { agentOf, finishOperation } from '@nora/db/worker-agents'
