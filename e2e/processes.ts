@@ -8,12 +8,15 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { capabilityPublicKey } from '@nora/crypto/capability'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
+import { nodeProcess } from '@nora/supervisor/node-process'
 import { addressIn, freePool } from '@nora/testing/address-pool'
 import { detachDisks } from '@nora/testing/loop-disks'
 import { waitUntil } from '@nora/testing/wait-until'
 import type Docker from 'dockerode'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+// Kept from run to run, as an installation keeps its own: ignored by git, and Node notices what has changed.
+const compiled = join(root, 'node_modules/.cache/nora')
 
 /** The real api and the real worker, with what a client needs to know of them. */
 export type Processes = {
@@ -155,12 +158,17 @@ function launch(
   folder: string,
   uid?: number,
 ): ChildProcess {
-  const program = [process.execPath, '--disable-sigusr1', join(root, 'services', service, 'src/main.ts')]
+  const node = nodeProcess(join(compiled, service))
+  const program = [process.execPath, ...node.args, join(root, 'services', service, 'src/main.ts')]
   const engine =
     service === 'worker' ? ['--groups', String(statSync('/var/run/docker.sock').gid)] : ['--clear-groups']
   const user = uid === undefined ? [] : ['setpriv', '--reuid', String(uid), '--regid', String(uid), ...engine]
   const [command, ...words] = [...user, ...program]
-  const child = spawn(command!, words, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command!, words, {
+    cwd: root,
+    env: { ...node.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const log = createWriteStream(join(folder, `${service}.log`), { flags: 'a' })
   child.stdout?.pipe(log, { end: false })
   child.stderr?.pipe(log, { end: false })

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { type ApiConfig, loadApiConfig } from '@nora/config/api'
 import { loadOrRefuse, refusedExitCode } from '@nora/config/boot'
 import { parseSealKey, type SealKey } from '@nora/crypto/keys'
@@ -51,6 +52,8 @@ try {
   process.exit(1)
 }
 log.info({ publicUrl: config.publicUrl }, 'api is listening')
+// Now, and not at its end: a killed process would leave nothing to start from.
+flushCompileCache()
 
 /** No new calls, the open ones finish, then the connections; past the deadline the process ends anyway. */
 async function close(signal: string): Promise<void> {

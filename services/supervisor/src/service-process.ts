@@ -3,11 +3,12 @@ import { type Child, launch } from '@nora/embedded/child'
 import type { RunAs } from '@nora/embedded/privileges'
 import type { Variables } from './env-files.ts'
 import type { Layout } from './layout.ts'
+import { nodeProcess } from './node-process.ts'
 import { ensureFolder } from './prepare.ts'
 
 /**
  * Starts one of our own Node processes under its uid with its environment and nothing else of ours: no inherited
- * variables, no core dumps, no debugger by signal (SIGUSR1 would open an inspector, and with it every secret).
+ * variables, no core dumps.
  */
 export async function startService(
   layout: Layout,
@@ -16,12 +17,13 @@ export async function startService(
   await ensureFolder(join(layout.data, 'cache'), layout.separated ? 0o711 : 0o700)
   const cache = join(layout.data, 'cache', options.name)
   await ensureFolder(cache, 0o700, options.runAs)
+  const node = nodeProcess(cache)
   return launch({
     command: process.execPath,
-    args: ['--disable-sigusr1', join(layout.code, options.entry)],
+    args: [...node.args, join(layout.code, options.entry)],
     env: {
       PATH: '/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin',
-      NODE_COMPILE_CACHE: cache,
+      ...node.env,
       ...options.env,
     },
     cwd: layout.code,

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { loadOrRefuse } from '@nora/config/boot'
 import { loadWorkerConfig } from '@nora/config/worker'
 import { createLogger } from '@nora/log/logger'
@@ -24,6 +25,8 @@ worker = await startWorker(deps, {
   internal: { bind: config.bind, port: config.port, url: config.url },
 })
 log.info({ workerId: config.workerId, url: worker.url }, 'worker is working')
+// Now, and not at its end: a killed process would leave nothing to start from.
+flushCompileCache()
 
 /** Leases back, loops ended, connections closed; past the deadline the process ends anyway. */
 async function stop(signal: string): Promise<void> {
