@@ -3,6 +3,7 @@ import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
 import { gatewayHttp } from './gateway-http.ts'
 import { memory } from './memory.ts'
+import { provisionCold } from './provision-cold.ts'
 
 /** Every bench, in the order in which they run. */
-export const benches: readonly Bench[] = [memory, apiList, apiKeys, gatewayHttp]
+export const benches: readonly Bench[] = [memory, apiList, apiKeys, gatewayHttp, provisionCold]

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Client, signedIn } from '../e2e/client.ts'
 import { type Processes, startProcesses } from '../e2e/processes.ts'
 import { type Provider, startProvider } from '../e2e/provider.ts'
@@ -50,4 +51,36 @@ export async function benchStack(
     return { api: it.api.pid!, worker: it.worker.pid!, gateway: await onlyChild(gateway.State.Pid) }
   }
   return it
+}
+
+type State = { id: string; state: string; reason: string }
+
+/**
+ * Resolves when every one of these agents is `running` and healthy. Asks the database and not the api, every 5 ms: asking
+ * must not cost what is measured. Throws when one ends in another state.
+ */
+export async function untilRunning(it: BenchStack, ids: readonly string[], signal: AbortSignal) {
+  for (;;) {
+    const rows = await it.database.asSuperuser<State>(
+      `select id, state, state_reason as reason from nora.agents where id = any($1) and state <> 'running'`,
+      [ids],
+    )
+    if (rows.length === 0) return
+    const failed = rows.find(({ state }) => state === 'error' || state === 'degraded')
+    if (failed) throw new Error(`agent ${failed.id} is ${failed.state}: ${failed.reason}`)
+    await delay(5, undefined, { signal })
+  }
+}
+
+/** Deletes these agents and resolves when nothing of them is left. */
+export async function removeAgents(it: BenchStack, ids: readonly string[], signal: AbortSignal) {
+  for (const id of ids) await it.client.delete(`agents/${id}`)
+  for (;;) {
+    const rows = await it.database.asSuperuser(
+      'select id from nora.agents where id = any($1) and deleted_at is null',
+      [ids],
+    )
+    if (rows.length === 0) return
+    await delay(50, undefined, { signal })
+  }
 }
