@@ -4,6 +4,18 @@ import type { Bench } from './bench.ts'
 import { gatewayHttp } from './gateway-http.ts'
 import { memory } from './memory.ts'
 import { provisionCold } from './provision-cold.ts'
+import { provisionMany } from './provision-many.ts'
+import { recover } from './recover.ts'
+import { start } from './start.ts'
 
 /** Every bench, in the order in which they run. */
-export const benches: readonly Bench[] = [memory, apiList, apiKeys, gatewayHttp, provisionCold]
+export const benches: readonly Bench[] = [
+  memory,
+  apiList,
+  apiKeys,
+  gatewayHttp,
+  provisionCold,
+  provisionMany,
+  recover,
+  start,
+]

@@ -33,6 +33,9 @@ export const memory: Bench = {
     const seen: { agents: number; mb: number }[] = []
     for (const agents of sizes) {
       await deployUpTo(it, context, reference, seen.at(-1)?.agents ?? 0, agents)
+      // Anew at each size: what it took to bring them up is not what it takes to follow them.
+      await it.killWorker()
+      await it.startWorker()
       const { worker } = await calm(it, signal)
       seen.push({ agents, mb: worker })
       rows.push({
