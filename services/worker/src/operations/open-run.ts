@@ -1,4 +1,4 @@
-import { withActor } from '@nora/db/actor'
+import { type Tx, withActor } from '@nora/db/actor'
 import { networkSlot } from '@nora/db/fleet'
 import type { LeasedOperation } from '@nora/db/leases'
 import { agentOf, operationOf, recordStep, setAgentState } from '@nora/db/worker-agents'
@@ -17,12 +17,13 @@ export async function openRun(
   lease: KeptLease,
   over: AbortSignal,
 ): Promise<Run> {
-  const { agent, row } = await withActor(deps.db, operation.actor, async (tx, entered) => {
+  const { agent, row, slot } = await withActor(deps.db, operation.actor, async (tx, entered) => {
     if (entered.cancelRequested) lease.noteCancel()
-    return { agent: await agentOf(tx, entered.agentId!), row: await operationOf(tx, operation.id) }
+    const agent = await agentOf(tx, entered.agentId!)
+    const row = await operationOf(tx, operation.id)
+    if (!agent || !row) throw new Error('an operation without its rows')
+    return { agent, row, slot: agent.network_slot ?? (await takeSlot(tx, deps.pool, agent.desired_state)) }
   })
-  if (!agent || !row) throw new Error('an operation without its rows')
-  const slot = agent.network_slot ?? (await takeSlot(deps, operation, agent.desired_state))
   const local = agent.desired_state === 'running' ? localImageOf(agent) : undefined
   const localImage = local && (await ownImage(deps, operation, agent.id, local, over))
   const target = targetOf(agent, { ...deps, slot, localImage })
@@ -58,9 +59,8 @@ export async function openRun(
 }
 
 // What never ran and is not to run needs no addresses: any slot names the same (absent) objects.
-async function takeSlot(deps: RunDeps, operation: LeasedOperation, desired: string): Promise<number> {
-  if (desired !== 'running') return firstSlot
-  return withActor(deps.db, operation.actor, (tx) => networkSlot(tx, slotsIn(deps.pool)))
+async function takeSlot(tx: Tx, pool: string, desired: string): Promise<number> {
+  return desired === 'running' ? networkSlot(tx, slotsIn(pool)) : firstSlot
 }
 
 async function ownImage(

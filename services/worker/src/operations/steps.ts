@@ -160,6 +160,9 @@ export const perform: Record<Action, Perform> = {
 }
 
 const turnMs = 1_000
+/** How often a program that has just started is asked, and for how long: a start takes a second or two. */
+const eagerPauseMs = 25
+const eagerMs = 3_000
 
 // About a second a turn: between turns the container is looked at again, so that its end is noticed.
 async function awaitHealthy(deps: RunDeps, run: Run, signal: AbortSignal): Promise<void> {
@@ -173,7 +176,9 @@ async function awaitHealthy(deps: RunDeps, run: Run, signal: AbortSignal): Promi
   }
   const gatewayId = await gatewayOf(deps, run)
   const until = Date.now() + turnMs
-  for (let pause = 50; ; pause = Math.min(pause * 2, probe.intervalMs)) {
+  for (;;) {
+    // Often while most programs come up, then as the runtime asks.
+    const pause = Math.min(probe.intervalMs, Date.now() - startedAt < eagerMs ? eagerPauseMs : Infinity)
     const answer = await deps.dataplane.probe(
       gatewayId,
       { agentId, path: probe.path, timeoutMs: probe.timeoutMs },

@@ -28,8 +28,11 @@ export async function ensureContainer(
   const { container: name } = objectNames(target.installation, target.agentId)
   let adopted = await adopt(engine, target, signal)
   if (!adopted) {
-    const image = await requireImage(engine, target, signal)
-    const spec = containerSpec(target, image, await ensureKeyFolder(keysDir, target.agentId))
+    const [image, keyFolder] = await Promise.all([
+      requireImage(engine, target, signal),
+      ensureKeyFolder(keysDir, target.agentId),
+    ])
+    const spec = containerSpec(target, image, keyFolder)
     await prepareStorage(engine, disks, target, 'create', signal)
     const created = await engine.call(
       `creating container ${name}`,
@@ -109,8 +112,10 @@ export async function startContainer(
     throw new BackendError('not-found', 'The container of the agent is not there yet.', { retry: true })
   }
   // Memory and loop devices do not survive a restart of the machine; a bind needs its folder to be there.
-  await ensureKeyFolder(deps.keysDir, target.agentId)
-  await prepareStorage(deps.engine, deps.disks, target, 'start', signal)
+  await Promise.all([
+    ensureKeyFolder(deps.keysDir, target.agentId),
+    prepareStorage(deps.engine, deps.disks, target, 'start', signal),
+  ])
   await deps.engine.call(
     'starting the container',
     signal,

@@ -14,7 +14,7 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { BackendError } from '../backend.ts'
 import { isAgentId } from './names.ts'
 
@@ -54,6 +54,7 @@ export function createDisks(dataDir: string): Disks {
   const file = (agentId: string) => join(folder, `${agentId}.ext4`)
   const device = (agentId: string) => join(folder, `${agentId}.device`)
   const growing = (agentId: string) => `${file(agentId)}.growing`
+  const linkedLoop = (agentId: string) => readlink(device(agentId)).catch(() => undefined)
   let probed: Promise<boolean> | undefined
 
   async function ensure(disk: Disk, signal: AbortSignal): Promise<void> {
@@ -62,7 +63,9 @@ export function createDisks(dataDir: string): Disks {
     const present = await sizeOf(file(disk.agentId))
     if (present === undefined) await make(disk, bytes, signal)
     else if (present > bytes) throw cannotShrink(present, disk.sizeMb)
-    const loop = await attach(file(disk.agentId), signal)
+    const linked = await linkedLoop(disk.agentId)
+    const isAttached = linked !== undefined && (await backs(file(disk.agentId), linked))
+    const loop = isAttached ? linked : await attach(file(disk.agentId), signal)
     const unfinished = (await sizeOf(growing(disk.agentId))) !== undefined
     if (present !== undefined && (present < bytes || unfinished)) await grow(disk, bytes, loop, signal)
     await point(device(disk.agentId), loop)
@@ -119,8 +122,9 @@ export function createDisks(dataDir: string): Disks {
       return [...new Set(names.map((name) => name.split('.')[0]).filter(isAgentId))]
     },
     async attached(agentId, signal) {
-      const target = await readlink(device(agentId)).catch(() => undefined)
-      return target !== undefined && (await loopsOf(file(agentId), signal)).includes(target)
+      const target = await linkedLoop(agentId)
+      if (target === undefined) return false
+      return (await backs(file(agentId), target)) || (await loopsOf(file(agentId), signal)).includes(target)
     },
     ensure,
     remove,
@@ -156,6 +160,13 @@ async function attach(file: string, signal: AbortSignal): Promise<string> {
 async function loopsOf(file: string, signal: AbortSignal): Promise<string[]> {
   const out = await tool('losetup', ['--noheadings', '--output', 'NAME', '--associated', file], signal, [1])
   return out.split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
+}
+
+/** Whether the kernel says so itself; false where it shows another path of the file, which `losetup` then settles. */
+async function backs(file: string, loop: string): Promise<boolean> {
+  const path = `/sys/block/${basename(loop)}/loop/backing_file`
+  const shown = await readFile(path, 'utf8').catch(() => undefined)
+  return shown?.trimEnd() === file && (await sizeOf(file)) !== undefined
 }
 
 async function point(link: string, loop: string): Promise<void> {
