@@ -123,8 +123,15 @@ export type Backend = {
   removeSecrets(target: Target, signal: AbortSignal): Promise<void>
   /** The last lines the container printed, for a person; at most 20 lines, 4 KiB. */
   lastWords(containerId: string, signal: AbortSignal): Promise<string[]>
-  /** Frames after the cursor, from the beginning without one; ends when the container has ended and all was read. */
-  logs(containerId: string, after: LogCursor | undefined, signal: AbortSignal): AsyncIterable<LogFrame>
+  /**
+   * Frames after the cursor, from the beginning without one, as they come: never none at once. Ends when the container has
+   * ended and all was read.
+   */
+  logs(
+    containerId: string,
+    after: LogCursor | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly LogFrame[]>
   /** Every container of this installation, with one call. */
   list(signal: AbortSignal): Promise<ListedContainer[]>
   /** Removes one listed container by id, when its labels still say that it is this installation's. */

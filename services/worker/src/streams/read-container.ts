@@ -71,8 +71,8 @@ export async function readContainer(
   const cursor: LogCursor | undefined =
     known === containerId && ts !== null ? { containerId, ts, ordinal } : undefined
   try {
-    for await (const frame of deps.backend.logs(containerId, cursor, over)) {
-      joiner.push(frame)
+    for await (const frames of deps.backend.logs(containerId, cursor, over)) {
+      for (const frame of frames) joiner.push(frame)
       schedule()
       if (joiner.readyBytes() >= mostPending) {
         await committing

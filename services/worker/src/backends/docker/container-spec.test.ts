@@ -99,7 +99,7 @@ test('the whole of it', () => {
       Devices: [],
       RestartPolicy: { Name: 'no' },
       AutoRemove: false,
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '32m', 'max-file': '2' } },
     },
     NetworkingConfig: {
       EndpointsConfig: {

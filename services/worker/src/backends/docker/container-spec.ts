@@ -79,7 +79,7 @@ function hostConfig(target: Target, image: ImageFacts, names: ObjectNames, keyFo
     Devices: [],
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,
-    LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+    LogConfig: { Type: 'json-file', Config: { 'max-size': '32m', 'max-file': '2' } },
   }
 }
 

@@ -33,7 +33,7 @@ describe('the Docker Engine', () => {
         ...{ Memory: 64 * 2 ** 20, MemorySwap: 64 * 2 ** 20, NanoCpus: 1e9, PidsLimit: 64 },
         ...{ IpcMode: 'private', CgroupnsMode: 'private', PidMode: '', UTSMode: '', UsernsMode: '' },
         RestartPolicy: { Name: 'no' },
-        LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+        LogConfig: { Type: 'json-file', Config: { 'max-size': '32m', 'max-file': '2' } },
       })
       expect(inspected.HostConfig.Devices ?? []).toEqual([])
       expect(inspected.HostConfig.PortBindings ?? {}).toEqual({})

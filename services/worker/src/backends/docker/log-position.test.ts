@@ -132,6 +132,78 @@ describe('a live pass', () => {
   })
 })
 
+describe('a busy live pass', () => {
+  const many = (from: number, count: number) => Array.from({ length: count }, (_, i) => `${from + i}o x`)
+  const busy = () => {
+    const position = logPosition('x', undefined)
+    position.begin('live')
+    expect(position.take(file(...many(0, 5_000)))).toHaveLength(5_000)
+    return position
+  }
+
+  test('that shows a file again from its beginning is broken, and the newest lines are enough to go on', () => {
+    const position = busy()
+    expect(position.take(file(...many(1_000, 3_000)))).toEqual([])
+    expect([position.trust(), position.mustReadAll()]).toEqual(['broken', false])
+    position.begin('tail')
+    expect(texts(position.take(file(...many(4_990, 10), '5000o y')))).toEqual(['y'])
+  })
+
+  test('in which a clock is set back needs the whole file', () => {
+    const position = busy()
+    const earlier = file(...many(1_000, 3_000)).map((one) => ({ ...one, ts: one.ts.replace('000Z', '007Z') }))
+    expect(position.take(earlier)).toEqual([])
+    expect([position.trust(), position.mustReadAll()]).toEqual(['broken', true])
+  })
+
+  test('that falls silent before either is known must not be trusted', () => {
+    const position = busy()
+    expect(position.take(file(...many(1_000, 3)))).toEqual([])
+    expect([position.trust(), position.mustReadAll()]).toEqual(['doubtful', true])
+  })
+})
+
+describe('a pass over the newest lines', () => {
+  test('does not take the second of two frames of one time for the first', () => {
+    const position = logPosition('x', { containerId: 'x', ts: at(2), ordinal: 0 })
+    position.begin('tail')
+    // Of `2o long+`, `2o goes+`, `2o on` the first is the cursor; the tail begins behind it.
+    expect(position.take(file('2o goes+', '2o on', '4o b'))).toEqual([])
+    expect(position.trust()).toBe('doubtful')
+  })
+
+  test('is given up when much has passed without the cursor', () => {
+    const position = logPosition('x', { containerId: 'x', ts: at(2), ordinal: 0 })
+    position.begin('tail')
+    position.take(file(...Array.from({ length: 150 }, (_, i) => `${3 + i}o ${'x'.repeat(10_000)}`)))
+    expect(position.trust()).toBe('broken')
+  })
+
+  test('is not asked for while the log is known to be shorter', () => {
+    const position = logPosition('x', undefined)
+    position.begin('held')
+    position.take(log)
+    expect([position.isShorterThan(9), position.isShorterThan(10)]).toEqual([false, true])
+    const resumed = logPosition('x', { containerId: 'x', ts: at(9), ordinal: 0 })
+    expect(resumed.isShorterThan(1e9)).toBe(false)
+  })
+})
+
+test('a larger file hides a longer leap', () => {
+  const start = 1_800_000_000_000
+  const much = Array.from({ length: 40 }, (_, i) => `${i}o ${'x'.repeat(10_000)}`)
+  const trustOver = (leapMs: number, fileBytes: number) => {
+    const position = logPosition('x', undefined, fileBytes)
+    position.begin('live')
+    position.take(file(...much), start + 5_000)
+    position.take(file(`${39 + leapMs}o y`), start + 5_001)
+    return position.trust()
+  }
+  expect(trustOver(300, 10_000_000)).toBe('broken')
+  expect(trustOver(300, 32_000_000)).toBe('sound')
+  expect(trustOver(330, 32_000_000)).toBe('broken')
+})
+
 test('a clock that is set back doubles nothing', () => {
   const position = logPosition('x', undefined)
   const before = file('5000o a', '6000o b')

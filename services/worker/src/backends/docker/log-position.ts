@@ -1,4 +1,5 @@
 import type { LogCursor, LogFrame } from '../backend.ts'
+import { ordinalCounter } from './frame-ordinals.ts'
 import type { EngineFrame } from './log-frames.ts'
 
 /**
@@ -7,8 +8,11 @@ import type { EngineFrame } from './log-frames.ts'
  * later pieces carry the time of its first, so a line of the other stream between them is "younger" than what follows.
  */
 export type LogPosition = {
-  /** Begins a pass: from which time on the engine must send, and how much earlier; undefined: everything. */
-  begin(kind: 'held' | 'live'): { from: string; marginMs: number } | undefined
+  /**
+   * Begins a pass: from which time on the engine must send, and how much earlier; undefined: everything. A `live` pass
+   * begins at the log's beginning, a `tail` is a live pass that begins anywhere in it.
+   */
+  begin(kind: 'held' | 'live' | 'tail'): { from: string; marginMs: number } | undefined
   /** The frames to deliver now; `arrivedAt` in Unix milliseconds. */
   take(frames: EngineFrame[], arrivedAt?: number): LogFrame[]
   /**
@@ -20,24 +24,38 @@ export type LogPosition = {
   trust(): 'sound' | 'doubtful' | 'broken'
   /** The youngest time met in this pass, or the cursor's. */
   newest(): string | undefined
-  /** Whether there is a cursor: the newest lines are then enough for a live pass. */
-  started(): boolean
+  /** Whether it is known that fewer frames than that lie up to the cursor. */
+  isShorterThan(frames: number): boolean
+  /** How long ago the line at the cursor was written. */
+  ageMs(now?: number): number
+  /** Whether the next pass must read everything. */
+  mustReadAll(): boolean
 }
 
 // A cursor from an earlier process: the long line that was open then may have begun this much earlier.
 const resumeMarginMs = 60_000
 // The two streams are stamped before they are written; under load they overtake each other.
 const skewMs = 1_000
-// A follower that is this late, in the middle of this much, may skip a file when it is rotated: 10 MB cannot be
-// written in less, so a smaller step in time hides no loss.
-const jumpMs = 100
+// A follower that is late in the middle of much may skip a whole file when it is rotated: no engine writes one faster
+// than this, so a smaller step in time hides no loss.
+const bytesPerMs = 100_000
 const busyBytes = 256 * 1024
+// A live pass that has skipped so much that is younger than the cursor will not meet it any more.
+const skippedBytes = 1024 * 1024
+// When every so many frames of a live pass were written is remembered: more of them than a file of 32 MB can hold.
+const sampleEvery = 2048
+const mostSamples = 220
 
 type Stream = EngineFrame['stream']
-type Mode = 'deliver' | 'search' | 'younger-only'
+type Mode = 'deliver' | 'search' | 'younger-only' | 'shown-again'
 
-/** A position after `cursor`, or at the beginning. */
-export function logPosition(containerId: string, cursor: LogCursor | undefined): LogPosition {
+/** A position after `cursor`, or at the beginning. The engine rotates the log at `fileBytes`. */
+export function logPosition(
+  containerId: string,
+  cursor: LogCursor | undefined,
+  fileBytes = 10_000_000,
+): LogPosition {
+  const jumpMs = fileBytes / bytesPerMs
   let last: { ts: string; ordinal: number } | undefined = cursor
   // Whether times have been seen to rise in this log; a clock that was set back makes them useless for shortcuts.
   let timesRise = true
@@ -45,6 +63,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
   let resumed = cursor !== undefined
   let notHeld = false
   let lost = false
+  let count: number | undefined = cursor ? undefined : 0
   // When the lines began that were unfinished at the cursor: a pass must start there to meet their later pieces.
   const unfinished = new Map<Stream, string>()
 
@@ -56,9 +75,20 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
   let trust: ReturnType<LogPosition['trust']> = 'sound'
   let ordinals = ordinalCounter()
   let latest = new Map<Stream, EngineFrame>()
+  let samples = new Set<string>()
+  let delivered = 0
+  let skipped = 0
+  // What a tail begins with may be the rest of frames of one time: their ordinals are not known.
+  let unsure: string | undefined
+  let isTail = false
 
-  function begin(kind: 'held' | 'live'): ReturnType<LogPosition['begin']> {
-    live = kind === 'live'
+  function begin(kind: 'held' | 'live' | 'tail'): ReturnType<LogPosition['begin']> {
+    live = kind !== 'held'
+    isTail = kind === 'tail'
+    unsure = undefined
+    samples = new Set()
+    delivered = 0
+    skipped = 0
     mode = last === undefined ? 'deliver' : notHeld ? 'younger-only' : 'search'
     first = true
     bytes = 0
@@ -73,6 +103,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
 
   function deliver(frame: LogFrame): LogFrame {
     last = { ts: frame.ts, ordinal: frame.ordinal }
+    if (count !== undefined) count++
     note(frame)
     if (!lost) return frame
     lost = false
@@ -96,7 +127,7 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
   /** Looks at a frame before the cursor is met; true when it is to be delivered all the same. */
   function search(frame: LogFrame, isFirst: boolean): boolean {
     const at = last as { ts: string; ordinal: number }
-    if (frame.ts === at.ts && frame.ordinal === at.ordinal) {
+    if (frame.ts === at.ts && frame.ordinal === at.ordinal && frame.ts !== unsure) {
       mode = 'deliver'
       resumed = false
       readAllNext = false
@@ -106,7 +137,10 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     }
     if (frame.ts <= at.ts) return false
     const far = Date.parse(frame.ts) - Date.parse(at.ts) > skewMs
-    if (live) trust = far && timesRise ? 'broken' : 'doubtful'
+    if (live) {
+      skipped += frame.text.length
+      trust = (far && timesRise) || skipped > skippedBytes ? 'broken' : 'doubtful'
+    }
     // Files go from the front: when even the first frame is well past the cursor, the cursor is no longer held.
     if (live || !far || !isFirst || resumed || !timesRise) return false
     goOnAfterLoss()
@@ -130,64 +164,86 @@ export function logPosition(containerId: string, cursor: LogCursor | undefined):
     return jumped === true
   }
 
-  function takeOne(frame: EngineFrame, arrivedAt: number): LogFrame[] {
-    if (trust === 'broken') return []
+  /**
+   * Shown again from a file's beginning, or written by a clock that was set back: a time that was seen before proves
+   * the first, for times have nanoseconds. Else only the file as a whole tells.
+   */
+  function goBack(frame: EngineFrame): void {
+    const earlier = frame.ts < (latest.get(frame.stream) as EngineFrame).ts
+    readAllNext ||= earlier
+    trust = earlier && delivered > sampleEvery ? 'doubtful' : 'broken'
+    mode = 'shown-again'
+    skipped = 0
+  }
+
+  function proveShownAgain(frame: EngineFrame): void {
+    const proven = samples.has(frame.ts)
+    if (proven) readAllNext = false
+    if (proven || ++skipped > sampleEvery) trust = 'broken'
+  }
+
+  function sample(frame: EngineFrame): void {
+    if (delivered++ % sampleEvery !== 0) return
+    samples.add(frame.ts)
+    if (samples.size > mostSamples) samples.delete(samples.values().next().value as string)
+  }
+
+  /** Looks at a frame for signs that a live pass cannot be trusted. */
+  function distrust(frame: EngineFrame, arrivedAt: number): void {
     const back = goesBack(frame)
-    if (live && mode === 'deliver' && (back || jumps(frame, arrivedAt))) {
-      // Shown again or written by a clock that was set back: only the file as a whole tells.
-      readAllNext ||= back
+    if (mode === 'deliver' && back) goBack(frame)
+    if (mode === 'shown-again') proveShownAgain(frame)
+    else if (mode === 'deliver') {
+      if (jumps(frame, arrivedAt)) trust = 'broken'
+      else sample(frame)
+    } else if (back && timesRise) {
+      readAllNext = true
       trust = 'broken'
-      return []
     }
-    if (back) timesRise = false
+  }
+
+  const isBroken = () => trust === 'broken'
+
+  function takeOne(frame: EngineFrame, arrivedAt: number): LogFrame | undefined {
+    if (isBroken()) return undefined
+    if (live) distrust(frame, arrivedAt)
+    else if (goesBack(frame)) timesRise = false
+    if (isBroken() || mode === 'shown-again') return undefined
     const isFirst = first
     first = false
+    if (isFirst && isTail) unsure = frame.ts
     latest.set(frame.stream, frame)
     const numbered = { containerId, ordinal: ordinals.next(frame), ...frame }
     if (mode === 'younger-only' && frame.ts > (last as { ts: string }).ts) goOnAfterLoss()
-    else if (mode !== 'deliver' && !(mode === 'search' && search(numbered, isFirst))) return []
-    return [deliver(numbered)]
+    else if (mode !== 'deliver' && !(mode === 'search' && search(numbered, isFirst))) return undefined
+    return deliver(numbered)
+  }
+
+  function take(frames: EngineFrame[], arrivedAt: number): LogFrame[] {
+    const taken: LogFrame[] = []
+    for (const frame of frames) {
+      const one = takeOne(frame, arrivedAt)
+      if (one) taken.push(one)
+    }
+    return taken
   }
 
   return {
     begin,
-    take: (frames, arrivedAt = Date.now()) => frames.flatMap((frame) => takeOne(frame, arrivedAt)),
+    take: (frames, arrivedAt = Date.now()) => take(frames, arrivedAt),
     missed() {
       notHeld = mode === 'search'
       return notHeld
     },
     trust: () => trust,
-    started: () => last !== undefined,
+    isShorterThan: (frames) => count !== undefined && count < frames,
+    ageMs: (now = Date.now()) => (last ? Math.max(0, now - Date.parse(last.ts)) : 0),
+    mustReadAll: () => readAllNext,
     newest: () =>
       [...latest.values()]
         .map((frame) => frame.ts)
         .concat(last?.ts ?? [])
         .sort()
         .at(-1),
-  }
-}
-
-const remembered = 1024
-
-/** Counts frames of the same timestamp, also when others lie between them; forgets times long past. */
-function ordinalCounter(): { next(frame: EngineFrame): number } {
-  const counts = new Map<string, number>()
-  const open = new Map<Stream, string>()
-  return {
-    next(frame) {
-      const ordinal = counts.get(frame.ts) ?? 0
-      counts.set(frame.ts, ordinal + 1)
-      if (frame.partial) open.set(frame.stream, frame.ts)
-      else open.delete(frame.stream)
-      if (counts.size > remembered) forget(counts, new Set(open.values()))
-      return ordinal
-    },
-  }
-}
-
-function forget(counts: Map<string, number>, keep: Set<string>): void {
-  for (const ts of counts.keys()) {
-    if (counts.size <= remembered / 2) return
-    if (!keep.has(ts)) counts.delete(ts)
   }
 }

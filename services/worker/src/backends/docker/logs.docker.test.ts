@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { LogFrame, Target } from '../backend.ts'
-import { deploy, ended, removeAll, soon } from '../testing/agent.ts'
+import type { LogFrame } from '../backend.ts'
+import { soon } from '../testing/agent.ts'
 import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
-// The engine keeps three files of 10 MB; a line of these takes about 170 bytes in one.
-const lines = (count: number) => ({
-  command: ['/bin/sh', '-c', `seq -f "%010g $(head -c 90 /dev/zero | tr '\\0' x)" ${count}; echo end`],
-})
+// A line of these takes about 170 bytes in the engine's file.
+const lines = (count: number) => `seq -f "%010g $(head -c 90 /dev/zero | tr '\\0' x)" ${count}; echo end`
 const numberOf = (frame: LogFrame) => Number(frame.text.toString('latin1', 0, 10))
 
 describe('logs that the engine rotates while they are read', () => {
@@ -16,46 +14,55 @@ describe('logs that the engine rotates while they are read', () => {
   })
   afterAll(() => fixture?.close())
 
-  async function read(target: Target, each: (count: number) => Promise<void> | void): Promise<LogFrame[]> {
-    const { containerId } = await deploy(fixture.backend, target)
+  /** A container of the fixture's installation with log files of this size; the agents' own are larger. */
+  async function run(script: string, size: string, files: number): Promise<string> {
+    const { docker, installation } = fixture
+    const container = await docker.createContainer({
+      Image: fixture.target().image.reference,
+      Cmd: ['/bin/sh', '-c', script],
+      Labels: { 'com.nora.installation': installation },
+      HostConfig: {
+        NetworkMode: 'none',
+        LogConfig: { Type: 'json-file', Config: { 'max-size': size, 'max-file': String(files) } },
+      },
+    })
+    await container.start()
+    return container.id
+  }
+
+  async function read(id: string, each: (count: number) => Promise<void> | void): Promise<LogFrame[]> {
     const frames: LogFrame[] = []
-    for await (const frame of fixture.backend.logs(containerId, undefined, soon(120_000))) {
-      frames.push(frame)
+    for await (const some of fixture.backend.logs(id, undefined, soon(120_000))) {
+      for (const frame of some) frames.push(frame)
       await each(frames.length)
     }
     return frames
   }
 
-  test('what it still holds is there once, at full speed over a rotation', async () => {
-    const target = fixture.target(lines(100_000))
-    try {
-      const frames = await read(target, () => undefined)
-      expect(frames.pop()?.text.toString()).toBe('end')
-      expect(frames).toHaveLength(100_000)
-      expect(frames.findIndex((frame, index) => numberOf(frame) !== index + 1)).toBe(-1)
-      expect(frames.some((frame) => frame.gapBefore)).toBe(false)
-    } finally {
-      await removeAll(fixture.backend, target)
-    }
+  test('what it still holds is there once, at full speed over rotations', async () => {
+    const frames = await read(await run(lines(150_000), '10m', 4), () => undefined)
+    expect(frames.pop()?.text.toString()).toBe('end')
+    expect(frames.findIndex((frame, index) => numberOf(frame) !== index + 1)).toBe(-1)
+    expect(frames).toHaveLength(150_000)
+    expect(frames.some((frame) => frame.gapBefore)).toBe(false)
   })
 
   test('what it threw away while the reader slept is a gap, and nothing comes twice', async () => {
-    const target = fixture.target(lines(300_000))
-    try {
-      const frames = await read(target, async (count) => {
-        if (count === 1000) await ended(fixture.backend, target)
-      })
-      expect(frames.pop()?.text.toString()).toBe('end')
-      expect(numberOf(frames[0]!)).toBe(1)
-      expect(numberOf(frames.at(-1)!)).toBe(300_000)
-      const gaps = frames.filter((frame) => frame.gapBefore).map(numberOf)
-      expect(gaps.length).toBeGreaterThan(0)
-      const jumps = frames.filter(
-        (frame, index) => numberOf(frame) !== (index && numberOf(frames[index - 1]!)) + 1,
-      )
-      expect(jumps.map(numberOf)).toEqual(gaps)
-    } finally {
-      await removeAll(fixture.backend, target)
-    }
+    const id = await run(lines(100_000), '2m', 3)
+    const over = fixture.docker.getContainer(id)
+    let slept = false
+    const frames = await read(id, async () => {
+      if (!slept) await over.wait()
+      slept = true
+    })
+    expect(frames.pop()?.text.toString()).toBe('end')
+    expect(numberOf(frames[0]!)).toBe(1)
+    expect(numberOf(frames.at(-1)!)).toBe(100_000)
+    const gaps = frames.filter((frame) => frame.gapBefore).map(numberOf)
+    expect(gaps.length).toBeGreaterThan(0)
+    const jumps = frames.filter(
+      (frame, index) => numberOf(frame) !== (index && numberOf(frames[index - 1]!)) + 1,
+    )
+    expect(jumps.map(numberOf)).toEqual(gaps)
   })
 })

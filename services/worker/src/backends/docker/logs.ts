@@ -7,8 +7,9 @@ import { openLogStream } from './log-stream.ts'
 
 const settleMs = 250
 const slowConsumerMs = 1_000
-const lateMs = 500
 const trustedBytes = 1024 * 1024
+const fewestLines = 200
+const mostLines = 100_000
 
 /**
  * Every frame of a container's log after the cursor, in the order in which the engine wrote them; ends when the
@@ -25,32 +26,54 @@ export async function* containerLogs(
   containerId: string,
   after: LogCursor | undefined,
   signal: AbortSignal,
-): AsyncGenerator<LogFrame> {
-  const position = logPosition(containerId, after?.containerId === containerId ? after : undefined)
+): AsyncGenerator<LogFrame[]> {
+  const { fileBytes, ...first } = await look(engine, containerId, signal)
+  const cursor = after?.containerId === containerId ? after : undefined
+  const position = logPosition(containerId, cursor, fileBytes)
+  let { running } = first
+  let newest: number | undefined
   for (;;) {
-    const running = await isRunning(engine, containerId, signal)
-    yield* readHeld(engine, containerId, position, signal)
+    // After a loss or a repetition the newest lines, which are exact too, are tried first: they are found at once.
+    if (newest === undefined || !running) {
+      newest = fewestLines + (yield* readHeld(engine, containerId, position, signal))
+    }
     if (!running) return
     const began = performance.now()
-    yield* follow(engine, containerId, position, signal)
+    newest = yield* follow(engine, containerId, position, newest, signal)
     // A container that is about to end closes its stream at once, before its state says so.
-    if (performance.now() - began < 50) await pause(50, signal)
+    if (newest === undefined && performance.now() - began < 50) await pause(50, signal)
+    running = (await look(engine, containerId, signal)).running
   }
 }
 
-async function isRunning(engine: Engine, id: string, signal: AbortSignal): Promise<boolean> {
-  const { State: state } = await engine.call('looking at the container of the log', signal, (abortSignal) =>
-    engine.docker.getContainer(id).inspect({ abortSignal }),
+type Looked = { running: boolean; fileBytes: number }
+
+/** Whether the container runs, and how large its log grows before the engine rotates it. */
+async function look(engine: Engine, id: string, signal: AbortSignal): Promise<Looked> {
+  const { State: state, HostConfig: host } = await engine.call(
+    'looking at the container of the log',
+    signal,
+    (abortSignal) => engine.docker.getContainer(id).inspect({ abortSignal }),
   )
-  return state.Running || state.Paused || state.Restarting
+  const fileBytes = bytesOf(host.LogConfig?.Config?.['max-size'])
+  return { running: state.Running || state.Paused || state.Restarting, fileBytes }
 }
 
+/** The engine's own notation, such as `10m`; without one the log is not rotated. */
+function bytesOf(size: string | undefined): number {
+  const [, digits, unit = ''] = /^(\d+)([kmg]?)/i.exec(size ?? '') ?? []
+  if (digits === undefined) return Number.POSITIVE_INFINITY
+  return Number(digits) * 1000 ** ' kmg'.indexOf(unit.toLowerCase() || ' ')
+}
+
+/** Gives how many frames it delivered. */
 async function* readHeld(
   engine: Engine,
   id: string,
   position: LogPosition,
   signal: AbortSignal,
-): AsyncGenerator<LogFrame> {
+): AsyncGenerator<LogFrame[], number> {
+  let count = 0
   do {
     const from = position.begin('held')
     const since = from ? { since: sinceOf(from.from, -from.marginMs) } : {}
@@ -61,55 +84,70 @@ async function* readHeld(
         const chunk = await stream.next(60_000)
         if (chunk === 'silence') throw standsStill()
         if (chunk === 'end') break
-        yield* position.take(readFrames(reader, chunk))
+        const frames = position.take(readFrames(reader, chunk))
+        if (frames.length === 0) continue
+        count += frames.length
+        yield frames
       }
     } finally {
       stream.close()
     }
   } while (position.missed())
+  return count
 }
 
 const standsStill = () =>
   new BackendError('timeout', 'The Docker Engine stopped sending a log for 60 s.', { retry: true })
 
+/**
+ * Gives how many of the newest lines hold the cursor in all likelihood, when these should be enough to go on; undefined
+ * when what is held must be read. (Asked for a time, the engine would look through all of its files; the newest lines
+ * it finds from the end.)
+ */
 async function* follow(
   engine: Engine,
   id: string,
   position: LogPosition,
+  newest: number,
   signal: AbortSignal,
-): AsyncGenerator<LogFrame> {
-  // A few of the newest lines hold the cursor; asked for a time, the engine would look through all of its files.
-  position.begin('live')
-  const tail = position.started() ? { tail: 200 } : {}
+): AsyncGenerator<LogFrame[], number | undefined> {
+  const tail = position.isShorterThan(newest) ? {} : { tail: Math.min(newest, mostLines) }
+  position.begin('tail' in tail ? 'tail' : 'live')
   const stream = await openLogStream(engine, id, { follow: true, ...tail }, signal)
   const reader = frameReader()
+  const opened = performance.now()
   // One look at the newest line after opening, and after each stretch in which the engine may have rotated.
   let checkDue = true
   let missing = false
-  let bytes = 0
   let bytesSinceCheck = 0
+  let delivered = 0
   try {
     for (;;) {
       const watchful = checkDue || missing || position.trust() === 'doubtful'
       const chunk = await stream.next(watchful ? settleMs : undefined)
-      if (chunk === 'end') return
+      if (chunk === 'end') return undefined
       if (chunk === 'silence') {
-        if (missing || position.trust() === 'doubtful') return
+        if (missing || position.trust() === 'doubtful') return undefined
         missing = await hasYounger(engine, id, position, signal)
         checkDue = false
         bytesSinceCheck = 0
         continue
       }
       missing = false
-      bytes += chunk.length
       bytesSinceCheck += chunk.length
       checkDue ||= bytesSinceCheck > trustedBytes
-      const frames = readFrames(reader, chunk)
-      if (bytes > trustedBytes && isLate(frames.at(-1))) return
+      const frames = position.take(readFrames(reader, chunk))
       const began = performance.now()
-      yield* position.take(frames)
+      delivered += frames.length
+      if (frames.length > 0) yield frames
+      if (position.trust() === 'broken') {
+        const perMs = delivered / (began - opened)
+        return delivered === 0 || position.mustReadAll()
+          ? undefined
+          : fewestLines + Math.ceil(1.5 * perMs * position.ageMs())
+      }
       // While the reader held us up, the engine may have rotated more than once.
-      if (position.trust() === 'broken' || performance.now() - began > slowConsumerMs) return
+      if (performance.now() - began > slowConsumerMs) return undefined
     }
   } finally {
     stream.close()
@@ -122,10 +160,6 @@ function readFrames(reader: ReturnType<typeof frameReader>, chunk: Buffer): Engi
   } catch (error) {
     throw toBackendError(error, 'reading the log')
   }
-}
-
-function isLate(frame: EngineFrame | undefined): boolean {
-  return frame !== undefined && Date.now() - Date.parse(frame.ts) > lateMs
 }
 
 async function hasYounger(

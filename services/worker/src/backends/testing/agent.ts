@@ -52,7 +52,7 @@ export async function allFrames(
   after?: LogCursor,
 ): Promise<LogFrame[]> {
   const frames: LogFrame[] = []
-  for await (const frame of backend.logs(containerId, after, soon())) frames.push(frame)
+  for await (const some of backend.logs(containerId, after, soon())) frames.push(...some)
   return frames
 }
 

@@ -19,7 +19,9 @@ await backend.writeSecrets(target, [{ name: 'key', content: Buffer.from('top sec
 const { containerId } = await backend.ensureContainer(target, signal)
 await backend.start(target, signal)
 let output = ''
-for await (const frame of backend.logs(containerId, undefined, signal)) output += `${frame.text}\n`
+for await (const frames of backend.logs(containerId, undefined, signal)) {
+  for (const frame of frames) output += `${frame.text}\n`
+}
 await backend.removeContainer(target, signal)
 await backend.removeSecrets(target, signal)
 process.stdout.write(JSON.stringify({ diskEnforced, output }))
