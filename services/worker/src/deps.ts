@@ -29,6 +29,8 @@ export type WorkerDeps = Omit<RunDeps, 'logs'> & {
   rotation: RotationKeys
   /** Raw 32-byte Ed25519 public key of the api's capabilities. */
   capabilityPublicKey: Buffer
+  /** What is kept of agents' logs. */
+  kept: WorkerConfig['logs']
 }
 
 /** Engine calls in flight: two creates are the knee on two cores, the rest is light. */
@@ -60,6 +62,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     keyring,
     rotation,
     capabilityPublicKey,
+    kept: config.logs,
     images: localImages(docker),
     bells: bellsOver(config.redisUrl, log),
     dataplane: keepGateways({ db, log, workerId, pool, engine }),

@@ -17,6 +17,7 @@ import { orphanRemover } from './reconcile/orphans.ts'
 import { rotator } from './rotation/rotate.ts'
 import { startFollowers } from './streams/followers.ts'
 import { startInternalServer } from './streams/internal-server.ts'
+import { trimAllLogs } from './streams/trim-logs.ts'
 
 export type WorkerOptions = {
   redisUrl: string
@@ -38,6 +39,7 @@ const defaultPeriods = {
   events: 1_000,
   rotation: 10_000,
   housekeeping: 3_600_000,
+  logRetention: 60_000,
   orphanGrace: 20_000,
   leftovers: 30_000,
   health: 30_000,
@@ -73,6 +75,7 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
 
   const followers = startFollowers({
     ...parts,
+    limits: { keptBytes: parts.kept.keptBytes, keptDays: parts.kept.keptDays },
     ring: (agentId) => bells.ring(logBell(options.redisPrefix, agentId)),
   })
   const deps: RunDeps = { ...parts, logs: followers }
@@ -133,6 +136,11 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
   const onRequest = () => sweeper.poke()
   loops.every('leftovers', periods.leftovers, leftoverSweep(deps, periods.orphanGrace))
   loops.every('health', periods.health, healthRounds({ ...deps, onRequest }))
+  loops.every('log retention', periods.logRetention, async (signal) => {
+    const { chunks, bytes } = await trimAllLogs(db, parts.kept, signal)
+    if (chunks > 0) log.info({ chunks, bytes }, 'the oldest log lines were removed')
+  })
+
   const removeOrphans = orphanRemover(deps, periods.orphanGrace)
   let retry: NodeJS.Timeout | undefined
   const drift = loops.every('drift', periods.drift, async (signal) => {

@@ -144,6 +144,16 @@ test("the worker's key version follows the previous keys", () => {
   expect(config.encryptionKeysPrevious.map((one) => one.version)).toEqual([1, 4])
 })
 
+test('what is kept of logs is read in MiB and days', () => {
+  const settings = { NORA_LOG_KEEP_MB: '2', NORA_LOG_KEEP_DAYS: '3', NORA_LOG_TOTAL_MB: '4' }
+  const { logs } = loadWorkerConfig({ ...worker, ...settings })
+  expect(logs).toEqual({ keptBytes: 2 * 1024 ** 2, keptDays: 3, totalBytes: 4 * 1024 ** 2 })
+  for (const name of Object.keys(settings)) {
+    const refused = problems(loadWorkerConfig, { ...worker, [name]: '0' })
+    expect(refused.join('\n')).toContain(name)
+  }
+})
+
 test('allowed provider hosts match by host, port and block', () => {
   const env = { ...api, NORA_PROVIDER_ALLOW_HOSTS: 'ollama.lan:11434, 10.1.0.0/16,[::1]:8080' }
   const { providerAllowHosts: allowed } = loadApiConfig(env)

@@ -48,6 +48,9 @@ export const variables = {
   DOCKER_HOST: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
   NORA_KEYS_DIR: { readBy: ['worker'] },
   NORA_DATA_DIR: { readBy: ['worker'] },
+  NORA_LOG_KEEP_MB: { readBy: ['worker'] },
+  NORA_LOG_KEEP_DAYS: { readBy: ['worker'] },
+  NORA_LOG_TOTAL_MB: { readBy: ['worker'] },
 
   NORA_DB_PASSWORD_APP: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },
   NORA_DB_PASSWORD_WORKER: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },

@@ -40,6 +40,8 @@ export type WorkerConfig = {
   allowPlaintextSecrets: boolean
   keysDir: string
   dataDir: string
+  /** What is kept of agents' logs, as compressed bytes: of one agent, and of all. */
+  logs: { keptBytes: number; keptDays: number; totalBytes: number }
   workerId: string
   logLevel: LogLevel
 }
@@ -69,10 +71,21 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     allowPlaintextSecrets: readAllowPlaintext(reader),
     keysDir: readFolder(reader, 'NORA_KEYS_DIR', 'a memory-backed folder such as /run/nora/keys'),
     dataDir: readFolder(reader, 'NORA_DATA_DIR', 'a folder on disk such as /var/lib/nora/worker'),
+    logs: readLogs(reader),
     workerId:
       reader.raw('NORA_WORKER_ID') ?? `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
     logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),
   })
+}
+
+const megabyte = 1024 * 1024
+
+function readLogs(reader: Reader): WorkerConfig['logs'] {
+  return {
+    keptBytes: reader.number('NORA_LOG_KEEP_MB', 64, { min: 1, max: 1_048_576 }) * megabyte,
+    keptDays: reader.number('NORA_LOG_KEEP_DAYS', 14, { min: 1, max: 3650 }),
+    totalBytes: reader.number('NORA_LOG_TOTAL_MB', 10_240, { min: 1, max: 1_073_741_824 }) * megabyte,
+  }
 }
 
 const howToMakeKey = `make one with \`${commands.hex32}\` and keep a copy off this machine`

@@ -112,18 +112,18 @@ export async function readFollower(tx: Tx, agentId: string): Promise<FollowerSta
 }
 
 /**
- * Moves cursor and counters, and extends the lease, in the transaction that stored the lines. False, and nothing is
- * done, when `next_seq` is not what the follower believes, or when the agent was given a secret since `givenSeq`: its
+ * Moves cursor and counters, and extends the lease, in the transaction that stored the lines. `addedBytes` is by how much
+ * what is kept grew; what is kept now is the answer. Undefined, and nothing is done, when `next_seq` is not what the follower believes, or when the agent was given a secret since `givenSeq`: its
  * lines may hold one that was not looked for.
  */
 export async function saveFollower(
   tx: Tx,
   agentId: string,
   expected: { nextSeq: number; givenSeq: number },
-  state: FollowerState,
+  state: FollowerState & { addedBytes: number },
   leaseMs: number,
-): Promise<boolean> {
-  const { numUpdatedRows } = await tx
+): Promise<number | undefined> {
+  const row = await tx
     .updateTable('log_followers')
     .set({
       container_id: state.containerId,
@@ -131,7 +131,8 @@ export async function saveFollower(
       cursor_ordinal: state.cursorOrdinal,
       generation: state.generation,
       next_seq: state.nextSeq,
-      stored_bytes: state.storedBytes,
+      // Housekeeping takes from it too.
+      stored_bytes: sql<number>`greatest(0, stored_bytes + ${state.addedBytes}::bigint)`,
       ended: state.ended,
       settled: sql<number>`greatest(settled, ${state.settled}::int)`,
       lease_until: sql<Date>`clock_timestamp() + ${interval(leaseMs)}`,
@@ -144,8 +145,9 @@ export async function saveFollower(
       '=',
       expected.givenSeq,
     )
+    .returning('stored_bytes')
     .executeTakeFirst()
-  return numUpdatedRows === 1n
+  return row?.stored_bytes
 }
 
 const interval = (ms: number) => sql`make_interval(secs => ${ms / 1000})`

@@ -1,5 +1,6 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Tx } from './actor.ts'
+import type { DB } from './schema.ts'
 
 /** A chunk as it is stored. Timestamps are the engine's text; Postgres keeps microseconds of them. */
 export type StoredChunk = {
@@ -37,15 +38,15 @@ export async function insertChunks(
     .execute()
 }
 
-/** Replaces the last, still small chunk by itself and the lines after it. Throws when it is not there. */
-export async function growChunk(tx: Tx, agentId: string, chunk: StoredChunk): Promise<void> {
+/** Replaces the last, still small chunk by itself and the lines after it. False when it is not there any more. */
+export async function growChunk(tx: Tx, agentId: string, chunk: StoredChunk): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('log_chunks')
     .set({ last_seq: chunk.lastSeq, last_ts: chunk.lastTs, lines: chunk.lines, data: chunk.data })
     .where('agent_id', '=', agentId)
     .where('first_seq', '=', chunk.firstSeq)
     .executeTakeFirst()
-  if (numUpdatedRows !== 1n) throw new Error('the chunk to grow is not there')
+  return numUpdatedRows === 1n
 }
 
 /**
@@ -70,4 +71,19 @@ export async function trimChunks(
     )
     select coalesce(sum(n), 0)::bigint as bytes from gone`.execute(tx)
   return rows[0]?.bytes ?? 0
+}
+
+/**
+ * Removes, over all agents, chunks older than `maxAgeDays` and the oldest ones beyond `totalBytes` of compressed text; at
+ * most `chunks` of each. Logs that are being written at this moment are passed over.
+ */
+export async function trimLogs(
+  db: Kysely<DB>,
+  limits: { totalBytes: number; maxAgeDays: number; chunks: number },
+): Promise<{ chunks: number; bytes: number }> {
+  const { rows } = await sql<{ chunks: number; bytes: number }>`
+    select chunks, bytes from nora.trim_logs(${limits.totalBytes}, ${limits.maxAgeDays}, ${limits.chunks})`.execute(
+    db,
+  )
+  return rows[0] ?? { chunks: 0, bytes: 0 }
 }

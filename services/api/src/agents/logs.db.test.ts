@@ -112,6 +112,101 @@ test('searched in any case, by generation, between two places', async () => {
   expect((await logs('after=0&generation=2&limit=1')).items[0]?.seq).toBe(61)
 })
 
+/** An agent with one chunk of `lines` lines (`text` makes them) for each number in `chunks`, which is where it begins. */
+async function stored(chunks: number[], lines: number, newest: number, text: (seq: number) => string) {
+  const made = (await ada.post('/api/agents', { name: `trimmed ${newest}`, runtime: 'starter' })).body
+  const rows = await Promise.all(
+    chunks.map(async (first) => {
+      const seqs = Array.from({ length: lines }, (_, index) => first + index)
+      return encodeChunk(seqs.map((seq) => ({ seq, ts, stream: 'stdout', text: text(seq) })))
+    }),
+  )
+  await database.asSuperuser(
+    `insert into nora.log_chunks (workspace_id, agent_id, first_seq, last_seq, generation, first_ts, last_ts, lines, data)
+     select a.workspace_id, a.id, c.first, c.first + $4 - 1, 1, $5, $5, $4, c.data
+     from nora.agents a, unnest($2::bigint[], $3::bytea[]) as c (first, data) where a.id = $1`,
+    [made.id, chunks, rows, lines, ts],
+  )
+  await database.asSuperuser(
+    'insert into nora.log_followers (workspace_id, agent_id, next_seq) select workspace_id, id, $2::bigint + 1 from nora.agents where id = $1',
+    [made.id, newest],
+  )
+  const walk = async (way: 'after' | 'before', from: string, query = '') => {
+    const pages: { items: Item[]; nextCursor: string | null }[] = []
+    for (let cursor: string | null = from; cursor !== null; cursor = pages.at(-1)!.nextCursor) {
+      const answer = await ada.get(`/api/agents/${made.id}/logs?${way}=${cursor}${query}`)
+      expect(answer.status, answer.text).toBe(200)
+      pages.push(answer.body)
+    }
+    return pages
+  }
+  return { id: made.id as string, walk }
+}
+
+test.each([1, 3, 5, 1000])(
+  'lines that are no longer kept are said to be missing, %d at a time',
+  async (limit) => {
+    const { walk } = await stored([11, 16], 5, 20, (seq) => `line ${seq}`)
+    const kept = Array.from({ length: 10 }, (_, index) => 11 + index)
+    const told = (pages: { items: Item[] }[]) => pages.flatMap(({ items }) => items)
+    for (const [way, from, to] of [
+      ['after', '4', 5],
+      ['before', '21', 1],
+    ] as const) {
+      const items = told(await walk(way, from, `&limit=${limit}`))
+      const gaps = items.filter((item) => item.gap)
+      expect(gaps.map((item) => item.gap)).toMatchObject([{ from: to, to: 10 }])
+      expect(items.filter((item) => !item.gap).map((item) => item.seq)).toHaveLength(10)
+      expect(new Set(items.filter((item) => !item.gap).map((item) => item.seq))).toEqual(new Set(kept))
+    }
+    expect(told(await walk('after', '12')).filter((item) => item.gap)).toEqual([])
+    expect(told(await walk('after', '0', '&q=line')).filter((item) => item.gap)).toEqual([])
+  },
+)
+
+test('a log of which nothing is kept any more is one gap', async () => {
+  const { walk } = await stored([], 0, 20, () => '')
+  for (const [way, from] of [
+    ['after', '0'],
+    ['before', '99999'],
+  ] as const) {
+    const pages = await walk(way, from)
+    expect(pages).toMatchObject([{ items: [{ gap: { from: 1, to: 20 } }], nextCursor: null }])
+  }
+  expect(await walk('after', '20')).toEqual([{ items: [], nextCursor: null }])
+})
+
+test.each(['after', 'before'] as const)(
+  'what stands far back in a long log is found by following the cursor, each answer after bounded work, %s',
+  async (way) => {
+    const chunks = Array.from({ length: 700 }, (_, index) => 1 + index * 50)
+    const last = 700 * 50
+    const fill = 'x'.repeat(1_200)
+    // At the first and the last line of chunks, with what JSON writes otherwise, and in other letters' cases.
+    const marks = new Map([
+      [1, 'Needle "1"'],
+      [50, 'nEEDLE "1"'],
+      [51, 'a needle "1" b'],
+      [last, 'NEEDLE "1"'],
+      [last - 10, 'needle 1'],
+      [17_500, 'Ünd NÄDEL \\ ende'],
+    ])
+    const { walk } = await stored(chunks, 50, last, (seq) => marks.get(seq) ?? `${seq} ${fill}`)
+    const from = way === 'after' ? '0' : String(last + 1)
+    const slowest: number[] = []
+    const find = async (q: string) => {
+      const pages = await walk(way, from, `&q=${encodeURIComponent(q)}`)
+      slowest.push(pages.length)
+      return pages.flatMap(({ items }) => items.map((item) => item.seq)).sort((a, b) => a - b)
+    }
+    expect(await find('needle "1"')).toEqual([1, 50, 51, last])
+    expect(await find('nädel \\ E')).toEqual([17_500])
+    expect(await find('nowhere')).toEqual([])
+    expect(Math.min(...slowest)).toBeGreaterThan(2)
+    expect(Math.max(...slowest)).toBeLessThan(10)
+  },
+)
+
 test.each(['after', 'before'])('long lines of control characters come in small answers, %s', async (way) => {
   const made = (await ada.post('/api/agents', { name: 'long', runtime: 'starter' })).body
   const line = '\u0001'.repeat(60_000)

@@ -127,6 +127,20 @@ test('one generation only, what is no longer kept, and what is not there yet', a
   expect(future.seqs()).toEqual([31, 32])
 })
 
+test('a log of which nothing is kept any more says so, and goes on', async () => {
+  const agentId = await bench.agent()
+  await bench.store(agentId, numberedLines(1, 50))
+  await database.asSuperuser('delete from nora.log_chunks where agent_id = $1', [agentId])
+  const watcher = await bench.watch(agentId, '?after=10')
+  await waitUntil('the gap', () => watcher.frames.some((frame) => frame.type === 'gap'))
+  await bench.store(agentId, numberedLines(51, 52))
+  await all(watcher, 52)
+  expect(watcher.frames.filter((frame) => frame.type !== 'state')).toMatchObject([
+    { type: 'gap', from: 11, to: 50 },
+    { type: 'lines', lines: [{ seq: 51 }, { seq: 52 }] },
+  ])
+})
+
 test('a change of state is said', async () => {
   const agentId = await bench.agent()
   const watcher = await bench.watch(agentId)

@@ -59,6 +59,10 @@ export async function openLogWriter(
         drafts.map((draft) => compress(draft, change.generation ?? state.generation)),
       )
       const saved = await save(chunks, { ...state, ...change })
+      if (saved === 'no-tail') {
+        tail = undefined
+        continue
+      }
       if (saved) {
         const last = drafts.at(-1)
         state = saved
@@ -73,29 +77,33 @@ export async function openLogWriter(
     }
   }
 
-  /** The state as it is stored now; undefined when nothing was stored. */
-  async function save(chunks: StoredChunk[], next: FollowerState): Promise<FollowerState | undefined> {
+  /** The state as it is stored now; undefined when nothing was stored, `no-tail` when the chunk to grow was trimmed. */
+  async function save(
+    chunks: StoredChunk[],
+    next: FollowerState,
+  ): Promise<FollowerState | undefined | 'no-tail'> {
     const grown = tail && chunks[0]?.firstSeq === tail.draft.firstSeq ? chunks[0] : undefined
-    const added = chunks.reduce((sum, chunk) => sum + chunk.data.length, 0) - (grown ? tail!.bytes : 0)
-    let storedBytes = state.storedBytes + added
+    let addedBytes = chunks.reduce((sum, chunk) => sum + chunk.data.length, 0) - (grown ? tail!.bytes : 0)
+    let storedBytes = state.storedBytes
     const expected = { nextSeq: state.nextSeq, givenSeq: scrubber.givenSeq }
     const { keptBytes, keptDays, leaseMs } = deps.limits
     try {
       await withActor(deps.db, actor, async (tx, { workspaceId }) => {
-        if (grown) await growChunk(tx, agentId, grown)
+        if (grown && !(await growChunk(tx, agentId, grown))) throw new Outdated('no-tail')
         await insertChunks(tx, { id: agentId, workspaceId }, grown ? chunks.slice(1) : chunks)
-        const excess = storedBytes - keptBytes
+        const excess = state.storedBytes + addedBytes - keptBytes
         if (excess > 0 || Date.now() - trimmedAt > trimEveryMs) {
           const bytes = excess > 0 ? excess + Math.min(trimSlackBytes, keptBytes / 8) : 0
           const keepSeq = chunks.at(-1)?.firstSeq ?? state.nextSeq
-          storedBytes -= await trimChunks(tx, agentId, { bytes, maxAgeDays: keptDays, keepSeq })
+          addedBytes -= await trimChunks(tx, agentId, { bytes, maxAgeDays: keptDays, keepSeq })
           trimmedAt = Date.now()
         }
-        if (!(await saveFollower(tx, agentId, expected, { ...next, storedBytes }, leaseMs)))
-          throw new Outdated()
+        const saved = await saveFollower(tx, agentId, expected, { ...next, addedBytes }, leaseMs)
+        if (saved === undefined) throw new Outdated()
+        storedBytes = saved
       })
     } catch (error) {
-      if (error instanceof Outdated) return undefined
+      if (error instanceof Outdated) return error.what
       throw error
     }
     return { ...next, storedBytes }
@@ -138,7 +146,13 @@ export async function openLogWriter(
 }
 
 /** The transaction is to be rolled back: what it was made from is out of date. */
-class Outdated extends Error {}
+class Outdated extends Error {
+  readonly what: 'no-tail' | undefined
+  constructor(what?: 'no-tail') {
+    super(what)
+    this.what = what
+  }
+}
 
 const cursorOf = (position: Position) => ({ cursorTs: position.ts, cursorOrdinal: position.ordinal })
 

@@ -23,7 +23,7 @@ export async function piecesOf(
     if (row.last_seq <= at) continue
     const frames = framesOf(await chunkText(row.data), at)
     if (options.holes && row.first_seq > at + 1) {
-      frames.unshift(gapFrame(at + 1, row.first_seq - 1, 'these lines are older than what is kept'))
+      frames.unshift(trimmedFrame(at + 1, row.first_seq - 1))
     }
     pieces.push({ after: at, last: row.last_seq, generation: row.generation, frames })
     at = row.last_seq
@@ -32,6 +32,9 @@ export async function piecesOf(
 }
 
 export const stateFrame = (state: string, reason: string) => JSON.stringify({ type: 'state', state, reason })
+/** Says of lines that were there that they are not any more. */
+export const trimmedFrame = (from: number, to: number) =>
+  gapFrame(from, to, 'these lines are older than what is kept')
 const gapFrame = (from: number, to: number, reason: string) =>
   JSON.stringify({ type: 'gap', from, to, reason })
 

@@ -4,7 +4,7 @@ import type { DB } from '@nora/db/schema'
 import { tailPosition } from '@nora/db/viewer-streams'
 import type { Kysely } from 'kysely'
 import type { WebSocket } from 'ws'
-import { type Piece, piecesOf } from './view-frames.ts'
+import { type Piece, piecesOf, trimmedFrame } from './view-frames.ts'
 
 /** The close codes of the public log socket that this side uses. */
 export const closeCodes = { ticket: 4401, permission: 4403, agentGone: 4404, tryAgain: 1013 } as const
@@ -71,7 +71,10 @@ export function createViewer(
       for (const piece of pieces) await send(piece.frames)
       // Fewer than asked for: up to what was there when the reading began, nothing else is to be had.
       const end = pieces.at(-1)?.last ?? after
-      position = rows.length < chunksAtOnce ? Math.max(end, upTo) : end
+      const isAll = rows.length < chunksAtOnce
+      // What was there when the reading began and is not now was removed since: older than what is kept.
+      if (isAll && end < upTo && generation === undefined) await send([trimmedFrame(end + 1, upTo)])
+      position = isAll ? Math.max(end, upTo) : end
     }
   }
 

@@ -31,6 +31,7 @@ export async function workerInProcess(
       allowPlaintextSecrets: false,
       keysDir: it.keysDir,
       dataDir: it.dataDir,
+      logs: { keptBytes: 2 ** 26, keptDays: 14, totalBytes: 2 ** 33 },
       workerId: `worker-${randomUUID().slice(0, 8)}`,
       logLevel: 'info',
     },
