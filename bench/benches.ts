@@ -2,9 +2,11 @@ import { apiKeys } from './api-keys.ts'
 import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
 import { gatewayHttp } from './gateway-http.ts'
+import { login } from './login.ts'
 import { memory } from './memory.ts'
 import { provisionCold } from './provision-cold.ts'
 import { provisionMany } from './provision-many.ts'
+import { reconcile } from './reconcile.ts'
 import { recover } from './recover.ts'
 import { start } from './start.ts'
 
@@ -13,9 +15,11 @@ export const benches: readonly Bench[] = [
   memory,
   apiList,
   apiKeys,
+  login,
   gatewayHttp,
   provisionCold,
   provisionMany,
   recover,
+  reconcile,
   start,
 ]
