@@ -1,0 +1,88 @@
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { operationsDoorbell, ring } from '@nora/queue/operations'
+import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { workerFixture } from './testing/worker-fixture.ts'
+import { spawnWorker, type WorkerProcess } from './testing/worker-process.ts'
+
+const it = workerFixture()
+const redis = testRedis()
+const agents = 20
+const workers: WorkerProcess[] = []
+let connection: Redis
+let queue: ReturnType<typeof operationsDoorbell>
+
+beforeAll(() => {
+  connection = new Redis(redis.url, { maxRetriesPerRequest: null })
+  queue = operationsDoorbell(connection, redis.prefix)
+})
+afterAll(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.end('SIGTERM')))
+  await queue.close()
+  connection.disconnect()
+})
+
+/** As the api does it once an operation is written; gives its id back. */
+async function rung(operationId: string): Promise<string> {
+  await ring(queue, operationId, (error) => {
+    throw error
+  })
+  return operationId
+}
+
+/** How often the engine did this to each agent's container since a moment, by its own account. */
+async function engineDid(action: string, since: number): Promise<Map<string, number>> {
+  const stream = await it.docker.getEvents({
+    since: Math.floor(since / 1000),
+    until: Math.ceil(Date.now() / 1000),
+    filters: { label: [`com.nora.installation=${it.installation}`, 'com.nora.role=agent'], event: [action] },
+  })
+  const lines = (await text(stream as Readable)).split('\n')
+  const times = new Map<string, number>()
+  for (const line of lines.filter(Boolean)) {
+    const { Actor } = JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }
+    const id = Actor.Attributes['com.nora.agent'] ?? ''
+    times.set(id, (times.get(id) ?? 0) + 1)
+  }
+  return times
+}
+
+async function finished(ids: string[]) {
+  return it.database.asSuperuser<{ worker_id: string; status: string; attempt: number }>(
+    'select worker_id, status, attempt from nora.operations where id = any($1)',
+    [ids],
+  )
+}
+
+test('two workers share twenty agents: each is made once, by one of them, and taken away once', async () => {
+  const since = Date.now()
+  for (const name of ['worker-a', 'worker-b']) workers.push(spawnWorker(it, redis.url, name))
+  await waitUntil(
+    'both to have said that they are there',
+    async () => (await it.database.asSuperuser('select 1 from nora.workers')).length === 2,
+    { deadlineMs: 60_000 },
+  )
+  const ids: string[] = []
+  for (let n = 0; n < agents; n++) ids.push(await it.insertAgent({ memory_mb: 16, disk_mb: 1, pids: 8 }))
+  const made = await Promise.all(ids.map(async (id) => rung(await it.insertOperation(id, 'provision'))))
+  for (const id of made) await it.untilOperation(id, 'succeeded', 150_000)
+
+  for (const id of ids) {
+    expect((await it.containersOf(id)).map(({ State }) => State)).toEqual(['running'])
+    expect((await it.agent(id)).state).toBe('running')
+  }
+  expect([...(await engineDid('create', since))].sort()).toEqual(ids.map((id) => [id, 1]).sort())
+  const shares = await finished(made)
+  // Nothing was begun a second time, and neither stood by.
+  expect(shares.map(({ attempt }) => attempt)).toEqual(made.map(() => 1))
+  expect(new Set(shares.map(({ worker_id: worker }) => worker))).toEqual(new Set(['worker-a', 'worker-b']))
+
+  const gone = await Promise.all(ids.map(async (id) => rung(await it.queueBehind(id, 'delete'))))
+  for (const id of gone) await it.untilOperation(id, 'succeeded', 150_000)
+  for (const id of ids) expect(await it.tracesOf(id)).toEqual([])
+  expect([...(await engineDid('destroy', since))].sort()).toEqual(ids.map((id) => [id, 1]).sort())
+  expect((await finished(gone)).map(({ attempt }) => attempt)).toEqual(gone.map(() => 1))
+}, 400_000)
