@@ -27,7 +27,7 @@ export async function bootstrapDatabase(
     for (const role of loginRoles) await ensureRole(client, role, 'login')
     await ensureRole(client, 'nora_migrator', 'login createrole')
     await client.query(`alter role nora_migrator password ${client.escapeLiteral(options.migratorPassword)}`)
-    await client.query(`grant nora_owner, nora_definer to nora_migrator`)
+    await client.query(`grant nora_owner, nora_definer, nora_audit to nora_migrator`)
     const { rows } = await client.query('show server_version_num')
     if (Number(rows[0].server_version_num) >= 160000) {
       await client.query(

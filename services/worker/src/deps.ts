@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import type { WorkerConfig } from '@nora/config/worker'
+import { type AuditKey, deriveAuditKey } from '@nora/crypto/audit-chain'
 import { deriveKey, deriveSealing } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { type Bells, openBells } from '@nora/events/bells'
@@ -31,6 +33,10 @@ export type WorkerDeps = Omit<RunDeps, 'logs'> & {
   capabilityPublicKey: Buffer
   /** What is kept of agents' logs. */
   kept: WorkerConfig['logs']
+  /** What seals and signs the audit's chain: the present key first. */
+  auditKeys: readonly AuditKey[]
+  /** Where the audit's chain is written down outside the database. */
+  auditFolder: string
 }
 
 /** Engine calls in flight: two creates are the knee on two cores, the rest is light. */
@@ -39,7 +45,7 @@ const engineCalls = { creates: 2, others: 8 }
 /** Wires the parts. The encryption keys in `config` are zeroed: from here on only what was derived from them is left. */
 export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   const { installationId: installation, agentNetworkPool: pool, workerId, keysDir, dataDir } = config
-  const { keyring, rotation, controlSeed } = deriveKeys(config)
+  const { keyring, rotation, controlSeed, auditKeys } = deriveKeys(config)
   const db = connect({
     databaseUrl: config.databaseUrl,
     applicationName: 'nora-worker',
@@ -63,6 +69,8 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     rotation,
     capabilityPublicKey,
     kept: config.logs,
+    auditKeys,
+    auditFolder: join(dataDir, 'audit'),
     images: localImages(docker),
     bells: bellsOver(config.redisUrl, log),
     dataplane: keepGateways({ db, log, workerId, pool, engine }),
@@ -98,11 +106,7 @@ function bellsOver(redisUrl: string, log: Logger): Bells {
   }
 }
 
-function deriveKeys(config: WorkerConfig): {
-  keyring: Keyring
-  rotation: RotationKeys
-  controlSeed: Buffer
-} {
+function deriveKeys(config: WorkerConfig) {
   const { encryptionKey, keyVersion, encryptionKeysPrevious: previous } = config
   const keys = [
     deriveSealing(encryptionKey, keyVersion).openKey,
@@ -110,6 +114,8 @@ function deriveKeys(config: WorkerConfig): {
   ]
   const rotation = rotationKeys({ version: keyVersion, key: encryptionKey }, previous)
   const controlSeed = deriveKey(encryptionKey, 'gateway-control')
+  const auditKeys = [encryptionKey, ...previous.map((one) => one.key)].map(deriveAuditKey)
   for (const key of [encryptionKey, ...previous.map((one) => one.key)]) key.fill(0)
-  return { keyring: { keys, allowPlaintext: config.allowPlaintextSecrets }, rotation, controlSeed }
+  const keyring: Keyring = { keys, allowPlaintext: config.allowPlaintextSecrets }
+  return { keyring, rotation, controlSeed, auditKeys }
 }

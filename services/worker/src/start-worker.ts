@@ -3,6 +3,7 @@ import { expireRows } from '@nora/db/fleet'
 import { endLeasesOf } from '@nora/db/leases'
 import { beatWorker, releaseGateways, removeWorker } from '@nora/db/registry'
 import { logBell } from '@nora/events/bells'
+import { startAudit } from './audit/start-audit.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createLoops, type LoopHealth } from './loops.ts'
 import { listenForRings } from './operations/doorbell.ts'
@@ -40,6 +41,8 @@ const defaultPeriods = {
   rotation: 10_000,
   housekeeping: 3_600_000,
   logRetention: 60_000,
+  auditChain: 500,
+  auditExport: 2_000,
   orphanGrace: 20_000,
   leftovers: 30_000,
   health: 30_000,
@@ -140,6 +143,7 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     const { chunks, bytes } = await trimAllLogs(db, parts.kept, signal)
     if (chunks > 0) log.info({ chunks, bytes }, 'the oldest log lines were removed')
   })
+  startAudit(parts, loops, periods)
 
   const removeOrphans = orphanRemover(deps, periods.orphanGrace)
   let retry: NodeJS.Timeout | undefined

