@@ -188,18 +188,24 @@ begin
 end $$;
 
 -- How the chain stands: numbers and hashes, no row of anybody's. For workers, and for the page of the platform's admins.
-create function nora.audit_status(p_known bigint) returns table (head bigint, hash bytea, chained_at timestamptz, waiting int, waiting_ms bigint,
-  checkpoint bigint, checkpoint_at timestamptz, checkpoint_age_ms bigint, known_hash bytea) language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select h.position, h.hash, h.chained_at, (select count(*)::int from (select 1 from nora.audit_pending limit 10000) x),
+create function nora.audit_status(p_known bigint) returns table (head bigint, hash bytea, kid bytea, chained_at timestamptz, waiting int,
+  waiting_ms bigint, checkpoint bigint, checkpoint_kid bytea, checkpoint_at timestamptz, checkpoint_age_ms bigint, known_hash bytea) language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select h.position, h.hash, h.kid, h.chained_at, (select count(*)::int from (select 1 from nora.audit_pending limit 10000) x),
     coalesce((select ceil(1000 * extract(epoch from clock_timestamp() - p.since))::bigint from nora.audit_pending p order by p.seq limit 1), 0),
-    coalesce(k.position, 0), k.made_at, ceil(1000 * extract(epoch from clock_timestamp() - k.made_at))::bigint,
+    coalesce(k.position, 0), k.kid, k.made_at, ceil(1000 * extract(epoch from clock_timestamp() - k.made_at))::bigint,
     (select c.hash from nora.audit_chain c where c.position = p_known)
-  from nora.audit_head h left join lateral (select c.position, c.made_at from nora.audit_checkpoints c order by c.position desc limit 1) k on true
+  from nora.audit_head h left join lateral (select c.position, c.kid, c.made_at from nora.audit_checkpoints c order by c.position desc limit 1) k on true
 $$;
 
 create function nora.report_audit_broken(p_details jsonb) returns void language sql volatile security definer
   set search_path = pg_catalog, pg_temp as $$
   select nora.write_audit('AUDIT_CHAIN_BROKEN', 'system', 'system', null, 'audit-chain', null, null, null, p_details)
+$$;
+
+-- From this row on another key seals and signs: it gives the new key something to seal, so that the old one can be taken away.
+create function nora.report_audit_key(p_kid bytea) returns void language sql volatile security definer
+  set search_path = pg_catalog, pg_temp as $$
+  select nora.write_audit('AUDIT_KEY_CHANGED', 'system', 'system', null, 'audit-key', encode(p_kid, 'hex'), null, null, '{}')
 $$;
 
 -- What the api's own machinery has to tell; only these types, and in nobody's name.
@@ -259,14 +265,14 @@ declare f text;
 begin
   foreach f in array array['audit_waits()', 'json_text(text)', 'audit_entry(nora.audit_log)', 'hold_audit_chain(bigint)', 'chain_audit(int)',
     'seal_audit_head(bigint,bytea,bytea,bytea)', 'audit_head_sealed()', 'audit_chained(bigint,int)', 'audit_checkpoints_after(bigint,int)',
-    'add_audit_checkpoint(bigint,bytea,timestamptz,bytea,bytea)', 'audit_status(bigint)', 'report_audit_broken(jsonb)',
+    'add_audit_checkpoint(bigint,bytea,timestamptz,bytea,bytea)', 'audit_status(bigint)', 'report_audit_broken(jsonb)', 'report_audit_key(bytea)',
     'report_api_event(text,uuid,text,text,inet,text,jsonb)', 'record_configuration(jsonb)'] loop
     execute format('alter function nora.%s owner to nora_definer', f);
     execute format('revoke all on function nora.%s from public', f);
   end loop;
   foreach f in array array['hold_audit_chain(bigint)', 'chain_audit(int)', 'seal_audit_head(bigint,bytea,bytea,bytea)',
     'audit_chained(bigint,int)', 'audit_checkpoints_after(bigint,int)', 'add_audit_checkpoint(bigint,bytea,timestamptz,bytea,bytea)',
-    'report_audit_broken(jsonb)', 'record_configuration(jsonb)'] loop
+    'report_audit_broken(jsonb)', 'report_audit_key(bytea)', 'record_configuration(jsonb)'] loop
     execute format('grant execute on function nora.%s to nora_worker', f);
   end loop;
   grant execute on function nora.audit_status(bigint) to nora_worker, nora_admin_reader;

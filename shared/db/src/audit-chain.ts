@@ -12,6 +12,9 @@ export type CheckpointRow = { position: number; hash: Buffer; madeAt: Date; kid:
 export type AuditStatus = {
   position: number
   hash: Buffer
+  /** The keys that the end is sealed, and was last signed, with; null: not at all yet. */
+  kid: Buffer | null
+  checkpointKid: Buffer | null
   chainedAt: Date
   /** Rows that wait to be chained, counted up to 10,000, and how long the first has waited. */
   waiting: number
@@ -30,7 +33,8 @@ const lockMs = 5_000
 
 /** How the chain stands; `known` is a place whose hash the caller wants to compare. */
 export async function auditStatus(db: Db, known: number): Promise<AuditStatus> {
-  const { rows } = await sql<AuditStatus>`select head as position, hash, chained_at as "chainedAt", waiting,
+  const { rows } =
+    await sql<AuditStatus>`select head as position, hash, kid, checkpoint_kid as "checkpointKid", chained_at as "chainedAt", waiting,
       waiting_ms as "waitingMs", checkpoint, checkpoint_at as "checkpointAt", checkpoint_age_ms as "checkpointAgeMs",
       known_hash as "knownHash" from nora.audit_status(${known})`.execute(db)
   return rows[0]!
@@ -106,4 +110,9 @@ export async function addCheckpoint(tx: Transaction<DB>, checkpoint: CheckpointR
 /** Writes that the chain was found broken: facts, no content. */
 export async function reportAuditBroken(db: Db, details: Record<string, unknown>): Promise<void> {
   await sql`select nora.report_audit_broken(${JSON.stringify(details)}::jsonb)`.execute(db)
+}
+
+/** Writes that another key seals and signs from here on. */
+export async function reportAuditKey(tx: Transaction<DB>, kid: Buffer): Promise<void> {
+  await sql`select nora.report_audit_key(${kid})`.execute(tx)
 }

@@ -108,6 +108,8 @@ describe('chaining', () => {
   })
 })
 
+const rekeyed = testDatabase()
+
 describe('several chainers', () => {
   const database = testDatabase()
 
@@ -146,6 +148,21 @@ describe('several chainers', () => {
   })
 })
 
+test('after the key was exchanged nothing depends on the old one any more, even where nothing else happens', async () => {
+  const [old, both, fresh] = [chainDeps(rekeyed), chainDeps(rekeyed, 6), chainDeps(rekeyed, 6)]
+  await writeRows(rekeyed, 3)
+  await chainAll(old)
+  await expect(chainRound(fresh, nothing)).rejects.toThrow('sealed with another key')
+  const round = () =>
+    chainRound({ ...both, db: both.db, auditKeys: [...both.auditKeys, ...old.auditKeys] }, nothing)
+  expect(await round()).toEqual({ chained: 1, signed: true, more: false })
+  expect(await round()).toEqual({ chained: 0, signed: false, more: false })
+  const [last] = (await expectWhole(rekeyed)).slice(-1)
+  expect(JSON.parse(last!.entry)).toMatchObject({ event_type: 'AUDIT_KEY_CHANGED' })
+  await writeRows(rekeyed, 1_001)
+  expect(await chainRound(fresh, nothing)).toMatchObject({ chained: 1_000, signed: true })
+})
+
 describe('what was done to the chain by hand', () => {
   const database = testDatabase()
   const deps = () => chainDeps(database)
@@ -176,9 +193,7 @@ describe('what was done to the chain by hand', () => {
   })
 
   test('another installation’s key does not seal it', async () => {
-    await expect(chainRound(chainDeps(database, 6), nothing)).rejects.toThrow(
-      'a key that this worker does not have',
-    )
+    await expect(chainRound(chainDeps(database, 6), nothing)).rejects.toThrow('sealed with another key')
   })
 
   test('a tail that was cut off, and another past, are noticed by what was written down', async () => {

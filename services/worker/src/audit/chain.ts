@@ -9,6 +9,7 @@ import {
   type HeldChain,
   holdingChain,
   reportAuditBroken,
+  reportAuditKey,
   sealHead,
 } from '@nora/db/audit-chain'
 import type { DB } from '@nora/db/schema'
@@ -39,6 +40,7 @@ export class AuditBroken extends Error {
 const batch = 1_000
 const checkpointRows = 1_000
 const checkpointMs = 60_000
+const otherKey = 'this worker does not have it; see ENCRYPTION_KEYS_PREVIOUS and docs/audit.md'
 
 /**
  * One round: chains what waits and signs the end of the chain once a minute or every 1000 rows. Before either it makes
@@ -55,20 +57,27 @@ export async function chainRound(
   if (status.checkpoint > status.position) {
     throw new AuditBroken(status.position + 1, `its tail is cut off: ${status.checkpoint} was signed`)
   }
+  const [key] = auditKeys
+  if (!key) throw new Error('a worker without an audit key')
+  const isOther = (kid: Buffer | null) => kid !== null && !kid.equals(key.kid)
+  const rekey = isOther(status.kid) || isOther(status.checkpointKid)
   const due = (position: number) =>
     position > status.checkpoint &&
-    (status.checkpointAgeMs === null ||
+    (rekey ||
+      status.checkpointAgeMs === null ||
       status.checkpointAgeMs >= checkpointMs ||
       position - status.checkpoint >= checkpointRows)
-  if (status.waiting === 0 && !due(status.position)) return { chained: 0, signed: false, more: false }
+  if (status.waiting === 0 && !rekey && !due(status.position))
+    return { chained: 0, signed: false, more: false }
   return holdingChain(db, known.position, async (held) => {
     requireKnown(known, held.head.position, held.knownHash)
     requireSealed(auditKeys, held)
+    // After the key was exchanged: soon nothing must depend on the old one any more.
+    if (rekey) await reportAuditKey(held.tx, key.kid)
     const end = await chainRows(held.tx, batch)
-    const [key] = auditKeys
-    if (!key) throw new Error('a worker without an audit key')
-    if (end.chained > 0)
+    if (end.chained > 0) {
       await sealHead(held.tx, { ...end, kid: key.kid, mac: key.mac(end.position, end.hash) })
+    }
     const signed = due(end.position) && (await signEnd(held, auditKeys, end, new Date(now())))
     return { chained: end.chained, signed, more: end.chained > 0 && status.waiting > end.chained }
   })
@@ -89,7 +98,7 @@ function requireSealed(keys: readonly AuditKey[], { head }: HeldChain): void {
   const { position, hash, kid, mac } = head
   if (position === 0 && hash.equals(genesis)) return
   const key = keys.find((one) => kid !== null && one.kid.equals(kid))
-  if (!key) throw new AuditBroken(position, 'its end is sealed with a key that this worker does not have')
+  if (!key) throw new Error(`the audit chain is sealed with another key at position ${position}: ${otherKey}`)
   if (mac === null || !isSealed(key, position, hash, mac)) {
     throw new AuditBroken(position, 'its end was not made by a worker')
   }
@@ -141,8 +150,11 @@ export function follow(
 
 function requireSigned(keys: readonly AuditKey[], last: CheckpointRow): void {
   const checkpoint = wireCheckpoint(last)
-  if (keys.some((key) => isSignedBy(key.publicKey, checkpoint))) return
-  throw new AuditBroken(last.position, 'its checkpoint was not signed with a key of this worker')
+  const key = keys.find((one) => one.kid.equals(last.kid))
+  if (!key)
+    throw new Error(`the audit chain was signed with another key at position ${last.position}: ${otherKey}`)
+  if (!isSignedBy(key.publicKey, checkpoint))
+    throw new AuditBroken(last.position, 'its checkpoint was not signed by a worker')
 }
 
 /** A checkpoint as files and signatures have it. */
