@@ -45,7 +45,7 @@ test('the two halves of the capability belong together', () => {
 
 test("the api's seal key follows the worker's key and its version through a rotation", () => {
   const given = files()
-  given.worker['ENCRYPTION_KEYS_PREVIOUS'] = `1:${hex()},2:${hex()}`
+  given.worker['ENCRYPTION_KEYS_PREVIOUS'] = `1:retired,2:${hex()},3:retired`
   const made = buildEnvironments(given, facts)
   const seal = parseSealKey(made.api['NORA_SEAL_KEY'] as string)
   const worker = loadWorkerConfig(made.worker)

@@ -100,6 +100,8 @@ test.each([
   [{ ENCRYPTION_KEY: 'f'.repeat(64) }, 'ENCRYPTION_KEY has too little entropy'],
   [{ ENCRYPTION_KEY: 'change-me' }, 'ENCRYPTION_KEY must be 64 hex'],
   [{ ENCRYPTION_KEYS_PREVIOUS: `1:${hex()},1:${hex()}` }, 'each version once'],
+  [{ ENCRYPTION_KEYS_PREVIOUS: `1:retired,1:${hex()}` }, 'each version once'],
+  [{ ENCRYPTION_KEYS_PREVIOUS: '1:' }, '<version>:retired'],
   [{ JWT_SECRET: hex() }, 'JWT_SECRET must not be given to worker'],
   [{ NORA_SEAL_KEY: api.NORA_SEAL_KEY }, 'NORA_SEAL_KEY must not be given to worker'],
   [{ NORA_CAPABILITY_PRIVATE_KEY: key() }, 'NORA_CAPABILITY_PRIVATE_KEY must not be given to worker'],
@@ -152,6 +154,12 @@ test('what is kept of logs is read in MiB and days', () => {
     const refused = problems(loadWorkerConfig, { ...worker, [name]: '0' })
     expect(refused.join('\n')).toContain(name)
   }
+})
+
+test('a retired key leaves its number behind, and nothing else', () => {
+  const config = loadWorkerConfig({ ...worker, ENCRYPTION_KEYS_PREVIOUS: `1:retired,2:${hex()},3:retired` })
+  expect(config.keyVersion).toBe(4)
+  expect(config.encryptionKeysPrevious.map((one) => one.version)).toEqual([2])
 })
 
 test('allowed provider hosts match by host, port and block', () => {

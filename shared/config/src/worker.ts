@@ -21,7 +21,7 @@ export type WorkerConfig = {
   redisUrl: string
   /** 32 bytes. */
   encryptionKey: Buffer
-  /** 1 + the highest previous version, else 1. */
+  /** 1 + the highest previous version (a retired one counts), else 1. */
   keyVersion: number
   encryptionKeysPrevious: readonly { version: number; key: Buffer }[]
   /** Ed25519 public key, 32 bytes. */
@@ -59,7 +59,7 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     redisUrl: readRedisUrl(reader),
     encryptionKey: readEncryptionKey(reader),
     keyVersion: 1 + Math.max(0, ...previous.map((one) => one.version)),
-    encryptionKeysPrevious: previous,
+    encryptionKeysPrevious: previous.flatMap(({ version, key }) => (key ? [{ version, key }] : [])),
     capabilityPublicKey: readPublicKey(reader),
     installationId: readInstallationId(reader),
     agentNetworkPool: readPool(reader),
@@ -101,17 +101,22 @@ function readEncryptionKey(reader: Reader): Buffer {
   return Buffer.from(text, 'hex')
 }
 
-function readPrevious(reader: Reader): { version: number; key: Buffer }[] {
+/** A number whose key is `retired` stays in the list: the current key's number follows from it. */
+function readPrevious(reader: Reader): { version: number; key: Buffer | undefined }[] {
   const seen = new Set<number>()
   return reader.list('ENCRYPTION_KEYS_PREVIOUS').flatMap((item) => {
-    const match = /^([1-9]\d{0,8}):([0-9a-f]{64})$/i.exec(item)
+    const match = /^([1-9]\d{0,8}):([0-9a-f]{64}|retired)$/i.exec(item)
     const version = Number(match?.[1])
     if (!match || seen.has(version)) {
-      reader.problem('ENCRYPTION_KEYS_PREVIOUS', 'must list <version>:<64 hex characters>, each version once')
+      reader.problem(
+        'ENCRYPTION_KEYS_PREVIOUS',
+        'must list <version>:<64 hex characters> or <version>:retired, each version once',
+      )
       return []
     }
     seen.add(version)
-    return [{ version, key: Buffer.from(match[2] as string, 'hex') }]
+    const text = match[2] as string
+    return [{ version, key: /^retired$/i.test(text) ? undefined : Buffer.from(text, 'hex') }]
   })
 }
 

@@ -220,6 +220,17 @@ test('nothing is re-sealed while a live worker does not open the new key yet', a
   expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([2, 2])
 })
 
+test('a key that takes the place of another, or comes without the one before, is refused with what to do', async () => {
+  await rotate(worker(second, first))
+  await expect(rotate(worker(numberedKey(2)))).rejects.toThrow(
+    'ENCRYPTION_KEYS_PREVIOUS must list every older number',
+  )
+  await expect(rotate(worker(third))).rejects.toThrow(
+    'the key before it must stand in ENCRYPTION_KEYS_PREVIOUS',
+  )
+  await rotate(worker(third, second))
+})
+
 test('without older keys a worker makes its own known and touches no row', async () => {
   await manyCredentials(database, alice, first, 1)
   await rotate(worker(second))

@@ -1,3 +1,4 @@
+import { refusalOf } from '@nora/db/actor'
 import {
   introduceKey,
   type NewRecord,
@@ -21,6 +22,14 @@ export type RotationDeps = { db: Kysely<DB>; log: Logger; keyring: Keyring; rota
 const batchRows = 200
 /** Batches of one round: it ends within seconds, so that the loop's health says whether it works. */
 const roundBatches = 10
+
+/** Why Postgres does not take this worker's key, and what to do. */
+const refusals: Record<string, string> = {
+  'key-version-taken':
+    'another key has that number; ENCRYPTION_KEYS_PREVIOUS must list every older number (<number>:retired when its key is gone)',
+  'key-not-introduced':
+    'the key before it must stand in ENCRYPTION_KEYS_PREVIOUS at the first start with this one',
+}
 
 /** How a batch went: rows read, re-sealed, and those that did not open. */
 export type Batch = { read: number; resealed: number; unopened: number }
@@ -85,10 +94,8 @@ export function rotator(deps: RotationDeps): (signal: AbortSignal) => Promise<bo
   let known = false
   let waitedFor = ''
   return async (signal) => {
-    if (!known) {
-      await introduceKey(db, { version, kid8, verifier: verifierOf(rotation.proof) }, rotation.olderProofs)
-      known = true
-    }
+    if (!known) await introduce()
+    known = true
     if (keyring.keys.length < 2) return false
     for (let batches = 0; batches < roundBatches; batches++) {
       const { read, resealed, unopened } = await resealBatch(deps, signal)
@@ -97,6 +104,15 @@ export function rotator(deps: RotationDeps): (signal: AbortSignal) => Promise<bo
       log.debug({ keyVersion: version, resealed, unopened }, 'stored keys were re-sealed')
     }
     return true
+  }
+
+  async function introduce(): Promise<void> {
+    try {
+      await introduceKey(db, { version, kid8, verifier: verifierOf(rotation.proof) }, rotation.olderProofs)
+    } catch (cause) {
+      const words = refusals[refusalOf(cause)?.code ?? '']
+      throw words ? new Error(`encryption key ${version} is not accepted: ${words}`, { cause }) : cause
+    }
   }
 
   async function look(signal: AbortSignal): Promise<false> {
@@ -111,7 +127,9 @@ export function rotator(deps: RotationDeps): (signal: AbortSignal) => Promise<bo
     }
     waitedFor = waitingFor
     if (state.finishedNow) {
-      const counts = await sealedCounts(db)
+      const counts = (await sealedCounts(db)).map(({ keyVersion, credentials, givenSecrets, unopened }) => {
+        return { keyVersion, stored: credentials, given: givenSecrets, unopened }
+      })
       log.info(
         { keyVersion: version, resealed: state.resealed, counts },
         'stored keys are sealed with the current key',
