@@ -8,6 +8,7 @@ import { provisionCold } from './provision-cold.ts'
 import { provisionMany } from './provision-many.ts'
 import { reconcile } from './reconcile.ts'
 import { recover } from './recover.ts'
+import { rotate } from './rotate.ts'
 import { start } from './start.ts'
 
 /** Every bench, in the order in which they run. */
@@ -21,5 +22,6 @@ export const benches: readonly Bench[] = [
   provisionMany,
   recover,
   reconcile,
+  rotate,
   start,
 ]
