@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { OperationActor } from './actor.ts'
-import type { DB, OperationKind } from './schema.ts'
+import type { AgentState, DB, OperationKind } from './schema.ts'
 
 /** An operation in this worker's hands; `actor` is the proof for every later write. */
 export type LeasedOperation = {
@@ -46,6 +46,22 @@ export async function renewOperation(
     db,
   )
   return rows[0]
+}
+
+/**
+ * Shows the step that begins, in one message: in the operation, in its agent's state and in its timeline. Raises NR409 when
+ * the lease is lost.
+ */
+export async function announceStep(
+  db: Kysely<DB>,
+  actor: OperationActor,
+  step: { step: string; state: AgentState; reason: string },
+): Promise<{ cancelRequested: boolean }> {
+  const { rows } = await sql<{ cancelRequested: boolean }>`select nora.announce_step(${actor.operationId},
+    ${actor.workerId}, ${actor.attempt}, ${step.step}, ${step.state}, ${step.reason}) as "cancelRequested"`.execute(
+    db,
+  )
+  return rows[0]!
 }
 
 /** Gives the operation back, due again after `delayMs`, with a reason for people. False: it was no longer ours. */

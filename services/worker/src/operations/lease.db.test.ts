@@ -1,6 +1,13 @@
 import { withActor } from '@nora/db/actor'
 import { connect } from '@nora/db/connect'
-import { dueOperations, endLeasesOf, leaseOperation, releaseOperation, renewOperation } from '@nora/db/leases'
+import {
+  announceStep,
+  dueOperations,
+  endLeasesOf,
+  leaseOperation,
+  releaseOperation,
+  renewOperation,
+} from '@nora/db/leases'
 import { recordStep } from '@nora/db/worker-agents'
 import { person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
@@ -156,4 +163,48 @@ test('a worker that cannot reach the database gives itself up before its lease e
   expect(performance.now() - leasedAt).toBeLessThan(quick.leaseMs)
   expect(performance.now() - leasedAt).toBeGreaterThanOrEqual(quick.abortMs - 5)
   await nowhere.destroy()
+})
+
+const look = async () => {
+  const [agent] = await database.asSuperuser<{ state: string; state_reason: string }>(
+    'select state, state_reason from nora.agents where id = $1',
+    [agentId],
+  )
+  const events = await database.asSuperuser<{ seq: number; type: string; data: Record<string, unknown> }>(
+    'select seq::int, type, data from nora.events where agent_id = $1 order by seq',
+    [agentId],
+  )
+  return { agent, events }
+}
+
+test('a step is announced in the operation, the state and the timeline at once; a state that stays is no event', async () => {
+  const id = await insert()
+  const { actor } = (await lease(id, 'w1'))!
+  const announce = (step: string, reason: string) =>
+    announceStep(database.worker, actor, { step, state: 'provisioning', reason })
+  expect(await announce('ensure-network', 'making its private network')).toEqual({ cancelRequested: false })
+  await cancel(id)
+  expect(await announce('start', 'starting')).toEqual({ cancelRequested: true })
+  const { agent, events } = await look()
+  expect(agent).toEqual({ state: 'provisioning', state_reason: 'starting' })
+  const changed = { state: 'provisioning', reason: 'making its private network', operationId: id }
+  expect(events).toEqual([
+    { seq: 1, type: 'state.changed', data: changed },
+    { seq: 2, type: 'step.started', data: { operationId: id, step: 'ensure-network' } },
+    { seq: 3, type: 'step.started', data: { operationId: id, step: 'start' } },
+  ])
+  const [operation] = await database.asSuperuser('select step, reason from nora.operations where id = $1', [
+    id,
+  ])
+  expect(operation).toEqual({ step: 'start', reason: 'starting' })
+})
+
+test('whoever lost the lease announces nothing', async () => {
+  const id = await insert()
+  const first = (await lease(id, 'w1'))!
+  await expire(id)
+  await lease(id, 'w2')
+  const step = { step: 'start', state: 'provisioning', reason: 'starting' } as const
+  await expect(announceStep(database.worker, first.actor, step)).rejects.toMatchObject({ code: 'NR409' })
+  expect(await look()).toEqual({ agent: { state: 'queued', state_reason: 'waiting for a worker' }, events: [] })
 })

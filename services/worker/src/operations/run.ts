@@ -1,5 +1,5 @@
 import { withActor } from '@nora/db/actor'
-import type { LeasedOperation } from '@nora/db/leases'
+import { announceStep, type LeasedOperation } from '@nora/db/leases'
 import type { AgentState, DB } from '@nora/db/schema'
 import { type AgentRow, recordStep, setAgentState } from '@nora/db/worker-agents'
 import { appendEvent } from '@nora/events/append'
@@ -73,14 +73,11 @@ export type Run = {
 
 /** Shows the step that begins: in the operation, in the agent's state and in its timeline. Fenced. */
 export async function announce(deps: RunDeps, run: Run, action: Action, reason: string): Promise<void> {
-  const { id, kind } = run.operation
-  await withActor(deps.db, run.operation.actor, async (tx, { cancelRequested }) => {
-    if (cancelRequested) run.lease.noteCancel()
-    await recordStep(tx, id, action, reason)
-    const state = workingState(kind, run.target, run.state) ?? run.state
-    await showState(tx, run, state, reason)
-    await appendEvent(tx, agentKey(run), 'step.started', { operationId: id, step: action })
-  })
+  const state = workingState(run.operation.kind, run.target, run.state) ?? run.state
+  const announced = await announceStep(deps.db, run.operation.actor, { step: action, state, reason })
+  if (announced.cancelRequested) run.lease.noteCancel()
+  run.state = state
+  run.reason = reason
 }
 
 /** Shows new words for the step that runs. Fenced. */
