@@ -206,5 +206,8 @@ test('whoever lost the lease announces nothing', async () => {
   await lease(id, 'w2')
   const step = { step: 'start', state: 'provisioning', reason: 'starting' } as const
   await expect(announceStep(database.worker, first.actor, step)).rejects.toMatchObject({ code: 'NR409' })
-  expect(await look()).toEqual({ agent: { state: 'queued', state_reason: 'waiting for a worker' }, events: [] })
+  expect(await look()).toEqual({
+    agent: { state: 'queued', state_reason: 'waiting for a worker' },
+    events: [],
+  })
 })
