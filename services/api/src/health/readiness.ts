@@ -7,13 +7,23 @@ export type MissingPart = 'postgres' | 'redis' | 'worker' | 'worker-key'
 const freshSeconds = 15
 const deadlineMs = 2_000
 const keptMs = 1_000
+/** What is missing may be there in a moment, and somebody waits for it. */
+const keptMissingMs = 100
 
-/** Gives a function that says what is missing before this api can serve; the outcome is kept for a second. */
+/**
+ * Gives a function that says what is missing before this api can serve. That nothing is stays so for a second, that something
+ * is for a tenth of one.
+ */
 export function readiness(deps: Deps): () => Promise<MissingPart[]> {
-  let kept: { at: number; parts: Promise<MissingPart[]> } | undefined
+  let kept: { until: number; parts: Promise<MissingPart[]> } | undefined
   return () => {
-    const now = performance.now()
-    if (!kept || now - kept.at > keptMs) kept = { at: now, parts: look(deps) }
+    if (!kept || performance.now() > kept.until) {
+      const looking = { until: Number.POSITIVE_INFINITY, parts: look(deps) }
+      kept = looking
+      void looking.parts.then((parts) => {
+        looking.until = performance.now() + (parts.length === 0 ? keptMs : keptMissingMs)
+      })
+    }
     return kept.parts
   }
 }
