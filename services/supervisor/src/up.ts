@@ -114,14 +114,16 @@ async function startAll(
   const context = { installation, accounts, say }
   const environments = await prepareEnvironments(context)
   signal.throwIfAborted()
-  step('starting Postgres')
-  await keep(kept, keepPostgres(context, environments.migratorPassword))
+  step('starting Postgres and Redis')
+  const postgres = keep(kept, keepPostgres(context, environments.migratorPassword))
+  const redis = keep(kept, keepRedis(context))
+  redis.catch(() => undefined) // awaited below, unless Postgres fails first
+  await postgres
   signal.throwIfAborted()
   step('bringing the database up to date')
   await runMigrate(context, environments.migrate)
+  await redis
   signal.throwIfAborted()
-  step('starting Redis')
-  await keep(kept, keepRedis(context))
   step('starting the worker and the api')
   kept.push(keepService(context, 'worker', async () => environments.worker))
   // Read anew at each start: `restart-api` is how a changed setting is taken up.
