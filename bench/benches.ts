@@ -10,6 +10,7 @@ import { reconcile } from './reconcile.ts'
 import { recover } from './recover.ts'
 import { rotate } from './rotate.ts'
 import { start } from './start.ts'
+import { sync } from './sync.ts'
 
 /** Every bench, in the order in which they run. */
 export const benches: readonly Bench[] = [
@@ -24,4 +25,5 @@ export const benches: readonly Bench[] = [
   reconcile,
   rotate,
   start,
+  sync,
 ]
