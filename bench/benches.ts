@@ -3,6 +3,7 @@ import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
 import { gatewayHttp } from './gateway-http.ts'
 import { login } from './login.ts'
+import { many } from './many.ts'
 import { memory } from './memory.ts'
 import { provisionCold } from './provision-cold.ts'
 import { provisionMany } from './provision-many.ts'
@@ -15,6 +16,7 @@ import { sync } from './sync.ts'
 /** Every bench, in the order in which they run. */
 export const benches: readonly Bench[] = [
   memory,
+  many,
   apiList,
   apiKeys,
   login,
