@@ -67,11 +67,12 @@ type Limit = {
 }
 
 function countCall(app: FastifyInstance, deps: Deps, { name, window, principal, onLoss }: Limit): CountCall {
+  const keyOf = remembered((who) => `${name}:${blind(deps, who)}`)
   const check = app.createRateLimit({
     max: window.max,
     timeWindow: window.windowMs,
     // Only an HMAC reaches Redis: neither addresses nor ids of people lie about there.
-    keyGenerator: (request: FastifyRequest) => `${name}:${blind(deps, principal(request))}`,
+    keyGenerator: (request: FastifyRequest) => keyOf(principal(request)),
     skipOnError: onLoss === 'memory',
   })
   return async (request, reply) => {
@@ -92,6 +93,20 @@ function setHeaders(reply: FastifyReply, max: number, remaining: number, resetSe
   reply.header('ratelimit-limit', max)
   reply.header('ratelimit-remaining', remaining)
   reply.header('ratelimit-reset', resetSeconds)
+}
+
+/** The answers for those who called last, up to a bound. */
+function remembered(make: (text: string) => string, most = 1_000): (text: string) => string {
+  const known = new Map<string, string>()
+  return (text) => {
+    let found = known.get(text)
+    if (found === undefined) {
+      found = make(text)
+      known.set(text, found)
+      if (known.size > most) known.delete(known.keys().next().value!)
+    }
+    return found
+  }
 }
 
 /** What stands for a person or an address in a key of Redis. */
