@@ -20,10 +20,13 @@ export type ConnectOptions = {
   applicationName: string
   /** Connections at the most; default 10. */
   max?: number
+  /** How long an answer may take before the connection is given up; default 20 000 ms. */
+  answerMs?: number
   onError: (error: Error) => void
 }
 
 const pools = new WeakMap<Kysely<DB>, pg.Pool>()
+const answerTimes = new WeakMap<pg.Pool, number>()
 
 /** The pool behind what `connect` gave, for reads that write their own messages (read.ts). */
 export function poolOf(db: Kysely<DB>): pg.Pool {
@@ -34,9 +37,11 @@ export function poolOf(db: Kysely<DB>): pg.Pool {
 
 /**
  * A pool on schema `nora`. Statements are cut off by the server after 15 s, an idle transaction after 30 s, waiting for
- * a lock after 10 s. `pg_temp` stands last in the search path, so that no temporary table can shadow ours.
+ * a lock after 10 s. A server that says nothing at all for longer loses the connection, so that nobody waits for ever
+ * and no half a transaction is handed to the next user. `pg_temp` stands last in the search path, so that no temporary table can shadow ours.
  */
 export function connect(options: ConnectOptions): Kysely<DB> {
+  const answerMs = options.answerMs ?? 20_000
   const pool = new pg.Pool({
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
@@ -49,9 +54,41 @@ export function connect(options: ConnectOptions): Kysely<DB> {
   })
   // A client that loses its server must not end the process, neither in the middle of a transaction (where the pool does
   // not listen, and the query rejects besides) nor idle (where the pool repeats what the client has said).
-  pool.on('connect', (client) => client.on('error', options.onError))
+  pool.on('connect', (client) => {
+    client.on('error', options.onError)
+    giveUp(client, answerMs)
+  })
   pool.on('error', () => undefined)
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
   pools.set(db, pool)
+  answerTimes.set(pool, answerMs)
   return db
+}
+
+type Wired = { connection: { stream: { destroy(): void } } }
+
+/** Cuts the connection of a query without an answer: everything that waits on it fails, and the pool forgets it. */
+function giveUp(client: pg.PoolClient, answerMs: number): void {
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown
+  const bounded = (...args: unknown[]) => {
+    const result = query(...args)
+    // A query object of our own (one-flush.ts) bounds itself.
+    if (!(result instanceof Promise)) return result
+    const timer = setTimeout(() => cutOff(client), answerMs)
+    const clear = () => clearTimeout(timer)
+    result.then(clear, clear)
+    return result
+  }
+  Object.assign(client, { query: bounded })
+}
+
+/** Runs `cutOff` when a query that bounds itself got no answer in its pool's time; gives what stops that. */
+export function cutOffLater(pool: pg.Pool, client: pg.PoolClient): () => void {
+  const timer = setTimeout(() => cutOff(client), answerTimes.get(pool) ?? 20_000)
+  return () => clearTimeout(timer)
+}
+
+/** Breaks a connection whose server does not answer. */
+function cutOff(client: pg.PoolClient): void {
+  ;(client as unknown as Wired).connection.stream.destroy()
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { cutOffLater } from './connect.ts'
 
 /** A query that each connection prepares once: planned once, too, which is most of what a page costs Postgres. */
 export type Statement = { name: string; text: string }
@@ -25,6 +26,7 @@ const prepared = new WeakMap<object, Set<string>>()
  */
 export async function runInOneFlush(pool: pg.Pool, parts: readonly Part[]): Promise<TextRow[][]> {
   const client = await pool.connect()
+  const answered = cutOffLater(pool, client)
   try {
     const rows = await new Promise<TextRow[][]>((resolve, reject) => {
       client.query(flush(parts, resolve, reject) as unknown as pg.Submittable)
@@ -36,6 +38,8 @@ export async function runInOneFlush(pool: pg.Pool, parts: readonly Part[]): Prom
     const said = error instanceof Error && 'severity' in error && error.severity === 'ERROR'
     client.release(said ? undefined : (error as Error))
     throw error
+  } finally {
+    answered()
   }
 }
 

@@ -1,0 +1,91 @@
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { testDatabase } from '@nora/testing/postgres'
+import { type Kysely, sql } from 'kysely'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { connect, poolOf } from './connect.ts'
+import { runInOneFlush } from './one-flush.ts'
+import type { DB } from './schema.ts'
+
+// A server that is frozen, or a network that swallows everything, says nothing at all: no timeout of the server's helps.
+
+const database = testDatabase()
+const answerMs = 300
+let silent = false
+let server: Server
+let db: Kysely<DB>
+
+beforeEach(async () => {
+  silent = false
+  const real = new URL(database.appUrl)
+  const socketFolder = real.searchParams.get('host')
+  const open = (): Socket =>
+    socketFolder
+      ? createConnection(`${socketFolder}/.s.PGSQL.${real.port || 5432}`)
+      : createConnection({ host: real.hostname, port: Number(real.port || 5432) })
+  server = createServer((client) => {
+    const upstream = open()
+    client.on('data', (bytes) => silent || upstream.write(bytes))
+    upstream.on('data', (bytes) => silent || client.write(bytes))
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      one.on('error', () => other.destroy())
+      one.on('close', () => other.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = new URL(database.appUrl)
+  url.searchParams.delete('host')
+  url.hostname = '127.0.0.1'
+  url.port = String((server.address() as { port: number }).port)
+  db = connect({ databaseUrl: url.href, applicationName: 'test', max: 1, answerMs, onError: () => undefined })
+})
+afterEach(async () => {
+  silent = false
+  await db.destroy()
+  server.close()
+})
+
+const one = () => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+
+test('a query without an answer fails in time, and the next one has another connection', async () => {
+  const before = (await one()).rows[0]!.pid
+  silent = true
+  const began = performance.now()
+  await expect(one()).rejects.toThrow(/^Connection terminated/)
+  expect(performance.now() - began).toBeLessThan(answerMs + 2_000)
+  silent = false
+  expect((await one()).rows[0]!.pid).not.toBe(before)
+})
+
+test('so does a read in one message', async () => {
+  const parts = [{ statement: { name: 'one', text: 'select 1' }, values: [] }]
+  expect(await runInOneFlush(poolOf(db), parts)).toEqual([[['1']]])
+  silent = true
+  await expect(runInOneFlush(poolOf(db), parts)).rejects.toThrow(/^Connection terminated/)
+  silent = false
+  expect(await runInOneFlush(poolOf(db), parts)).toEqual([[['1']]])
+})
+
+test('a transaction that was cut off in its middle is not handed on', async () => {
+  const cut = db.transaction().execute(async (tx) => {
+    await sql`select set_config('x.left', 'here', true)`.execute(tx)
+    silent = true
+    await sql`select 1`.execute(tx)
+  })
+  await expect(cut).rejects.toThrow()
+  silent = false
+  const { rows } = await sql<{ left: string | null }>`select current_setting('x.left', true) as left`.execute(
+    db,
+  )
+  expect(rows[0]!.left || null).toBeNull()
+})
+
+test('a slow answer within its time is no failure, and leaves no timer', async () => {
+  await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
+  await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
+  const statement = { name: 'one', text: 'select 1' }
+  expect(await runInOneFlush(poolOf(db), [{ statement, values: [] }])).toEqual([[['1']]])
+  expect((await one()).rows).toHaveLength(1)
+})
