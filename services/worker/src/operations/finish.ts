@@ -136,7 +136,9 @@ export async function endCancelled(deps: RunDeps, run: Run): Promise<Outcome> {
   const { agentId, desired } = run.target
   const reason = `${kind} was cancelled`
   await withActor(deps.db, run.operation.actor, async (tx) => {
-    if (!isUp(run)) await recordFacts(tx, agentId, { container_ip: null })
+    // What this operation stopped has not crashed: whoever looks next finds its end accounted for.
+    const stopped = run.facts.stopped && { last_crash_at: new Date() }
+    if (!isUp(run)) await recordFacts(tx, agentId, { container_ip: null, ...stopped })
     if (desired === 'stopped') await showState(tx, run, 'stopped', reason)
     if (desired === 'running' && kind !== 'sync-keys') await showState(tx, run, 'degraded', reason)
     await end(tx, run, { status: 'cancelled', reason })

@@ -63,7 +63,7 @@ export type PlanContext = {
 export const settleMs = 1_000
 const shortWaitMs = 2_000
 /** For a program that was healthy: enough for one slow answer, short enough to leave its agent to people again. */
-const recheckMs = 5_000
+const recheckMs = 10_000
 
 /**
  * The next step from what is there to what should be. Pure: the same answer for the same arguments, whoever asks and

@@ -1,40 +1,54 @@
 import type { RunDeps } from '../operations/run.ts'
 import type { Action } from '../reconcile/plan.ts'
 
-/**
- * The same parts, which do their work for real and then "die" (throw) the first time each step did it: after its
- * effect on the world, before anything of it is written down. `died` collects the steps.
- */
-export function crashingAfterEach(deps: RunDeps, died: Action[]): RunDeps {
-  const dies =
+/** Stands around the real work of a step. */
+export type Around = <T>(action: Action, work: () => Promise<T>) => Promise<T>
+
+/** The same parts with `around` in the way of every step's effect on the world. */
+export function interposing(deps: RunDeps, around: Around): RunDeps {
+  const within =
     <A extends unknown[], T>(action: Action, run: (...args: A) => Promise<T>) =>
-    async (...args: A): Promise<T> => {
-      const result = await run(...args)
-      if (died.includes(action)) return result
-      died.push(action)
-      throw new Error(`injected after ${action}`)
-    }
+    (...args: A): Promise<T> =>
+      around(action, () => run(...args))
   const { backend, dataplane, keys } = deps
   return {
     ...deps,
     backend: {
       ...backend,
-      ensureImage: dies('ensure-image', backend.ensureImage),
-      ensureNetwork: dies('ensure-network', backend.ensureNetwork),
-      ensureStorage: dies('ensure-storage', backend.ensureStorage),
-      ensureContainer: dies('ensure-container', backend.ensureContainer),
-      start: dies('start', backend.start),
-      reload: dies('reload-keys', backend.reload),
-      stop: dies('stop', backend.stop),
-      removeContainer: dies('remove-container', backend.removeContainer),
-      removeNetwork: dies('remove-network', backend.removeNetwork),
-      removeStorage: dies('remove-storage', backend.removeStorage),
+      ensureImage: within('ensure-image', backend.ensureImage),
+      ensureNetwork: within('ensure-network', backend.ensureNetwork),
+      ensureStorage: within('ensure-storage', backend.ensureStorage),
+      ensureContainer: within('ensure-container', backend.ensureContainer),
+      start: within('start', backend.start),
+      reload: within('reload-keys', backend.reload),
+      restoreName: within('restore-name', backend.restoreName),
+      stop: within('stop', backend.stop),
+      removeContainer: within('remove-container', backend.removeContainer),
+      removeNetwork: within('remove-network', backend.removeNetwork),
+      removeStorage: within('remove-storage', backend.removeStorage),
     },
     dataplane: {
-      attach: dies('attach-gateway', dataplane.attach),
-      pushRoutes: dies('route', dataplane.pushRoutes),
-      probe: dies('await-healthy', dataplane.probe),
+      attach: within('attach-gateway', dataplane.attach),
+      pushRoutes: within('route', dataplane.pushRoutes),
+      probe: within('await-healthy', dataplane.probe),
     },
-    keys: { ...keys, deliver: dies('deliver-keys', keys.deliver), remove: dies('remove-keys', keys.remove) },
+    keys: {
+      ...keys,
+      deliver: within('deliver-keys', keys.deliver),
+      remove: within('remove-keys', keys.remove),
+    },
   }
+}
+
+/**
+ * The same parts, which do their work for real and then "die" (throw) the first time each step did it: after its
+ * effect on the world, before anything of it is written down. `died` collects the steps.
+ */
+export function crashingAfterEach(deps: RunDeps, died: Action[]): RunDeps {
+  return interposing(deps, async (action, work) => {
+    const result = await work()
+    if (died.includes(action)) return result
+    died.push(action)
+    throw new Error(`injected after ${action}`)
+  })
 }
