@@ -3,6 +3,7 @@ import { refusalOf, withActor } from '@nora/db/actor'
 import { type LeasedOperation, leaseOperation, releaseOperation } from '@nora/db/leases'
 import { agentOf, finishOperation } from '@nora/db/worker-agents'
 import { DomainError } from '@nora/domain/errors'
+import { answering, orAborted } from '../backends/answering.ts'
 import { BackendError } from '../backends/backend.ts'
 import { type Action, nextStep } from '../reconcile/plan.ts'
 import {
@@ -119,12 +120,7 @@ async function takeTurn(
   over: AbortSignal,
   leftMs: number,
 ): Promise<Outcome | undefined> {
-  run.observed = await bounded(
-    observeMs,
-    over,
-    `The Docker Engine does not answer (nothing came within ${observeMs / 1000} s). Is it running?`,
-    (signal) => deps.backend.observe(run.target, signal),
-  )
+  run.observed = await answering(observeMs, over, (signal) => deps.backend.observe(run.target, signal))
   const step = nextStep(run.target, run.observed, { ...run.facts, kind: run.operation.kind, now: Date.now() })
   switch (step.do) {
     case 'done':
@@ -196,30 +192,4 @@ async function testKey(deps: RunDeps, operation: LeasedOperation, over: AbortSig
     finishOperation(tx, operation.id, { status: 'succeeded', reason: result.reason, result }),
   )
   return 'succeeded'
-}
-
-async function bounded<T>(
-  ms: number,
-  over: AbortSignal,
-  words: string,
-  run: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const late = AbortSignal.timeout(ms)
-  const signal = AbortSignal.any([over, late])
-  try {
-    return await orAborted(run(signal), signal)
-  } catch (error) {
-    over.throwIfAborted()
-    throw late.aborted ? new BackendError('timeout', words, { retry: true, cause: error }) : error
-  }
-}
-
-/** A promise that ends with the signal even when what it waits for does not listen to it. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

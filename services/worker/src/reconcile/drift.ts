@@ -2,6 +2,7 @@ import { type FleetAgent, fleet, requestOperation } from '@nora/db/fleet'
 import type { DB } from '@nora/db/schema'
 import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
+import { answering } from '../backends/answering.ts'
 import type { Backend, ListedContainer } from '../backends/backend.ts'
 import { retryDelayMs } from './backoff.ts'
 
@@ -66,7 +67,7 @@ export async function reconcileFleet(
 ): Promise<{ agents: FleetAgent[]; listed: ListedContainer[] }> {
   // First what should be: an operation that begins in between makes the request below a no-op.
   const agents = await fleet(deps.db)
-  const listed = await deps.backend.list(AbortSignal.any([signal, AbortSignal.timeout(15_000)]))
+  const listed = await answering(15_000, signal, (bounded) => deps.backend.list(bounded))
   for (const { agentId, reason } of findDrift(agents, listed, Date.now())) {
     signal.throwIfAborted()
     const operationId = await requestOperation(deps.db, { agentId, kind: 'reconcile', reason, delayMs: 0 })

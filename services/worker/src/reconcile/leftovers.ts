@@ -2,6 +2,7 @@ import { agentsWithoutData, type FleetAgent, fleet, reportSecurityEvent } from '
 import type { DB } from '@nora/db/schema'
 import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
+import { answering } from '../backends/answering.ts'
 import type { Backend, Leftover } from '../backends/backend.ts'
 
 /** Removed in one round at the most; the rest waits for the next. */
@@ -29,7 +30,7 @@ export function leftoverSweep(
 ): (signal: AbortSignal) => Promise<void> {
   const firstSeen = new Map<string, number>()
   return async (signal) => {
-    const there = await deps.backend.possessions(AbortSignal.any([signal, AbortSignal.timeout(30_000)]))
+    const there = await answering(25_000, signal, (bounded) => deps.backend.possessions(bounded))
     const found = findLeftovers(await fleet(deps.db), there)
     const stored = found.filter(({ kind }) => kind === 'storage').map(({ agentId }) => agentId)
     const gone = removable(found, new Set(stored.length > 0 ? await agentsWithoutData(deps.db, stored) : []))

@@ -9,6 +9,7 @@ export async function workerInProcess(
   it: WorkerFixture,
   redisUrl: string,
   periods: WorkerOptions['periods'] = {},
+  dockerHost = 'unix:///var/run/docker.sock',
 ): Promise<RunningWorker> {
   const deps = createDeps(
     {
@@ -26,7 +27,7 @@ export async function workerInProcess(
       bind: '127.0.0.1',
       port: 0,
       url: undefined,
-      dockerHost: 'unix:///var/run/docker.sock',
+      dockerHost,
       providerAllowHosts: [],
       allowPlaintextSecrets: false,
       keysDir: it.keysDir,
