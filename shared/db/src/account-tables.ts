@@ -28,6 +28,18 @@ export type IdempotencyKeysTable = {
   created_at: TimeDefault
 }
 
+export type InvitationsTable = {
+  id: Generated<string>
+  workspace_id: string
+  email: string
+  role: WorkspaceRole
+  /** Never selectable by the api. */
+  token_hash: Buffer
+  invited_by: string
+  created_at: TimeDefault
+  expires_at: Time
+}
+
 export type MembershipsTable = {
   workspace_id: string
   user_id: string
@@ -85,4 +97,5 @@ export type WorkspacesTable = {
   personal_of: string | null
   created_at: TimeDefault
   updated_at: TimeDefault
+  deleting_since: MaybeTime
 }

@@ -162,14 +162,17 @@ export type MyWorkspace = {
   id: string
   name: string
   role: 'viewer' | 'editor' | 'admin' | 'owner'
+  /** The caller's own, which everybody has. */
   personal: boolean
+  /** It goes when its agents are gone. */
+  deleting: boolean
   createdAt: Date
 }
 
 /** The workspaces the caller belongs to, the personal one first. */
 export async function myWorkspaces(tx: Tx): Promise<MyWorkspace[]> {
   const { rows } =
-    await sql<MyWorkspace>`select id, name, role, personal, created_at as "createdAt" from nora.my_workspaces()`.execute(
+    await sql<MyWorkspace>`select id, name, role, personal, deleting, created_at as "createdAt" from nora.my_workspaces()`.execute(
       tx,
     )
   return rows

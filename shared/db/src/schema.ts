@@ -1,6 +1,7 @@
 import type {
   AuditLogTable,
   IdempotencyKeysTable,
+  InvitationsTable,
   MembershipsTable,
   SessionsTable,
   StreamsTable,
@@ -40,6 +41,7 @@ export type DB = {
   gateways: GatewaysTable
   given_secrets: GivenSecretsTable
   idempotency_keys: IdempotencyKeysTable
+  invitations: InvitationsTable
   log_chunks: LogChunksTable
   log_followers: LogFollowersTable
   memberships: MembershipsTable

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import type { Tx } from './actor.ts'
+import type { SessionActor, Tx } from './actor.ts'
+import type { Origin } from './workspaces.ts'
 
 const columns = [
   'id',
@@ -39,4 +40,20 @@ export async function revokeSession(tx: Tx, id: string, reason: string): Promise
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return numUpdatedRows > 0n
+}
+
+/**
+ * Raises the caller's session for ten minutes if the proof is the one of their password, which Postgres judges; gives until
+ * when. Raises NR401 `invalid-credentials`.
+ */
+export async function stepUp(
+  tx: Tx,
+  session: SessionActor,
+  passwordProof: Buffer,
+  from: Origin,
+): Promise<Date> {
+  const { rows } = await sql<{ until: Date }>`
+    select nora.step_up(${session.sessionId}, ${session.secret}, ${passwordProof}, ${from.ip}::inet,
+      ${from.correlationId}) as until`.execute(tx)
+  return rows[0]!.until
 }

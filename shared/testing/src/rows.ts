@@ -81,5 +81,13 @@ export async function tenantRows(database: TestDatabase, owner: Person): Promise
     ticket_expires_at: new Date(Date.now() + 30_000),
   })
   await insert('idempotency_keys', { ...w, user_id: owner.userId, key: 'k', request_hash: Buffer.alloc(32) })
+  await insert('invitations', {
+    ...w,
+    email: `${randomUUID()}@example.test`,
+    role: 'viewer',
+    token_hash: Buffer.from(randomUUID().replaceAll('-', '')),
+    invited_by: owner.userId,
+    expires_at: new Date(Date.now() + 3_600_000),
+  })
   return ids
 }

@@ -15,6 +15,7 @@ const tenantTables = [
   'events',
   'given_secrets',
   'idempotency_keys',
+  'invitations',
   'log_chunks',
   'log_followers',
   'memberships',
