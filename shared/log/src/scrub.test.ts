@@ -9,6 +9,7 @@ const jwt = `eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjNG40cnkifQ.c4n4ry_sig-nature`
 
 // What is written here, and what may not be left of it.
 const tokens = [
+  `nora_invite_${long.slice(0, 40)}c4n4ry`,
   `nora_hub_c4n4ry0000_${long.slice(0, 40)}c4n4ry`,
   `nsk1.3.${long.slice(0, 43)}.${long.slice(0, 43)}`,
   `v1.eyJhdWQiOiJjNG40cnkifQ.${long}${long}`,

@@ -12,6 +12,7 @@ const EDGE =
 
 const SHAPES = [
   'nora_hub_[A-Za-z0-9_]{6,}', // our Agent Hub keys
+  'nora_invite_[A-Za-z0-9_-]{20,}', // invitations to a workspace
   'nsk1\\.[0-9]{1,10}\\.[A-Za-z0-9_-]{8,}(?:\\.[A-Za-z0-9_-]*)?', // NORA_SEAL_KEY
   'v1\\.eyJ[A-Za-z0-9_-]{8,}(?:\\.[A-Za-z0-9_-]*)?', // our capabilities
   'eyJ[A-Za-z0-9_-]{8,}(?:\\.[A-Za-z0-9_-]*){1,4}', // JWT and JWE
