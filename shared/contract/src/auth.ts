@@ -90,5 +90,7 @@ export const SessionItem = Type.Object(
   strict,
 )
 
+export const StepUpBody = Type.Object({ password: GivenPassword }, strict)
+
 export const PasswordBody = Type.Object({ currentPassword: GivenPassword, newPassword: NewPassword }, strict)
 export type PasswordBody = Static<typeof PasswordBody>

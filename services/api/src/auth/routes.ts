@@ -9,6 +9,7 @@ import {
   SignedIn,
   SignUpAccepted,
   SignUpBody,
+  StepUpBody,
 } from '@nora/contract/auth'
 import { pageOf, Uuid } from '@nora/contract/wire'
 import { isClaimed, myAccount, myWorkspaces } from '@nora/db/accounts'
@@ -30,6 +31,7 @@ import { loginBackoff } from './login-backoff.ts'
 import { logOut } from './logout.ts'
 import { refreshSession } from './refresh.ts'
 import { signUpAccount } from './sign-up.ts'
+import { stepUpSession } from './step-up.ts'
 
 /** Hashing takes its turn behind others; nobody waits longer than this for an answer. */
 const hashDeadlineMs = 10_000
@@ -163,6 +165,22 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
       })
       if (id === actor.sessionId && request.actor.transport === 'cookie')
         clearSessionCookies(deps.config, reply)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.post(
+    '/auth/step-up',
+    {
+      // Asking twice is asking once.
+      config: { access: 'session', idempotency: 'none' },
+      schema: { body: StepUpBody, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      // The same count as for a change of password: both look at one.
+      await app.limits.password(request, reply)
+      const deadline = AbortSignal.timeout(hashDeadlineMs)
+      await stepUpSession(deps, request.actor, request.body.password, deadline)
       return reply.code(204).send(null)
     },
   )
