@@ -135,7 +135,7 @@ create function nora.audit_here(p_type text, p_target_kind text, p_target text, 
   select nora.write_audit(p_type, 'user', nora.actor()::text, nora.workspace(), p_target_kind, p_target, p_ip, p_correlation, p_details)
 $$;
 
--- A workspace of one's own. NR422 workspace-limit: at most 20 that one owns, the personal one included.
+-- A workspace of one's own. NR422 workspace-limit: at most 10 that one owns, the personal one included.
 create function nora.create_workspace(p_name text, p_ip inet, p_correlation text) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -143,7 +143,7 @@ declare
 begin
   if nora.actor_kind() is distinct from 'user' then perform nora.raise_problem(403, 'forbidden'); end if;
   perform 1 from nora.users where id = nora.actor() for no key update;
-  if (select count(*) from nora.memberships where user_id = nora.actor() and role = 'owner') >= 20 then
+  if (select count(*) from nora.memberships where user_id = nora.actor() and role = 'owner') >= 10 then
     perform nora.raise_problem(422, 'workspace-limit');
   end if;
   insert into nora.workspaces (name) values (p_name) returning id into wid;
@@ -381,6 +381,9 @@ begin
       order by a.deleted_at limit p_agents for update skip locked);
   perform 1 from nora.agents a where a.workspace_id = w.id;
   if found then return false; end if;
+  -- Never waits for whoever is writing something into it: they may be waiting for us.
+  perform 1 from nora.workspaces x where x.id = w.id for update skip locked;
+  if not found then return false; end if;
   delete from nora.credentials c where c.workspace_id = w.id;
   delete from nora.workspaces x where x.id = w.id;
   perform nora.write_audit('WORKSPACE_DELETED', 'system', 'system', w.id, 'workspace', w.id::text, null, null,

@@ -9,6 +9,8 @@ import { installEdge, serverOptions } from './http/edge.ts'
 import { invokeRoutes } from './invoke/routes.ts'
 import { providerKeyRoutes } from './provider-keys/routes.ts'
 import { streamRoutes } from './streams/routes.ts'
+import { invitationRoutes } from './workspaces/invitation-routes.ts'
+import { memberRoutes } from './workspaces/member-routes.ts'
 import { workspaceRoutes } from './workspaces/routes.ts'
 
 /**
@@ -22,6 +24,8 @@ export async function buildApp(deps: Deps) {
   await app.register(healthRoutes, api)
   await app.register(authRoutes, api)
   await app.register(workspaceRoutes, api)
+  await app.register(memberRoutes, api)
+  await app.register(invitationRoutes, api)
   await app.register(providerKeyRoutes, api)
   await app.register(agentRoutes, api)
   await app.register(adminQueueRoutes, api)

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expireRows } from '@nora/db/fleet'
 import { endLeasesOf } from '@nora/db/leases'
 import { beatWorker, releaseGateways, removeWorker } from '@nora/db/registry'
+import { eraseLeftKeys, sweepWorkspaces } from '@nora/db/workspaces'
 import { logBell } from '@nora/events/bells'
 import { startAudit } from './audit/start-audit.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -39,6 +40,7 @@ const defaultPeriods = {
   drift: 10_000,
   events: 1_000,
   rotation: 10_000,
+  workspaces: 5_000,
   housekeeping: 3_600_000,
   logRetention: 60_000,
   auditChain: 500,
@@ -131,9 +133,14 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
   const rotation = loops.every('rotation', periods.rotation, async (signal) => {
     if (await rotate(signal)) rotation.poke()
   })
+  loops.every('workspaces', periods.workspaces, async () => {
+    const gone = await sweepWorkspaces(db)
+    if (gone > 0) log.info({ gone }, 'deleted workspaces have gone')
+  })
   loops.every('housekeeping', periods.housekeeping, async () => {
     const rows = await expireRows(db)
-    log.info({ rows }, 'expired rows removed')
+    const keys = await eraseLeftKeys(db)
+    log.info({ rows, keys }, 'expired rows removed')
   })
 
   const onRequest = () => sweeper.poke()

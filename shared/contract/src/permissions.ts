@@ -1,6 +1,11 @@
 /** What a caller may do inside one workspace. Every route names one of these, or one of the few special accesses. */
 export type Permission =
   | 'workspace:read'
+  | 'workspace:update'
+  | 'workspace:delete'
+  | 'member:read'
+  | 'member:manage'
+  | 'invitation:manage'
   | 'agent:read'
   | 'agent:create'
   | 'agent:update'

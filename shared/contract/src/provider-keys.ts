@@ -72,6 +72,12 @@ export const ReplaceProviderKey = Type.Object(
 )
 export type ReplaceProviderKey = Static<typeof ReplaceProviderKey>
 
+/** What may change without the secret. The same rules as in `ReplaceProviderKey`. */
+export const UpdateProviderKey = Type.Object(
+  { label: Type.Optional(lineOfText(100)), sharedWithWorkspace: Type.Optional(Type.Boolean()) },
+  { $id: 'UpdateProviderKey', additionalProperties: false, minProperties: 1 },
+)
+
 export const ProviderKey = Type.Object(
   {
     id: Uuid,

@@ -7,6 +7,11 @@ const rank: Record<Role, number> = { viewer: 0, editor: 1, admin: 2, owner: 3 }
 /** The least role in a workspace that a permission asks for. */
 const least: Record<Permission, Role> = {
   'workspace:read': 'viewer',
+  'workspace:update': 'admin',
+  'workspace:delete': 'owner',
+  'member:read': 'viewer',
+  'member:manage': 'admin',
+  'invitation:manage': 'admin',
   'agent:read': 'viewer',
   'agent:create': 'editor',
   'agent:update': 'editor',

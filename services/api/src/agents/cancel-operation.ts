@@ -1,6 +1,7 @@
 import type { Tx } from '@nora/db/actor'
 import { cancelOperation, type OpenOperation, operationOfAgent } from '@nora/db/operations'
 import type { DesiredState } from '@nora/db/schema'
+import { requireOpenWorkspace } from '@nora/db/workspaces'
 import { DomainError } from '@nora/domain/errors'
 import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
@@ -44,6 +45,8 @@ async function cancelOpen(
   open: OpenOperation,
   begun: boolean,
 ): Promise<string | null> {
+  // What goes with its workspace is not held back alone.
+  if (open.kind === 'delete') await requireOpenWorkspace(tx)
   if (open.kind === 'delete' && begun) {
     throw new DomainError('agent-busy', {}, { detail: 'deleting has begun and cannot be taken back' })
   }

@@ -1,6 +1,7 @@
 import type { CreateAgent } from '@nora/contract/agents'
 import type { Tx } from '@nora/db/actor'
 import { countAgents, insertAgent, lockWorkspace } from '@nora/db/agents'
+import { requireOpenWorkspace } from '@nora/db/workspaces'
 import { countExceeds } from '@nora/domain/quotas'
 import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
@@ -31,6 +32,7 @@ export async function createAgent(
   let operationId: string | null = null
   const insert = async (tx: Tx) => {
     await lockWorkspace(tx, who.workspaceId)
+    await requireOpenWorkspace(tx)
     const exceeded = countExceeds(deps.config.limits, await countAgents(tx, who.workspaceId))
     if (exceeded) throw quotaExceeded(exceeded)
     const id = await insertAgent(tx, {

@@ -64,10 +64,12 @@ export async function remove(
   agentId: string,
   keepData: boolean,
 ): Promise<Outcome> {
-  return ask(deps, request, agentId, (tx, turn) =>
-    queueBehind(tx, request.actor, turn, { kind: 'delete', desired: 'deleted', state: 'deleting', keepData }),
-  )
+  return ask(deps, request, agentId, (tx, turn) => queueDelete(tx, request.actor, turn, keepData))
 }
+
+/** Asks an agent to go, in its turn: the new operation's id, or null when that was asked before. */
+export const queueDelete = (tx: Tx, who: Who, turn: Turn, keepData: boolean): Promise<string | null> =>
+  queueBehind(tx, who, turn, { kind: 'delete', desired: 'deleted', state: 'deleting', keepData })
 
 /** Runs one request in the agent's turn; `run` gives the new operation's id, or null when there was nothing to ask. */
 export async function ask(

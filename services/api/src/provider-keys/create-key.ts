@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { providerNamed } from '@nora/contract/provider-catalog'
 import type { CreateProviderKey } from '@nora/contract/provider-keys'
 import { credentialById, insertCredential } from '@nora/db/credentials'
+import { requireOpenWorkspace } from '@nora/db/workspaces'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyRequest } from 'fastify'
 import { auditAction } from '../agents/write-audit.ts'
@@ -34,6 +35,7 @@ export async function createKey(
   }
   const sealed = await sealSecret(deps, provider, secret, { ...row, rowId: row.id })
   return idempotently(deps, request, async (tx) => {
+    await requireOpenWorkspace(tx)
     await insertCredential(tx, {
       ...row,
       ...sealed,

@@ -12,6 +12,7 @@ import {
   ProviderKeyQuery,
   ReplaceProviderKey,
   SyncProviderKeys,
+  UpdateProviderKey,
 } from '@nora/contract/provider-keys'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
@@ -85,6 +86,21 @@ export const providerKeyRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = asyn
         params: Id,
         querystring: ForceQuery,
         body: ReplaceProviderKey,
+        response: { 200: ProviderKey },
+      },
+    },
+    async (request) =>
+      replaceKey(deps, request.actor, request.params.id, request.body, request.query.force ?? false),
+  )
+
+  app.patch(
+    '/llm-providers/:id',
+    {
+      config: { access: 'key:write' },
+      schema: {
+        params: Id,
+        querystring: ForceQuery,
+        body: UpdateProviderKey,
         response: { 200: ProviderKey },
       },
     },
