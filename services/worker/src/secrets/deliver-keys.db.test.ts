@@ -128,6 +128,27 @@ test('a replaced key arrives with the next delivery; a detached one goes', async
   ])
 })
 
+const setMember = (member: boolean) =>
+  database.asSuperuser(
+    member
+      ? `insert into nora.memberships (workspace_id, user_id, role) values ($1, $2, 'editor')`
+      : 'delete from nora.memberships where workspace_id = $1 and user_id = $2',
+    [alice.workspaceId, bob.userId],
+  )
+
+test('a shared key is given for as long as its owner is a member', async () => {
+  await setMember(true)
+  const id = await storeKey(database, { ...bob, workspaceId: alice.workspaceId }, { apiKey: 'sk-of-bob' })
+  await attach(database, alice, agentId, id)
+  const share = (shared: boolean) =>
+    database.asSuperuser('update nora.credentials set shared_with_workspace = $2 where id = $1', [id, shared])
+  await share(true)
+  expect(await deliver()).toMatchObject({ delivered: [{ credentialId: id }] })
+  await setMember(false)
+  expect(await deliver()).toMatchObject({ delivered: [], problem: { credentialId: id } })
+  expect((await keysFile()).keys).toEqual([])
+})
+
 test('a key of somebody else is not given unless shared, and goes when it is no longer shared', async () => {
   const id = await storeKey(database, bob, { apiKey: 'sk-of-bob' })
   await database.asSuperuser('update nora.credentials set workspace_id = $2 where id = $1', [
@@ -140,8 +161,12 @@ test('a key of somebody else is not given unless shared, and goes when it is no 
   expect((await keysFile()).keys).toEqual([])
   expect((await auditOf(agentId))[0]!['details']).toMatchObject({ refused: [id] })
 
-  // Shared, policies let it through: but the seal binds the workspace it was stored in.
+  // Shared by somebody who does not belong here is not shared.
   await database.asSuperuser('update nora.credentials set shared_with_workspace = true where id = $1', [id])
+  expect(await deliver()).toMatchObject({ delivered: [], problem: { credentialId: id } })
+
+  // By a member, policies let it through: but the seal binds the workspace it was stored in.
+  await setMember(true)
   expect(await deliver()).toMatchObject({
     delivered: [],
     problem: { reason: expect.stringContaining('changed') },
