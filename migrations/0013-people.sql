@@ -19,7 +19,23 @@ create table nora.invitations (
 );
 -- One open invitation an address: an older one goes when it is replaced, accepted or taken back.
 create unique index invitations_email on nora.invitations (workspace_id, lower(email));
+
+-- Agents whose rows went with their workspace: on this word a worker removes what one of them may have left on its engine.
+create table nora.gone_agents (
+  id uuid primary key,
+  gone_at timestamptz not null default now()
+);
 reset role;
+
+alter table nora.gone_agents enable row level security;
+alter table nora.gone_agents force row level security;
+create policy definer on nora.gone_agents to nora_definer using (true) with check (true);
+grant select, insert, update, delete on nora.gone_agents to nora_definer;
+create or replace function nora.agents_without_data(p_agents uuid[]) returns setof uuid language sql stable security definer
+  set search_path = pg_catalog, pg_temp as $$
+  select a.id from nora.agents a where a.id = any (p_agents) and a.deleted_at is not null and not a.keep_data
+  union all select g.id from nora.gone_agents g where g.id = any (p_agents)
+$$;
 
 alter table nora.invitations enable row level security;
 alter table nora.invitations force row level security;
@@ -376,9 +392,12 @@ begin
       state_reason = 'its workspace is being deleted: waiting for a worker'
     where a.workspace_id = w.id and a.deleted_at is null and a.desired_state <> 'deleted';
   -- A moment later, when whoever worked on it or followed its log has seen that it is gone.
-  delete from nora.agents where id in (
-    select a.id from nora.agents a where a.workspace_id = w.id and a.deleted_at < now() - interval '10 seconds'
-      order by a.deleted_at limit p_agents for update skip locked);
+  with gone as (
+    delete from nora.agents where id in (
+      select a.id from nora.agents a where a.workspace_id = w.id and a.deleted_at < now() - interval '10 seconds'
+        order by a.deleted_at limit p_agents for update skip locked)
+    returning id)
+  insert into nora.gone_agents (id) select g.id from gone g;
   perform 1 from nora.agents a where a.workspace_id = w.id;
   if found then return false; end if;
   -- Never waits for whoever is writing something into it: they may be waiting for us.
@@ -433,13 +452,14 @@ begin
   return n;
 end $$;
 
--- For workers: erases keys whose owner left the workspace a week ago. Gives how many.
+-- For workers: erases keys whose owner left the workspace a week ago, and forgets agents that are long gone. Gives how many keys.
 create function nora.erase_left_keys() returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare n bigint;
 begin
   delete from nora.credentials c where c.updated_at < now() - interval '7 days'
     and not exists (select 1 from nora.memberships m where m.workspace_id = c.workspace_id and m.user_id = c.owner_id);
   get diagnostics n = row_count;
+  delete from nora.gone_agents where gone_at < now() - interval '90 days';
   return n;
 end $$;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isOutage, isUnstorableInput } from './outage.ts'
+import { isOutage, isUnstorableInput, isWorkspaceGone } from './outage.ts'
 
 const withCode = (code: string) => Object.assign(new Error('x'), { code })
 
@@ -30,4 +30,12 @@ test('a value that Postgres cannot store is known by its SQLSTATE', () => {
     true,
   ])
   expect(['23505', '42501'].map((code) => isUnstorableInput(withCode(code)))).toEqual([false, false])
+})
+
+test('a missing workspace is known by the foreign key that misses it, and nothing else is', () => {
+  const missed = (constraint: string) => Object.assign(withCode('23503'), { constraint })
+  expect(isWorkspaceGone(missed('idempotency_keys_workspace_id_fkey'))).toBe(true)
+  expect(isWorkspaceGone(missed('streams_user_id_fkey'))).toBe(false)
+  expect(isWorkspaceGone(missed('events_workspace_id_agent_id_fkey'))).toBe(false)
+  expect(isWorkspaceGone(withCode('23503'))).toBe(false)
 })

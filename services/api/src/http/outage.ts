@@ -33,3 +33,9 @@ export function isUnstorableInput(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error)) return false
   return ['22021', '22P02', '22P05', '22003', '22007', '22008'].includes(String(error.code))
 }
+
+/** Whether the caller's workspace went while they were writing into it: its row is what the new one's foreign key misses. */
+export function isWorkspaceGone(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error) || !('constraint' in error)) return false
+  return error.code === '23503' && String(error.constraint).endsWith('_workspace_id_fkey')
+}

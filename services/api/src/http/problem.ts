@@ -3,7 +3,7 @@ import { type ProblemCode, problemTitles } from '@nora/contract/problem-titles'
 import { refusalOf } from '@nora/db/actor'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isOutage, isUnstorableInput } from './outage.ts'
+import { isOutage, isUnstorableInput, isWorkspaceGone } from './outage.ts'
 import { validationProblems } from './validation.ts'
 
 /** A new code does not compile until it has a status. */
@@ -122,6 +122,7 @@ function describe(error: unknown): Known {
   const invalid = validationProblems(error)
   if (invalid) return { code: 'bad-request', facts: { errors: invalid } }
   if (isUnstorableInput(error)) return { code: 'bad-request', detail: 'a value cannot be stored' }
+  if (isWorkspaceGone(error)) return { code: 'not-found' }
   if (isOutage(error)) return { code: 'unavailable' }
   return { code: codeOfFramework(error) }
 }

@@ -16,6 +16,7 @@ const closed = new Set([
   'audit_head',
   'audit_checkpoints',
   'configurations',
+  'gone_agents',
 ])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }
