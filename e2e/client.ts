@@ -31,8 +31,12 @@ export async function signedIn(stack: Server, name: string): Promise<Client> {
   return client(stack, String(login.body['accessToken']))
 }
 
-function client(stack: Server, token: string) {
-  const authorization = { authorization: `Bearer ${token}` }
+/** The same person in another workspace than their own. */
+export const within = (stack: Server, who: Client, workspaceId: string): Client =>
+  client(stack, who.token, { 'x-nora-workspace': workspaceId })
+
+function client(stack: Server, token: string, workspace: Record<string, string> = {}) {
+  const authorization = { authorization: `Bearer ${token}`, ...workspace }
   const request = <T = Record<string, unknown>>(method: string, path: string, body?: unknown) =>
     call<T>(stack.url, method, path, body, authorization)
   return {
