@@ -137,7 +137,14 @@ describe('workspaces', () => {
     const [user, other] = [await api.signUp(), await api.signUp()]
     const own = (await user.get('/api/workspaces')).body.items
     expect(own).toEqual([
-      { id: own[0].id, name: 'Personal', role: 'owner', personal: true, createdAt: expect.any(String) },
+      {
+        id: own[0].id,
+        name: 'Personal',
+        role: 'owner',
+        personal: true,
+        deleting: false,
+        createdAt: expect.any(String),
+      },
     ])
     expect((await user.get(`/api/workspaces/${own[0].id}`)).body).toEqual(own[0])
     const foreign = (await other.get('/api/workspaces')).body.items[0].id
