@@ -243,8 +243,6 @@ declare
   waiting boolean;
   at_seq bigint;
 begin
-  update nora.credentials c set shared_with_workspace = false, updated_at = now()
-    where c.workspace_id = nora.workspace() and c.owner_id = p_user;
   for a in select distinct ac.agent_id as id from nora.agent_credentials ac
       join nora.credentials c on c.workspace_id = ac.workspace_id and c.id = ac.credential_id
       where ac.workspace_id = nora.workspace() and c.owner_id = p_user order by 1
@@ -273,6 +271,9 @@ begin
     perform nora.audit_here('AGENT_KEYS_CHANGED', 'agent', a.id::text, p_ip, p_correlation, jsonb_build_object('detached', taken));
     return next;
   end loop;
+  -- Agents before keys, the order in which a worker records a delivery.
+  update nora.credentials c set shared_with_workspace = false, updated_at = now()
+    where c.workspace_id = nora.workspace() and c.owner_id = p_user;
 end $$;
 
 -- Removes a member, or lets the caller leave, with what they had here: keys and open invitations. Their agents stay.

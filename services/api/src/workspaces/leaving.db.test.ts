@@ -1,6 +1,8 @@
 import { eraseLeftKeys } from '@nora/db/workspaces'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import type { Client } from '../testing/client.ts'
 import { type Team, team } from '../testing/team.ts'
@@ -150,6 +152,33 @@ test('removing a member and giving an agent their shared key at once end in one 
     expect([200, 404], attached.text).toContain(attached.status)
     expect([200, 204], removed.text).toContain(removed.status)
     expect((await seen(t, held.id)).providerKeys).toEqual([])
+  }
+})
+
+test('a removal and a worker that records a delivery do not stand in each other’s way', async () => {
+  const t = await team(api)
+  const ed = await t.join('editor')
+  const shared = await key(ed, t, true)
+  const held = await agent(t.owner, t, [shared.id])
+  const worker = new pg.Client(database.superuserUrl)
+  await worker.connect()
+  try {
+    // The locks of a worker, in its order: operation, agent, and then the key.
+    await worker.query(`set deadlock_timeout = '10s'; set lock_timeout = '3s'; begin`)
+    await worker.query('select 1 from nora.operations where agent_id = $1 for no key update', [held.id])
+    await worker.query('update nora.agents set keys_version = keys_version + 1 where id = $1', [held.id])
+    const removed = t.remove(t.owner, ed)
+    await waitUntil('the removal to wait', async () => {
+      const rows = await database.asSuperuser(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return rows.length > 0
+    })
+    await worker.query('update nora.credentials set last_used_at = now() where id = $1', [shared.id])
+    await worker.query('commit')
+    expect((await removed).body.detachedFrom).toMatchObject([{ agentId: held.id }])
+  } finally {
+    await worker.end()
   }
 })
 
