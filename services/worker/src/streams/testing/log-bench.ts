@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decodeChunk, type LogRecord } from '@nora/events/log-chunk'
 import { createLogger } from '@nora/log/logger'
@@ -22,8 +22,8 @@ export type LogBench = {
   backend: Backend
   keysDir: string
   alice: Person
-  /** Starts a container that runs a shell script. */
-  run(script: string, binds?: string[]): Promise<string>
+  /** Starts a container that runs a shell script; `files` is what the engine keeps of its log. */
+  run(script: string, binds?: string[], files?: { size: string; count: number }): Promise<string>
   /** An agent's row that names this container. */
   agentOf(containerId: string | null): Promise<string>
   setContainer(agentId: string, containerId: string | null, generation: number): Promise<void>
@@ -36,6 +36,8 @@ export type LogBench = {
   /** Texts of the lines stored, once there are `count` of them. */
   texts(agentId: string, count: number, deadlineMs?: number): Promise<string[]>
   exited(containerId: string): Promise<void>
+  /** Makes an empty file in `keysDir`, for a script that waits for it. */
+  touch(name: string): Promise<void>
 }
 
 export const textOf = (record: LogRecord) => ('text' in record ? record.text : `(gap: ${record.gap.reason})`)
@@ -50,6 +52,7 @@ export function logBench(database: TestDatabase): LogBench {
 
   beforeAll(async () => {
     bench.keysDir = join(await mkdtemp('/dev/shm/nora-test-logs-'), 'keys')
+    await mkdir(bench.keysDir, { recursive: true, mode: 0o711 })
     const options = {
       docker,
       installation,
@@ -75,7 +78,7 @@ export function logBench(database: TestDatabase): LogBench {
   afterAll(() => rm(join(bench.keysDir, '..'), { recursive: true, force: true }))
 
   return Object.assign(bench, {
-    async run(script: string, binds: string[] = []) {
+    async run(script: string, binds: string[] = [], files = { size: '10m', count: 3 }) {
       const container = await docker.createContainer({
         Image: image,
         Cmd: ['/bin/sh', '-c', script],
@@ -83,7 +86,10 @@ export function logBench(database: TestDatabase): LogBench {
         HostConfig: {
           NetworkMode: 'none',
           Binds: binds,
-          LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+          LogConfig: {
+            Type: 'json-file',
+            Config: { 'max-size': files.size, 'max-file': String(files.count) },
+          },
         },
       })
       containers.push(container.id)
@@ -130,5 +136,6 @@ export function logBench(database: TestDatabase): LogBench {
     async exited(containerId: string) {
       await docker.getContainer(containerId).wait()
     },
+    touch: (name: string) => writeFile(join(bench.keysDir, name), ''),
   })
 }
