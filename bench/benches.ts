@@ -4,6 +4,7 @@ import type { Bench } from './bench.ts'
 import { gatewayHttp } from './gateway-http.ts'
 import { login } from './login.ts'
 import { many } from './many.ts'
+import { logsThroughput } from './logs-throughput.ts'
 import { memory } from './memory.ts'
 import { provisionCold } from './provision-cold.ts'
 import { provisionMany } from './provision-many.ts'
@@ -23,6 +24,7 @@ export const benches: readonly Bench[] = [
   gatewayHttp,
   provisionCold,
   provisionMany,
+  logsThroughput,
   recover,
   reconcile,
   rotate,
