@@ -3,8 +3,9 @@ import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
 import { gatewayHttp } from './gateway-http.ts'
 import { login } from './login.ts'
-import { many } from './many.ts'
+import { logsLatency } from './logs-latency.ts'
 import { logsThroughput } from './logs-throughput.ts'
+import { many } from './many.ts'
 import { memory } from './memory.ts'
 import { provisionCold } from './provision-cold.ts'
 import { provisionMany } from './provision-many.ts'
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   provisionCold,
   provisionMany,
   logsThroughput,
+  logsLatency,
   recover,
   reconcile,
   rotate,
