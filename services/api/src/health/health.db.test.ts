@@ -69,3 +69,16 @@ test('a worker that comes back is seen soon: what is missing is not remembered f
   // The best of three: a busy machine may be late, a remembered answer always is.
   expect(Math.min(...took)).toBeLessThan(600)
 })
+
+test('while keys are exchanged, a worker that still opens what we seal is enough; half of another id is not', async () => {
+  await database.asSuperuser(`delete from nora.workers`)
+  const { kid8 } = api.deps.sealKey
+  const [before, after] = [randomBytes(4), randomBytes(4)]
+  await worker('newer', randomBytes(8))
+  const opens = (keys: Buffer) =>
+    database.asSuperuser(`update nora.workers set opens = $1 where id = 'newer'`, [keys])
+  await opens(Buffer.concat([randomBytes(8), before, kid8, after]))
+  await missing(['worker-key'])
+  await opens(Buffer.concat([randomBytes(8), kid8]))
+  await missing(undefined)
+})

@@ -188,3 +188,20 @@ test('whoever reads meanwhile always opens what is there', async () => {
   expect(reads).toBeGreaterThanOrEqual(60)
   expect(versions).toEqual(new Set([1, 2]))
 })
+
+test('several workers at once: each row once, none left', async () => {
+  await manyCredentials(database, alice, first, 120)
+  const drain = async () => {
+    let resealed = 0
+    for (let read = 1; read > 0; ) {
+      const batch = await resealBatch(deps, never, 7)
+      resealed += batch.resealed
+      read = batch.read
+    }
+    return resealed
+  }
+  const counts = await Promise.all([drain(), drain(), drain()])
+  expect(counts.reduce((sum, n) => sum + n, 0)).toBe(120)
+  expect(counts.filter((n) => n > 0).length).toBeGreaterThan(1)
+  expect((await storedCredentials(database)).every((row) => row.keyVersion === 2)).toBe(true)
+})

@@ -1,14 +1,15 @@
+import { credentialAad } from '@nora/crypto/aad'
 import { fingerprint } from '@nora/crypto/fingerprint'
+import { sealPlaintext } from '@nora/crypto/seal-plaintext'
 import { beatWorker, removeWorker } from '@nora/db/registry'
-import { introduceKey, sealedCounts } from '@nora/db/rotation'
+import { sealedCounts } from '@nora/db/rotation'
 import { createLogger } from '@nora/log/logger'
 import { type Person, person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
 import { beforeEach, expect, test } from 'vitest'
 import { openFields, type Sealed } from '../secrets/open-secret.ts'
 import { storeAgent } from '../secrets/testing/arrange.ts'
-import { type RotationDeps, resealBatch, rotator } from './rotate.ts'
-import { verifierOf } from './rotation-keys.ts'
+import { type RotationDeps, rotator } from './rotate.ts'
 import {
   keysOf,
   manyCredentials,
@@ -122,29 +123,6 @@ test('rows of several older keys, and a worker of an older key never takes one b
   expect(await storedCredentials(database)).toEqual(before)
 })
 
-test('several workers at once: each row once, none left', async () => {
-  await manyCredentials(database, alice, first, 120)
-  const workers = [1, 2, 3].map(() => worker(second, first))
-  await introduceKey(
-    database.worker,
-    { version: 2, kid8: workers[0]!.rotation.sealKey.kid8, verifier: verifierOf(workers[0]!.rotation.proof) },
-    [],
-  )
-  const drain = async (deps: RotationDeps) => {
-    let resealed = 0
-    for (let turn = 0; turn < 200; turn++) {
-      const batch = await resealBatch(deps, never, 7)
-      resealed += batch.resealed
-      if (batch.read === 0) break
-    }
-    return resealed
-  }
-  const counts = await Promise.all(workers.map(drain))
-  expect(counts.reduce((sum, n) => sum + n, 0)).toBe(120)
-  expect(counts.filter((n) => n > 0).length).toBeGreaterThan(1)
-  expect((await storedCredentials(database)).every((row) => row.keyVersion === 2)).toBe(true)
-})
-
 test('a row that does not open is reported once and keeps nobody waiting; replaced, it follows', async () => {
   const good = await manyCredentials(database, alice, first, 3)
   const moved = await sealedFor(alice, first, { apiKey: 'sk-secret-moved' })
@@ -199,6 +177,25 @@ test('a row of a key that this worker lacks waits for one that has it', async ()
   expect(await audits('SECRET_OPEN_FAILED')).toHaveLength(2)
   await rotate(worker(third, second, first))
   expect((await storedCredentials(database)).map((row) => row.keyVersion)).toEqual([3, 3])
+})
+
+test('a row that was stored unsealed is sealed where that was allowed, and reported where it was not', async () => {
+  const row = await sealedFor(alice, first, { apiKey: 'sk-secret-plain' })
+  const place = { ...row, keyVersion: 0 }
+  const aad = credentialAad({ ...place, table: 'credentials', column: 'sealed', rowId: row.id })
+  const secret = Buffer.from('{"apiKey":"sk-secret-plain"}')
+  await storeCredentials(database, [row])
+  await database.asSuperuser(
+    'update nora.credentials set sealed = $2, suite = 0, key_version = 0 where id = $1',
+    [row.id, sealPlaintext(secret, aad, { allowPlaintext: true })],
+  )
+  await rotate(worker(second, first))
+  expect((await audits('SECRET_OPEN_FAILED'))[0]!.details).toMatchObject({ keyVersion: 0 })
+  const deps = worker(second, first)
+  await rotate({ ...deps, keyring: { ...deps.keyring, allowPlaintext: true } })
+  const [stored] = await storedCredentials(database)
+  expect(stored!.keyVersion).toBe(2)
+  expect(await apiKeyOf(worker(second), stored!)).toBe('sk-secret-plain')
 })
 
 test('nothing is re-sealed while a live worker does not open the new key yet', async () => {
