@@ -186,7 +186,8 @@ start_all() {
     systemctl restart nora || fail 'nora.service does not start' 'journalctl -u nora'
     supervisor wait || fail 'it did not become ready' "$(script) --doctor"
   else
-    supervisor start || fail 'it did not become ready' "$(script) --doctor"
+    # Compiled code is kept where the supervisor keeps its own, so that the next start is quicker.
+    NODE_COMPILE_CACHE="$(data_folder)/cache/supervisor" supervisor start || fail 'it did not become ready' "$(script) --doctor"
   fi
 }
 

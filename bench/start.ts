@@ -22,11 +22,14 @@ export const start: Bench = {
     const prefix = await mkdtemp(join(tmpdir(), 'nora-bench-start-'))
     await chmod(prefix, 0o755)
     services.defer(() => rm(prefix, { recursive: true, force: true }))
+    const { data } = layoutFor({ root: isRoot(), prefix, code })
+    const compiling = { ...process.env, NODE_COMPILE_CACHE: join(data, 'cache/supervisor') }
     const supervisor = (...command: string[]) =>
       exec(
         process.execPath,
         [join(code, 'services/supervisor/src/main.ts'), '--code', code, '--prefix', prefix, ...command],
-        { signal, timeout: 240_000 },
+        // As setup.sh calls it.
+        { signal, timeout: 240_000, env: command[0] === 'start' ? compiling : process.env },
       )
     await supervisor('prepare')
     services.defer(() => supervisor('uninstall', '--yes', '--purge'))

@@ -1,15 +1,10 @@
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isRoot } from '@nora/embedded/privileges'
-import { type DemoOptions, demo } from './demo/demo.ts'
-import { examine } from './doctor.ts'
+import type { DemoOptions } from './demo/demo.ts'
 import { type Layout, layoutFor } from './layout.ts'
-import { prepare } from './prepare.ts'
-import { resetAdmin } from './reset-admin.ts'
 import { formatStatus, start, stop, waitUntilReady } from './start.ts'
 import { askSupervisor } from './status-socket.ts'
-import { uninstall } from './uninstall.ts'
-import { up } from './up.ts'
 
 const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
 
@@ -39,15 +34,20 @@ const { values, positionals } = parseArgs({
 })
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
+// What a start does not need is loaded by its own command.
 async function run(command: string | undefined, layout: Layout): Promise<number> {
   const signal = AbortSignal.timeout(900_000)
   switch (command) {
-    case 'prepare':
+    case 'prepare': {
+      const { prepare } = await import('./prepare.ts')
       await prepare(layout, signal)
       return 0
-    case 'up':
+    }
+    case 'up': {
+      const { up } = await import('./up.ts')
       // An engine that is left running is still our child: only an explicit exit parts from it.
       return process.exit(await up(layout))
+    }
     case 'start':
       await start(layout, import.meta.filename, (line) => say(`  ${line}`))
       return 0
@@ -65,17 +65,21 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
     case 'doctor':
       return doctor(layout)
     case 'reset-admin': {
+      const { resetAdmin } = await import('./reset-admin.ts')
       const done = await resetAdmin(layout, positionals[1], signal)
       say(
         `new password of ${done.email}: ${done.password}\nevery session of theirs has ended; change it after signing in`,
       )
       return 0
     }
-    case 'uninstall':
+    case 'uninstall': {
       if (!values.yes) throw new Error('nothing was removed: setup.sh asks first, --yes means it was asked')
+      const { uninstall } = await import('./uninstall.ts')
       await uninstall(layout, { purge: values.purge, signal, say })
       return 0
+    }
     case 'demo': {
+      const { demo } = await import('./demo/demo.ts')
       const stopping = new AbortController()
       for (const name of ['SIGINT', 'SIGTERM'])
         process.once(name, () => stopping.abort(new Error('interrupted')))
@@ -106,6 +110,7 @@ function ownAccount(env: NodeJS.ProcessEnv): DemoOptions['account'] {
 }
 
 async function doctor(layout: Layout): Promise<number> {
+  const { examine } = await import('./doctor.ts')
   const findings = await examine(layout)
   for (const one of findings)
     say(`${one.ok ? 'ok  ' : 'FAIL'} ${one.what}${one.fix ? `\n     fix: ${one.fix}` : ''}`)

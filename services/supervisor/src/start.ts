@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '@nora/embedded/find-program'
 import { type Layout, setupCommand } from './layout.ts'
@@ -22,7 +23,8 @@ export async function start(layout: Layout, main: string, say: Say): Promise<Sup
     // A session of its own: closing the terminal must not end it.
     const setsid = findProgram('setsid')
     if (!setsid) throw new Error('setsid is missing: run `apt-get install util-linux`')
-    spawn(setsid, node, { detached: true, stdio: 'ignore', cwd: '/' }).unref()
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(layout.data, 'cache/supervisor') }
+    spawn(setsid, node, { detached: true, stdio: 'ignore', cwd: '/', env }).unref()
   }
   return waitUntilReady(layout, say)
 }
