@@ -42,9 +42,12 @@ export type LogBench = {
 
 export const textOf = (record: LogRecord) => ('text' in record ? record.text : `(gap: ${record.gap.reason})`)
 
-export function logBench(database: TestDatabase): LogBench {
+/** `docker`: the machine's engine unless another one is given. */
+export function logBench(
+  database: TestDatabase,
+  docker = new Docker({ socketPath: '/var/run/docker.sock' }),
+): LogBench {
   const installation = randomUUID()
-  const docker = new Docker({ socketPath: '/var/run/docker.sock' })
   const containers: string[] = []
   const running: Followers[] = []
   const bench = { docker } as LogBench
