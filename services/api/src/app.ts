@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
 import { adminQueueRoutes } from './admin/queue.ts'
 import { agentRoutes } from './agents/routes.ts'
+import { auditRoutes } from './audit/routes.ts'
 import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
 import { healthRoutes } from './health/routes.ts'
@@ -28,6 +29,7 @@ export async function buildApp(deps: Deps) {
   await app.register(invitationRoutes, api)
   await app.register(providerKeyRoutes, api)
   await app.register(agentRoutes, api)
+  await app.register(auditRoutes, api)
   await app.register(adminQueueRoutes, api)
   await app.register(invokeRoutes, api)
   await app.register(streamRoutes, api)

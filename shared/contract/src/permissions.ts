@@ -16,6 +16,7 @@ export type Permission =
   | 'key:read'
   | 'key:write'
   | 'key:sync'
+  | 'audit:read'
 
 /**
  * `public`: no session is looked at. `session`: any signed-in person, whatever the workspace. `platform-admin`: who runs

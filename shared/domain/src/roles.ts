@@ -22,6 +22,7 @@ const least: Record<Permission, Role> = {
   'key:read': 'viewer',
   'key:write': 'editor',
   'key:sync': 'editor',
+  'audit:read': 'admin',
 }
 
 /** Whether somebody with `role` in a workspace may do what `permission` names. */

@@ -6,6 +6,7 @@ import { assertStrictSchema } from './strict-schema.ts'
  * What a route declares in `config`.
  * - `access`: who may call it; without it the api does not boot.
  * - `workspaceParam`: the path parameter that names the workspace, where it is not the X-Nora-Workspace header.
+ * - `workspaceQuery`: the query parameter that may name it instead of the header; both, and different, is an error.
  * - `idempotency`: what a POST that needs a session does with `Idempotency-Key`; without it the api does not boot.
  *   `answer`: its handler runs inside `idempotently`. `credential`: the same, and the answer is not kept.
  *   `none`: repeating it is harmless or the answer is not ours to keep; say why beside it.
@@ -15,6 +16,7 @@ import { assertStrictSchema } from './strict-schema.ts'
 export type RouteConfig = {
   access?: Access
   workspaceParam?: string
+  workspaceQuery?: string
   idempotency?: 'answer' | 'credential' | 'none'
   oneRead?: boolean
   rawBody?: boolean

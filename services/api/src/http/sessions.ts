@@ -47,12 +47,12 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
     },
   })
   app.addHook('onRequest', async (request) => {
-    const { access, workspaceParam, oneRead } = request.routeOptions.config
+    const { access, oneRead } = request.routeOptions.config
     // The one route without access is the OPTIONS of @fastify/cors, which does nothing.
     if (request.is404 || access === 'public' || request.method === 'OPTIONS') return
     if (access === undefined) throw new DomainError('unauthenticated')
     const everywhere = access === 'session' || access === 'platform-admin'
-    const workspaceId = everywhere ? null : workspaceOf(request, workspaceParam)
+    const workspaceId = everywhere ? null : workspaceOf(request)
     const proof = prove(app, deps, request, workspaceId)
     if (oneRead) proofs.set(request, proof)
     else admit(request, proof, await enterSession(deps.db, proof.actor))
@@ -116,11 +116,18 @@ function mayCall(access: Access | undefined, { role, platformRole }: Entered<Ses
   return access !== undefined && access !== 'public' && allows(role, access)
 }
 
-/** The workspace that the path or the header names; null is the personal one. An impossible id is like an absent one. */
-function workspaceOf(request: FastifyRequest, param: string | undefined): string | null {
-  const chosen = param
-    ? (request.params as Record<string, string>)[param]
-    : request.headers['x-nora-workspace']
+/** The workspace that path, query or header name; null is the personal one. An impossible id is like an absent one. */
+function workspaceOf(request: FastifyRequest): string | null {
+  const { workspaceParam, workspaceQuery } = request.routeOptions.config
+  const header = request.headers['x-nora-workspace']
+  const inQuery = workspaceQuery && (request.query as Record<string, unknown>)[workspaceQuery]
+  if (inQuery !== undefined && header !== undefined && inQuery !== header) {
+    const message = 'names another workspace than X-Nora-Workspace'
+    throw new DomainError('bad-request', { errors: [{ path: `querystring/${workspaceQuery}`, message }] })
+  }
+  const chosen = workspaceParam
+    ? (request.params as Record<string, string>)[workspaceParam]
+    : (inQuery ?? header)
   if (chosen === undefined) return null
   if (typeof chosen !== 'string' || !uuid.test(chosen)) throw new DomainError('not-found')
   return chosen

@@ -1,0 +1,83 @@
+import { sql } from 'kysely'
+import type { Tx } from './actor.ts'
+import type { Cursor } from './cursor.ts'
+
+const utc = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+
+/** A row of the log for people. `details` is JSON text, `timestamp` RFC 3339 in UTC with microseconds. */
+export type AuditRow = {
+  id: string
+  timestamp: string
+  event_type: string
+  actor_kind: 'user' | 'operation' | 'system' | 'anonymous'
+  actor_id: string | null
+  workspace_id: string | null
+  target_kind: string | null
+  target_id: string | null
+  ip: string | null
+  correlation_id: string | null
+  details: string
+  at_us: number
+}
+
+export type AuditFilter = {
+  type?: string | undefined
+  /** A person's id, `system` (an operation is the system's, too) or `anonymous`. */
+  actor?: string | undefined
+  /** RFC 3339 in UTC with microseconds, as rows have it. */
+  from?: string | undefined
+  /** The same, exclusive. */
+  to?: string | undefined
+}
+
+/**
+ * A page of the context's workspace, in order of time, newest first or oldest first, after a place. What the caller may not
+ * see is left out by the policy. `next` is null at the end.
+ */
+export async function auditPage(
+  tx: Tx,
+  filter: AuditFilter,
+  page: { order: 'newest' | 'oldest'; after?: Cursor | undefined; limit: number },
+): Promise<{ rows: AuditRow[]; next: Cursor | null }> {
+  const { type, actor, from, to } = filter
+  const [direction, beyond] = page.order === 'newest' ? [sql`desc`, sql`<`] : [sql`asc`, sql`>`]
+  const conditions = [
+    sql`a.workspace_id = (select nora.workspace())`,
+    ...(type === undefined ? [] : [sql`a.event_type = ${type}`]),
+    ...(actor === undefined ? [] : [byActor(actor)]),
+    ...(from === undefined ? [] : [sql`a.ts >= ${from}::timestamptz`]),
+    ...(to === undefined ? [] : [sql`a.ts < ${to}::timestamptz`]),
+    ...(page.after === undefined
+      ? []
+      : [
+          sql`(a.ts, a.id) ${beyond} (timestamptz 'epoch' + ${page.after.createdUs}::bigint * interval '1 microsecond',
+            ${page.after.id}::uuid)`,
+        ]),
+  ]
+  const { rows } = await sql<AuditRow>`select a.id, to_char(a.ts at time zone 'UTC', ${utc}) as timestamp,
+      a.event_type, a.actor_kind, a.actor_id, a.workspace_id, a.target_kind, a.target_id, host(a.ip) as ip, a.correlation_id,
+      a.details::text as details, (extract(epoch from a.ts) * 1000000)::bigint as at_us
+    from nora.audit_log a where ${sql.join(conditions, sql` and `)}
+    order by a.ts ${direction}, a.id ${direction} limit ${page.limit + 1}`.execute(tx)
+  const kept = rows.slice(0, page.limit)
+  const last = kept.at(-1)
+  return {
+    rows: kept,
+    next: rows.length > page.limit && last ? { createdUs: last.at_us, id: last.id } : null,
+  }
+}
+
+const byActor = (actor: string) =>
+  actor === 'system'
+    ? sql`a.actor_kind in ('system', 'operation')`
+    : actor === 'anonymous'
+      ? sql`a.actor_kind = 'anonymous'`
+      : sql`(a.actor_kind = 'user' and a.actor_id = ${actor})`
+
+/** The present moment of the database, as rows have it: an export ends there, however long it takes. */
+export async function databaseNow(tx: Tx): Promise<string> {
+  const { rows } = await sql<{
+    now: string
+  }>`select to_char(clock_timestamp() at time zone 'UTC', ${utc}) as now`.execute(tx)
+  return rows[0]!.now
+}
