@@ -208,15 +208,21 @@ create function nora.report_audit_key(p_kid bytea) returns void language sql vol
   select nora.write_audit('AUDIT_KEY_CHANGED', 'system', 'system', null, 'audit-key', encode(p_kid, 'hex'), null, null, '{}')
 $$;
 
--- What the api's own machinery has to tell; only these types, and in nobody's name.
-create function nora.report_api_event(p_type text, p_workspace uuid, p_target_kind text, p_target text, p_ip inet, p_correlation text,
-  p_details jsonb) returns void language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+-- What the api's own machinery has to tell; only these types, in nobody's name and about no workspace but the one of the
+-- account whose sign-in was slowed down.
+create function nora.report_api_event(p_type text, p_target text, p_ip inet, p_correlation text, p_details jsonb) returns void
+  language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  if p_type not in ('ERROR', 'SIGN_IN_SLOWED', 'CAPABILITY_REFUSED') then
-    raise exception 'type not allowed' using errcode = 'NR403';
-  end if;
-  perform nora.write_audit(p_type, case when p_type = 'SIGN_IN_SLOWED' then 'anonymous' else 'system' end,
-    case when p_type = 'SIGN_IN_SLOWED' then null else 'system' end, p_workspace, p_target_kind, p_target, p_ip, p_correlation, p_details);
+  case p_type
+    when 'ERROR' then
+      perform nora.write_audit(p_type, 'system', 'system', null, 'route', p_target, p_ip, p_correlation, p_details);
+    when 'CAPABILITY_REFUSED' then
+      perform nora.write_audit(p_type, 'system', 'system', null, 'gateway', p_target, p_ip, p_correlation, p_details);
+    when 'SIGN_IN_SLOWED' then
+      perform nora.write_audit(p_type, 'anonymous', null, null, 'user', p_target, p_ip, p_correlation, p_details);
+    else
+      raise exception 'type not allowed' using errcode = 'NR403';
+  end case;
 end $$;
 
 -- Each process tells its settings when it starts (no secret); what changed since its last start is audited with them.
@@ -256,7 +262,7 @@ $$;
 drop policy app_select on nora.audit_log;
 create policy app_select on nora.audit_log for select to nora_app
   using (workspace_id = (select nora.workspace()) and (select nora.role()) in ('admin', 'owner')
-    and (event_type not in ('SIGNED_IN', 'SIGN_IN_FAILED', 'SIGN_IN_SLOWED', 'SIGNED_OUT', 'SIGN_UP_REPEATED', 'SESSION_REVOKED',
+    and (event_type not in ('SIGNED_IN', 'SIGN_IN_FAILED', 'SIGN_IN_SLOWED', 'SIGNED_OUT', 'SIGN_UP_REPEATED', 'SESSION_REVOKED', 'STEPPED_UP',
         'REFRESH_TOKEN_REUSED', 'PASSWORD_CHANGED', 'ADMIN_RESET')
       or actor_id = (select nora.actor())::text or target_id = (select nora.actor())::text));
 
@@ -266,7 +272,7 @@ begin
   foreach f in array array['audit_waits()', 'json_text(text)', 'audit_entry(nora.audit_log)', 'hold_audit_chain(bigint)', 'chain_audit(int)',
     'seal_audit_head(bigint,bytea,bytea,bytea)', 'audit_head_sealed()', 'audit_chained(bigint,int)', 'audit_checkpoints_after(bigint,int)',
     'add_audit_checkpoint(bigint,bytea,timestamptz,bytea,bytea)', 'audit_status(bigint)', 'report_audit_broken(jsonb)', 'report_audit_key(bytea)',
-    'report_api_event(text,uuid,text,text,inet,text,jsonb)', 'record_configuration(jsonb)'] loop
+    'report_api_event(text,text,inet,text,jsonb)', 'record_configuration(jsonb)'] loop
     execute format('alter function nora.%s owner to nora_definer', f);
     execute format('revoke all on function nora.%s from public', f);
   end loop;
@@ -276,6 +282,6 @@ begin
     execute format('grant execute on function nora.%s to nora_worker', f);
   end loop;
   grant execute on function nora.audit_status(bigint) to nora_worker, nora_admin_reader;
-  grant execute on function nora.report_api_event(text,uuid,text,text,inet,text,jsonb), nora.record_configuration(jsonb) to nora_app;
+  grant execute on function nora.report_api_event(text,text,inet,text,jsonb), nora.record_configuration(jsonb) to nora_app;
   grant execute on function nora.json_text(text), nora.audit_entry(nora.audit_log) to nora_audit;
 end $$;

@@ -74,7 +74,7 @@ describe.each(['app', 'worker'] as const)('%s', (role) => {
             sql`select nora.add_audit_checkpoint(1, ${bytes(32)}, now(), ${bytes(8)}, ${bytes(64)})`,
             sql`select nora.report_audit_broken('{}')`,
           ]
-        : [sql`select nora.report_api_event('ERROR', null, 'x', 'x', null, null, '{}')`]),
+        : [sql`select nora.report_api_event('ERROR', 'x', null, null, '{}')`]),
     ]
     for (const attempt of closed) {
       await expect(attempt.execute(database[role]).catch(codeOf)).resolves.toBe('42501')
@@ -128,14 +128,14 @@ describe('a worker’s connection', () => {
 
 describe('what the api may report', () => {
   const report = (type: string, target: string | null = null) =>
-    sql`select nora.report_api_event(${type}, null, 'user', ${target}, null, 'c', '{}')`.execute(database.app)
+    sql`select nora.report_api_event(${type}, ${target}, null, 'c', '{}')`.execute(database.app)
 
   test('are these types alone, and in nobody’s name', async () => {
     for (const type of ['SIGNED_IN', 'API_KEY_CHANGED', 'AUDIT_CHAIN_BROKEN', 'PERMISSION_CHANGED']) {
       await expect(report(type).catch(codeOf)).resolves.toBe('NR403')
     }
     await report('SIGN_IN_SLOWED', alice.userId)
-    await report('ERROR')
+    await report('ERROR', alice.userId)
     const rows = await database.asSuperuser(
       `select event_type, actor_kind, workspace_id from nora.audit_log order by seq desc limit 2`,
     )
