@@ -40,9 +40,17 @@ test('a program that exits at once ends in error with its code and last lines, a
   })
   const reason = 'the program exited with code 3: first words\nno database'
   await shows(agentId, { state: 'error', state_reason: expect.stringContaining(reason) })
-  // The reconciler tries again and counts; the state keeps saying why.
-  await shows(agentId, { state: 'error', crash_count: 3 })
-  expect((await it.agent(agentId)).state_reason).toMatch(/the program exited with code 3.*no database/s)
+  // The reconciler tries again and counts, later each time; the state keeps saying why, and when the next try comes.
+  const said = (when: string) =>
+    expect.stringMatching(
+      new RegExp(`^the program exited with code 3; starting again${when}: (.*\n)*first words\nno database$`),
+    )
+  await shows(agentId, { state: 'error', state_reason: said('') })
+  await shows(agentId, {
+    state: 'error',
+    crash_count: 3,
+    state_reason: said(' in [34] s, at \\d\\d:\\d\\d:\\d\\d UTC'),
+  })
   await nothingLeft(agentId)
 })
 

@@ -58,7 +58,7 @@ describe('the program ended', () =>
       {
         do: 'give-up',
         code: 'program-exited',
-        reason: 'the program exited with code 3; starting again in 11 s',
+        reason: 'the program exited with code 3; starting again in 11 s, at 10:00:21 UTC',
       },
     ],
     [

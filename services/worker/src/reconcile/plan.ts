@@ -164,7 +164,9 @@ function planExited(container: ObservedContainer, context: PlanContext): Step | 
   if (remaining <= 0) return undefined
   if (remaining <= shortWaitMs) return { do: 'wait', reason: `${reason}; starting again`, delayMs: remaining }
   const seconds = Math.ceil(remaining / 1000)
-  return { do: 'give-up', code: 'program-exited', reason: `${reason}; starting again in ${seconds} s` }
+  const at = new Date(context.now + remaining).toISOString().slice(11, 19)
+  const next = `starting again in ${seconds} s, at ${at} UTC`
+  return { do: 'give-up', code: 'program-exited', reason: `${reason}; ${next}` }
 }
 
 /** What a cancelled operation undoes: it leaves what is to run, or to be deleted, to the next one. */
