@@ -56,9 +56,9 @@ async function replaceKey(world: World, subject: Subject): Promise<void> {
 async function look(ground: Ground, flow: FlowName, subject: Subject, answer: Answer): Promise<true> {
   const { world } = ground
   const { agentId, key, generation } = subject
-  await lookAtAgent(world, agentId, { state: flows[flow].leads, key })
+  await lookAtAgent(world, agentId, { kind: 'starter', state: flows[flow].leads, key })
   const [found] = await world.rows(
-    `select (select count(*)::int from nora.agents where name = $2) as agents, a.generation,
+    `select (select count(*)::int from nora.agents where name = $2) as agents, a.generation, a.observed_generation,
       (select count(*)::int from nora.operations o where o.agent_id = a.id and o.kind = $3) as operations,
       (select string_agg(o.status, ' ') from nora.operations o where o.agent_id = a.id and o.kind = $3) as statuses,
       (select count(*)::int from nora.events e where e.agent_id = a.id and e.type = 'operation.requested'
@@ -71,7 +71,16 @@ async function look(ground: Ground, flow: FlowName, subject: Subject, answer: An
     [agentId, subject.name, flow, `AGENT_${flow.toUpperCase().replace('-', '_')}_REQUESTED`],
   )
   deepStrictEqual(found, {
-    ...{ agents: 1, generation, operations: 1, statuses: 'succeeded', requested: 1, finished: 1, audited: 1 },
+    ...{
+      agents: 1,
+      generation,
+      observed_generation: generation,
+      operations: 1,
+      statuses: 'succeeded',
+      requested: 1,
+      finished: 1,
+      audited: 1,
+    },
     gapless: true,
   })
   if (flow !== 'provision') deepStrictEqual(answer.body['id'], agentId)

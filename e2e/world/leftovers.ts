@@ -9,11 +9,10 @@ import type { World } from './world.ts'
  * loop devices, gateway routes, log followers, operations. Empty when database, engine and files agree.
  */
 export async function findLeftovers(world: World): Promise<string[]> {
-  const agents = await world.rows<{ id: string; desired_state: string; container_id: string | null }>(
-    'select id, desired_state, container_id from nora.agents where deleted_at is null',
+  const agents = await world.rows<{ id: string; routed: boolean }>(
+    `select id, desired_state = 'running' and runtime = 'starter' as routed from nora.agents where deleted_at is null`,
   )
   const known = new Set(agents.map(({ id }) => id))
-  const running = agents.filter((agent) => agent.desired_state === 'running')
   const stray = (what: string, names: string[]) =>
     names.flatMap((name) => {
       const id = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(name)?.[0]
@@ -35,7 +34,7 @@ export async function findLeftovers(world: World): Promise<string[]> {
     ...perAgent('container', all.containers),
     ...perAgent('network', all.networks),
     ...(all.bridges === known.size ? [] : [`${all.bridges} bridges for ${known.size} agents`]),
-    ...(await wrongRoutes(world, running.length)),
+    ...(await wrongRoutes(world, agents.filter(({ routed }) => routed).length)),
     ...(await wrongRows(world)),
   ]
 }
@@ -57,7 +56,7 @@ async function namesOnEngine({ docker, prefix, parts }: World) {
   }
 }
 
-/** Each running agent has a port, and so a route; nobody else has one. */
+/** Each running agent with a port has a route; nobody else has one. */
 async function wrongRoutes({ rows, parts }: World, expected: number): Promise<string[]> {
   const [gateway] = await rows<{ control_url: string }>('select control_url from nora.gateways')
   const encryptionKey = Buffer.from(parts.installation.files.worker['ENCRYPTION_KEY']!, 'hex')

@@ -1,14 +1,16 @@
 import { deepStrictEqual } from 'node:assert/strict'
-import { access, readdir } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type Docker from 'dockerode'
 import { loopFiles } from './parts.ts'
 import type { World } from './world.ts'
 
 export type Expected = {
+  /** `counting` (an image that prints numbered lines) has neither a port nor a state volume. */
+  kind: 'starter' | 'counting'
   state: 'running' | 'stopped' | 'deleted'
-  /** The last four characters of the key with which the agent calls its provider; null: it has no key. */
-  key: string | null
+  /** The last four characters of the agent's only key. */
+  key: string
 }
 
 type Row = {
@@ -41,11 +43,13 @@ export async function lookAtAgent(world: World, agentId: string, expected: Expec
     return
   }
   const { body } = await world.client.get(`agents/${agentId}`)
-  const reason = expected.state === 'running' ? 'healthy' : 'stopped on request'
+  const up = expected.kind === 'starter' ? 'healthy' : 'running'
+  const reason = expected.state === 'running' ? up : 'stopped on request'
   deepStrictEqual([body['state'], body['stateReason']], [expected.state, reason])
   deepStrictEqual([row.state, row.state_reason], [expected.state, reason])
-  deepStrictEqual(things, expected.state === 'running' ? whole(row) : stopped(row, things))
-  await lookAtCall(world, agentId, expected)
+  deepStrictEqual(things, wanted(row, expected, things))
+  if (expected.kind === 'starter') await lookAtCall(world, agentId, expected)
+  else if (expected.state === 'running') await lookAtFile(world, agentId, expected.key)
 }
 
 type Things = {
@@ -58,19 +62,23 @@ type Things = {
 }
 
 const nothing: Omit<Things, 'containers'> = { networks: 0, volumes: 0, keyFiles: null, disk: false, loops: 0 }
-const present = { networks: 1, volumes: 1, disk: true, loops: 1 }
-const whole = (row: Row): Things => ({
-  ...present,
-  containers: [{ running: true, generation: row.generation, id: row.container_id ?? 'none recorded' }],
-  // Every field of the first key as a file of its own, beside the whole.
-  keyFiles: ['keys.json'],
-})
-/** One container that does not run, or none. */
-const stopped = (row: Row, found: Things): Things => ({
-  ...present,
-  containers: found.containers.length === 0 ? [] : [{ ...whole(row).containers[0]!, running: false }],
-  keyFiles: null,
-})
+/** What there must be; of a stopped agent one container that does not run, or none. */
+function wanted(row: Row, expected: Expected, found: Things): Things {
+  const running = expected.state === 'running'
+  const [old] = found.containers
+  const container = running
+    ? { running, generation: row.observed_generation, id: row.container_id ?? 'none recorded' }
+    : old && { running, generation: old.generation, id: row.container_id ?? 'none recorded' }
+  const stateful = expected.kind === 'starter'
+  return {
+    containers: container ? [container] : [],
+    networks: 1,
+    volumes: stateful ? 1 : 0,
+    keyFiles: running ? ['keys.json'] : null,
+    disk: stateful,
+    loops: stateful ? 1 : 0,
+  }
+}
 
 async function thingsOf(world: World, agentId: string): Promise<Things> {
   const filters = { label: [`com.nora.agent=${agentId}`] }
@@ -113,7 +121,6 @@ async function lookAtCall(world: World, agentId: string, expected: Expected): Pr
     messages: [{ role: 'user', content: 'which key?' }],
   })
   if (expected.state !== 'running') return deepStrictEqual(answer.status, 409)
-  if (expected.key === null) return deepStrictEqual(answer.status, 503)
   const choices = answer.body['choices'] as { message: { content: string } }[] | undefined
   deepStrictEqual(
     [answer.status, choices?.[0]?.message.content ?? answer.body],
@@ -122,5 +129,15 @@ async function lookAtCall(world: World, agentId: string, expected: Expected): Pr
   deepStrictEqual(
     world.provider.authorizations.slice(before).map((header) => header.slice(-4)),
     [expected.key],
+  )
+}
+
+async function lookAtFile(world: World, agentId: string, key: string): Promise<void> {
+  const file = JSON.parse(await readFile(join(world.keysDir, agentId, 'keys.json'), 'utf8')) as {
+    keys: { apiKey: string }[]
+  }
+  deepStrictEqual(
+    file.keys.map(({ apiKey }) => apiKey.slice(-4)),
+    [key],
   )
 }
