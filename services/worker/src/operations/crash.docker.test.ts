@@ -75,3 +75,14 @@ test('a crash after every step of every kind ends with exactly one right contain
   expect(removed).toEqual(['remove-container', 'remove-network', 'remove-storage', 'remove-keys'])
   expect(await it.tracesOf(agentId)).toEqual([])
 })
+
+test('an agent without a port is written down too when the worker that made its container died', async () => {
+  const agentId = await it.insertAgent({})
+  expect(await dyingAfterEveryStep(agentId, 'provision')).toContain('ensure-container')
+  const [container] = await it.containersOf(agentId)
+  const [row] = await it.database.asSuperuser<{ container_id: string; image_digest: string }>(
+    'select container_id, image_digest from nora.agents where id = $1',
+    [agentId],
+  )
+  expect(row).toEqual({ container_id: container?.Id, image_digest: container?.ImageID })
+})

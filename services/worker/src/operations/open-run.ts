@@ -46,6 +46,7 @@ export async function openRun(
       keysRemoved: false,
       storageRemoved: false,
       reload: 'not-yet',
+      made: false,
       started: false,
       stopped: false,
       keysOwed: agent.keys_owed,

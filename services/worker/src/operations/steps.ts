@@ -60,6 +60,7 @@ export const perform: Record<Action, Perform> = {
         http_port: run.target.httpPort ?? null,
       }),
     )
+    run.facts.made = true
   },
 
   async start(deps, run, signal) {

@@ -15,6 +15,7 @@ const stopped = target({ desired: 'stopped' })
 const deleted = target({ desired: 'deleted' })
 const keys = { keysDelivered: true }
 const ready = { routed: true, healthy: true }
+const created = { status: 'created', startedAt: null } as const
 
 describe('from nothing to running', () =>
   check([
@@ -30,14 +31,9 @@ describe('from nothing to running', () =>
     ],
     ['all but the container', target(), allButContainer, context(), 'deliver-keys'],
     ['keys are in place', target(), allButContainer, context(keys), 'ensure-container'],
-    ['the container was made', target(), up({ status: 'created', startedAt: null }), context(keys), 'start'],
-    [
-      'made by a worker that died',
-      target(),
-      up({ status: 'created', startedAt: null }),
-      context(),
-      'deliver-keys',
-    ],
+    ['the container was made', target(), up(created), context({ ...keys, made: true }), 'start'],
+    ['made by a worker that died: taken over', target(), up(created), context(keys), 'ensure-container'],
+    ['made by a worker that died, keys first', target(), up(created), context(), 'deliver-keys'],
     ['started', target(), up({ gatewayAttached: false }), context(), 'attach-gateway'],
     ['attached', target(), up(), context(), 'route'],
     ['routed', target(), up(), context({ routed: true }), 'await-healthy'],

@@ -44,6 +44,8 @@ export type PlanContext = {
   keysRemoved: boolean
   storageRemoved: boolean
   reload: 'not-yet' | 'reloaded' | 'unsupported'
+  /** This run made the container, or took over one whose maker died: all that belongs to the making is done. */
+  made: boolean
   /** This run started the container, or stopped it: its end is then no crash. */
   started: boolean
   stopped: boolean
@@ -118,7 +120,9 @@ function bringUp(observed: Observed, context: PlanContext, container: ObservedCo
   if (observed.network === 'absent') return { do: 'ensure-network' }
   if (observed.storage === 'absent' || context.diskEnforced === null) return { do: 'ensure-storage' }
   if (!context.keysDelivered) return { do: 'deliver-keys' }
-  return { do: container ? 'start' : 'ensure-container' }
+  // Who made it may have died before it was written down, and before its volume had its owner.
+  const whole = container && (container.status !== 'created' || context.made)
+  return { do: whole ? 'start' : 'ensure-container' }
 }
 
 function planUp(target: Target, container: ObservedContainer, context: PlanContext): Step {

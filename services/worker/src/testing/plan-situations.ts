@@ -80,6 +80,7 @@ export const context = (over: Partial<PlanContext> = {}): PlanContext => ({
   keysRemoved: false,
   storageRemoved: false,
   reload: 'not-yet',
+  made: false,
   started: false,
   stopped: false,
   keysOwed: false,
