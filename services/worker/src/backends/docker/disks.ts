@@ -136,6 +136,7 @@ async function probe(folder: string, signal: AbortSignal): Promise<boolean> {
   try {
     await access('/dev/loop-control', constants.R_OK | constants.W_OK)
     await mkdir(folder, { recursive: true, mode: 0o700 })
+    await removeTrials(folder, signal)
     const handle = await open(trial, 'w', 0o600)
     await handle.close()
     await truncate(trial, MiB)
@@ -148,6 +149,27 @@ async function probe(folder: string, signal: AbortSignal): Promise<boolean> {
     return false // no tool, no right, no loop driver: the caller reports the disk as not enforced
   } finally {
     await rm(trial, { force: true })
+  }
+}
+
+/** What processes that were killed in the middle of their trial left attached. */
+async function removeTrials(folder: string, signal: AbortSignal): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const owner = Number(/^probe-(\d+)\.ext4$/.exec(name)?.[1])
+    if (Number.isNaN(owner) || (owner !== process.pid && isAlive(owner))) continue
+    for (const loop of await loopsOf(join(folder, name), signal)) {
+      await tool('losetup', ['--detach', loop], signal, [1])
+    }
+    await rm(join(folder, name), { force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

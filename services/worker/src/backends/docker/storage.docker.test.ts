@@ -1,10 +1,19 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Target } from '../backend.ts'
 import { allFrames, deploy, ended, removeAll, soon, textOf } from '../testing/agent.ts'
 import { dockerBackend } from './backend.ts'
+import { createDisks } from './disks.ts'
 import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
 const sh = (script: string) => ({ command: ['/bin/sh', '-c', script] })
@@ -118,6 +127,19 @@ describe('disks and folders of the host', () => {
     } finally {
       await removeAll(backend, target)
     }
+  })
+
+  test.runIf(isRoot)('what a worker left that was killed while it tried loop devices goes', async () => {
+    const dataDir = join(fixture.dataDir, 'killed')
+    // No process has such a number: /proc/sys/kernel/pid_max is at most 2^22.
+    const trial = join(dataDir, 'disks', 'probe-4194305.ext4')
+    mkdirSync(join(dataDir, 'disks'), { recursive: true })
+    writeFileSync(trial, Buffer.alloc(1024 * 1024))
+    execFileSync(losetup, ['--find', trial])
+    const attached = () => execFileSync(losetup, ['--associated', trial], { encoding: 'utf8' })
+    expect(attached()).not.toBe('')
+    expect(await createDisks(dataDir).available(soon())).toBe(true)
+    expect([attached(), existsSync(trial)]).toEqual(['', false])
   })
 
   test('keys are refused on a disk', async () => {
