@@ -46,12 +46,15 @@ export async function runInWorld(
     )
     const kill = () => void child.kill('SIGKILL')
     signal.addEventListener('abort', kill, { once: true })
+    // Interrupted: the world is taken down and its exit code says that it was not done.
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, kill)
     const lines = createInterface({ input: child.stdout })
     lines.on('line', onLine)
     const [code] = (await once(child, 'exit')) as [number | null]
     signal.removeEventListener('abort', kill)
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, kill)
     // Of a killed world nothing more will come, of an ended one everything is there.
-    if (!signal.aborted && child.stdout.readable) await once(lines, 'close')
+    if (code !== null && child.stdout.readable) await once(lines, 'close')
     return code ?? 1
   } finally {
     await removeWorld(folder)
