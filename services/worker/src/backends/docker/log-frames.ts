@@ -36,7 +36,7 @@ export function frameReader(): FrameReader {
         if (length > largestFrame || kind === undefined || kind > 2) throw new RangeError('not a log stream')
         const end = offset + headerBytes + length
         if (end > bytes.length) break
-        frames.push(parse(kind, bytes.subarray(offset + headerBytes, end)))
+        frames.push(parse(kind, bytes, offset + headerBytes, end))
         offset = end
       }
       // A copy: a slice would keep the whole chunk alive.
@@ -46,14 +46,14 @@ export function frameReader(): FrameReader {
   }
 }
 
-function parse(kind: number, payload: Buffer): EngineFrame {
-  const at = payload.indexOf(space)
-  if (at < 0) throw new RangeError('a log frame without a timestamp')
-  const complete = payload.at(-1) === newline
+function parse(kind: number, bytes: Buffer, begin: number, end: number): EngineFrame {
+  const at = bytes.indexOf(space, begin)
+  if (at < 0 || at >= end) throw new RangeError('a log frame without a timestamp')
+  const complete = bytes[end - 1] === newline
   return {
-    ts: payload.toString('latin1', 0, at),
+    ts: bytes.toString('latin1', begin, at),
     stream: kind === 2 ? 'stderr' : 'stdout',
-    text: payload.subarray(at + 1, complete ? -1 : undefined),
+    text: bytes.subarray(at + 1, complete ? end - 1 : end),
     partial: !complete,
   }
 }

@@ -213,7 +213,8 @@ export function logPosition(
     first = false
     if (isFirst && isTail) unsure = frame.ts
     latest.set(frame.stream, frame)
-    const numbered = { containerId, ordinal: ordinals.next(frame), ...frame }
+    const { ts, stream, text, partial } = frame
+    const numbered = { containerId, ordinal: ordinals.next(frame), ts, stream, text, partial }
     if (mode === 'younger-only' && frame.ts > (last as { ts: string }).ts) goOnAfterLoss()
     else if (mode !== 'deliver' && !(mode === 'search' && search(numbered, isFirst))) return undefined
     return deliver(numbered)
