@@ -6,6 +6,7 @@ import { connect } from '@nora/db/connect'
 import { createLogger } from '@nora/log/logger'
 import { operationsDoorbell } from '@nora/queue/operations'
 import { buildApp } from './app.ts'
+import { giveMemoryBack } from './give-memory-back.ts'
 import { connectQueue, connectRedis } from './redis.ts'
 
 const closeDeadlineMs = 9_000
@@ -54,6 +55,8 @@ try {
 log.info({ publicUrl: config.publicUrl }, 'api is listening')
 // Now, and not at its end: a killed process would leave nothing to start from.
 flushCompileCache()
+// When whoever waits for it has been told that it is ready.
+setTimeout(giveMemoryBack, 2_000).unref()
 
 /** No new calls, the open ones finish, then the connections; past the deadline the process ends anyway. */
 async function close(signal: string): Promise<void> {
