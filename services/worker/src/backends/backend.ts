@@ -151,6 +151,8 @@ export type BackendErrorCode =
   | 'network-conflict'
   | 'resources-refused'
   | 'container-invalid'
+  /** The container can never be started again, through no fault of its settings: it is to be made anew. */
+  | 'container-spoilt'
   | 'not-found'
   | 'timeout'
   | 'engine-error'

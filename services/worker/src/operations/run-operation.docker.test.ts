@@ -1,5 +1,6 @@
 import { waitUntil } from '@nora/testing/wait-until'
 import { expect, test } from 'vitest'
+import { BackendError } from '../backends/backend.ts'
 import { workerFixture } from '../testing/worker-fixture.ts'
 import { runOperation } from './run-operation.ts'
 
@@ -116,4 +117,24 @@ test('keys are delivered anew before every start, and taken away by a stop', asy
   await run('sync-keys')
   expect(steps.slice(6)).toEqual(['keys', 'start'])
   expect((await it.agent(agentId)).state).toBe('running')
+})
+
+test('a container that its engine can never start again is made anew', async () => {
+  const agentId = await it.insertAgent()
+  const spoilt: string[] = []
+  const deps = it.deps('worker-1')
+  const start: typeof deps.backend.start = async (target, signal) => {
+    const [container] = await it.containersOf(agentId)
+    if (spoilt.length > 0) return deps.backend.start(target, signal)
+    spoilt.push(container!.Id)
+    throw new BackendError('container-spoilt', 'The engine was killed while it started this one.', {
+      retry: true,
+    })
+  }
+  const backend = { ...deps.backend, start }
+  const provision = await it.insertOperation(agentId, 'provision')
+  expect(await runOperation({ ...deps, backend }, provision, never)).toBe('succeeded')
+  const containers = await it.containersOf(agentId)
+  expect(containers.map((one) => one.State)).toEqual(['running'])
+  expect(containers[0]?.Id).not.toBe(spoilt[0])
 })

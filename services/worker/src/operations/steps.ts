@@ -64,7 +64,13 @@ export const perform: Record<Action, Perform> = {
   },
 
   async start(deps, run, signal) {
-    await deps.backend.start(run.target, signal)
+    try {
+      await deps.backend.start(run.target, signal)
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.code !== 'container-spoilt') throw error
+      deps.log.warn({ err: error, agentId: run.target.agentId }, 'a container is spoilt and is made anew')
+      return perform['remove-container'](deps, run, signal)
+    }
     deps.logs.poke(run.target.agentId)
     Object.assign(run.facts, {
       started: true,

@@ -58,6 +58,8 @@ function unavailable(code: string | undefined, words: string): string {
 }
 
 const patterns: [RegExp, BackendErrorCode][] = [
+  // An engine that is killed while it starts a container leaves containerd a task of that id, which nothing it offers removes.
+  [/^task [0-9a-f]{64}: already exists/i, 'container-spoilt'],
   [/no such image/i, 'image-not-found'],
   [/pool overlaps|networks have (overlapping|same bridge)|address already in use/i, 'network-conflict'],
   [/could not find an available|no available ipv4|requested address .* is not/i, 'network-conflict'],

@@ -15,6 +15,7 @@ const answer = (statusCode: number, words: string) =>
 describe('what the engine says', () => {
   test.each([
     [404, 'No such container: x', 'not-found', false],
+    [409, `task ${'0f'.repeat(32)}: already exists`, 'container-spoilt', true],
     [404, 'No such image: x:1', 'image-not-found', false],
     [403, 'Pool overlaps with other one on this address space', 'network-conflict', false],
     [403, 'Address already in use', 'network-conflict', false],
