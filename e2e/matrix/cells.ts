@@ -58,6 +58,7 @@ export function allCells(thin: boolean): Cell[] {
       ...(['gateway', 'postgres', 'engine'] as const).map(
         (victim): Cell => ({ flow, victim, moment: 'begin', step: sorest[flow][victim] }),
       ),
+      { flow, victim: 'engine', moment: 'middle', step: sorest[flow].engine },
     ]
     // Each flow gets one of them, so that each of them is there once.
     return [...worker, ...(thin ? others.filter((_, index) => index === at) : others)]

@@ -25,7 +25,10 @@ const lines: Line[] = [
   { name: 'Redis `FLUSHALL`, as it is asked', holds: (cell) => cell.victim === 'flushall' },
   { name: 'gateway, at the step named', holds: (cell) => cell.victim === 'gateway' },
   { name: 'Postgres, at the step named', holds: (cell) => cell.victim === 'postgres' },
-  { name: 'Docker Engine and its containerd, at the step named', holds: (cell) => cell.victim === 'engine' },
+  {
+    name: 'Docker Engine and its containerd, at and amid the step named',
+    holds: (cell) => cell.victim === 'engine',
+  },
 ]
 
 const introduction = `# Crash matrix
