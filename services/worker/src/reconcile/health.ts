@@ -48,6 +48,8 @@ export function healthRounds(deps: {
         await look(agent, signal)
       }
     })
-    await Promise.all(lanes)
+    // All of them, so that no lane runs on into the next round.
+    const failed = (await Promise.allSettled(lanes)).find((lane) => lane.status === 'rejected')
+    if (failed) throw failed.reason
   }
 }
