@@ -20,25 +20,32 @@ import { crashedState, saysLacksKey, withLastWords, workingState } from './words
 export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'released' | 'lost' | 'not-leased'
 type Tx = Parameters<typeof finishOperation>[0]
 
-/** The planner found everything as it should be. */
-export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
+/**
+ * The planner found everything as it should be. Undefined: a cancel was asked for in the last moment, so that it is not
+ * over; whoever asked has written what holds since.
+ */
+export async function succeed(deps: RunDeps, run: Run): Promise<Outcome | undefined> {
   const { kind } = run.operation
   const { desired, probe } = run.target
   // Whatever the way here: its keys are the attached ones, and it answers.
   const well = { unhealthy: false, keys_owed: false }
-  await withActor(deps.db, run.operation.actor, async (tx) => {
+  return withActor(deps.db, run.operation.actor, async (tx, { cancelRequested }) => {
+    if (cancelRequested && kind !== 'delete') {
+      run.lease.noteCancel()
+      return undefined
+    }
     if (desired === 'deleted') {
       await releaseNetworkSlot(tx)
       await showState(tx, run, 'deleting', 'deleted')
       await end(tx, run, { status: 'succeeded', reason: 'deleted' })
       await markDeleted(tx, run.target.agentId)
-      return
+      return 'succeeded'
     }
     if (desired === 'stopped') {
       await recordFacts(tx, run.target.agentId, { container_ip: null, ...well })
       await showState(tx, run, 'stopped', 'stopped on request')
       await end(tx, run, { status: 'succeeded', reason: 'stopped' })
-      return
+      return 'succeeded'
     }
     const healthy = run.target.probe ? 'healthy' : 'running'
     const asked = kind !== 'reconcile' && kind !== 'sync-keys'
@@ -53,8 +60,8 @@ export async function succeed(deps: RunDeps, run: Run): Promise<Outcome> {
     const problem = run.keyProblem ?? keptProblem(run)
     await showState(tx, run, problem ? 'degraded' : 'running', problem ?? healthy)
     await end(tx, run, { status: 'succeeded', reason: problem ?? healthy })
+    return 'succeeded'
   })
-  return 'succeeded'
 }
 
 // Looking at an agent delivers no key: one that it lacked before, it lacks still.
