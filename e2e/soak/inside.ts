@@ -66,7 +66,9 @@ async function soak(): Promise<Life[]> {
   say(`killed: ${pairs(kills)}`)
   const memory = judgeMemory(samples)
   for (const line of memory.lines) say(line)
-  tally.problems.push(...memory.problems)
+  // A process that has just started still grows into its work.
+  if (Number(values.minutes) >= 10) tally.problems.push(...memory.problems)
+  else say('its memory is not judged: that takes at least 10 minutes')
   return lives
 }
 

@@ -12,6 +12,7 @@ first 20 % and the last 15 % of the time everything is killed; between them api,
 their memory can be compared (second quarter of that time with the last), and Redis, FLUSHALL and Postgres are. Needs root.
 
   --minutes N   how long (default 20); looking afterwards takes a few minutes more
+                memory is judged from 10 minutes on
   --seed N      of what is asked and killed when; a run prints its own (default: a random one)
   --settle S    how long to wait before looking for what was left over (default 60)
 `
