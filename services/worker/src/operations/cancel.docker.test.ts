@@ -197,3 +197,17 @@ test.concurrent('a delete that has begun goes on, whatever is asked during any o
     expect.arrayContaining(['remove-container', 'remove-network', 'remove-storage', 'remove-keys']),
   )
 }, 240_000)
+
+test.concurrent('a cancel that nobody was told of before the last step was done is heard all the same', async () => {
+  const agentId = await it.insertAgent()
+  await done(await it.insertOperation(agentId, 'provision'), 'before')
+  await it.setAgent(agentId, { desired_state: 'stopped' })
+  const operationId = await it.insertOperation(agentId, 'stop')
+  const around = interposing(deps('worker'), async (action, work) => {
+    const result = await work()
+    if (action === 'remove-keys') await it.cancel(operationId, 'running')
+    return result
+  })
+  expect(await runOperation(around, operationId, never)).toBe('cancelled')
+  expect(await it.agent(agentId)).toMatchObject({ state: 'degraded', desired_state: 'running' })
+})
