@@ -130,6 +130,22 @@ test('a capability that was good once is good for its own call only, until it en
 })
 
 test.each([
+  ['HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', 'no-answer'],
+  ['HTTP/1.1 103 Early Hints\r\n\r\n', 'timeout'],
+  ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', 'timeout'],
+])('a probe ends whatever it is answered: %j', async (answer, error) => {
+  const agent = createServer((socket) => {
+    socket.on('error', () => undefined).once('data', () => socket.write(answer))
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void agent.close())
+  await once(agent, 'listening')
+  const it = await gateway()
+  await it.push(it.route((agent.address() as { port: number }).port))
+  const probe = await it.control('POST /probe', { agentId, path: '/healthz', timeoutMs: 300 })
+  expect(await probe.json()).toEqual({ error })
+})
+
+test.each([
   ['HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
   ['HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!'],
   ['garbage\r\n\r\n'],

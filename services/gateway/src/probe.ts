@@ -45,9 +45,15 @@ export function probe(table: RouteTable, { agentId, path, timeoutMs }: ProbeRequ
       resolve({ error: 'timeout' })
       call.destroy()
     }, timeoutMs)
-    call.on('close', () => clearTimeout(timer))
+    let answered = false
+    call.on('close', () => {
+      clearTimeout(timer)
+      // One that answers 101 is closed without an error and without an answer.
+      if (!answered) resolve({ error: 'no-answer' })
+    })
     call.on('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code ?? 'failed' }))
     call.on('response', (answer) => {
+      answered = true
       const chunks: Buffer[] = []
       let size = 0
       const finish = () => {
