@@ -16,8 +16,8 @@ export function healthDrift(unhealthy: boolean, failures: number): string | unde
 
 /**
  * Rounds that ask every running agent for its health through its gateway. It changes and restarts nothing: what it sees
- * becomes an operation, which looks for itself and writes how the agent stands. A gateway that does not answer fails the
- * round and is no agent's fault.
+ * becomes an operation, which looks for itself and writes how the agent stands. A gateway that does not answer is no agent's
+ * fault: it fails the round, once all others have been asked.
  */
 export function healthRounds(deps: {
   db: Kysely<DB>
@@ -42,14 +42,16 @@ export function healthRounds(deps: {
     const ids = new Set(agents.map(({ agentId }) => agentId))
     for (const agentId of failures.keys()) if (!ids.has(agentId)) failures.delete(agentId)
     const queue = agents.values()
+    const errors: unknown[] = []
     const lanes = Array.from({ length: Math.min(atOnce, agents.length) }, async () => {
       for (const agent of queue) {
         signal.throwIfAborted()
-        await look(agent, signal)
+        await look(agent, signal).catch((error) => errors.push(error))
       }
     })
     // All of them, so that no lane runs on into the next round.
     const failed = (await Promise.allSettled(lanes)).find((lane) => lane.status === 'rejected')
     if (failed) throw failed.reason
+    if (errors.length > 0) throw errors[0]
   }
 }
