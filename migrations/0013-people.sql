@@ -20,7 +20,8 @@ create table nora.invitations (
 -- One open invitation an address: an older one goes when it is replaced, accepted or taken back.
 create unique index invitations_email on nora.invitations (workspace_id, lower(email));
 
--- Agents whose rows went with their workspace: on this word a worker removes what one of them may have left on its engine.
+-- Agents whose rows went with their workspace, but for those whose data somebody asked to keep: on this word a worker removes
+-- what one of them may have left on its engine.
 create table nora.gone_agents (
   id uuid primary key,
   gone_at timestamptz not null default now()
@@ -397,8 +398,8 @@ begin
     delete from nora.agents where id in (
       select a.id from nora.agents a where a.workspace_id = w.id and a.deleted_at < now() - interval '10 seconds'
         order by a.deleted_at limit p_agents for update skip locked)
-    returning id)
-  insert into nora.gone_agents (id) select g.id from gone g;
+    returning id, keep_data)
+  insert into nora.gone_agents (id) select g.id from gone g where not g.keep_data;
   perform 1 from nora.agents a where a.workspace_id = w.id;
   if found then return false; end if;
   -- Never waits for whoever is writing something into it: they may be waiting for us.

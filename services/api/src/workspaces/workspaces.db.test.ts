@@ -173,6 +173,20 @@ describe('deleting a workspace', () => {
     )
   })
 
+  test('data that was kept when its agent was deleted stays, though the rows go', async () => {
+    const t = await team(api)
+    const [kept, gone] = [await agent(t, 'kept'), await agent(t, 'gone')]
+    for (const [id, query] of [
+      [kept.id, '?keepData=true'],
+      [gone.id, ''],
+    ]) {
+      expect((await t.owner.delete(`/api/agents/${id}${query}`, t.headers)).status).toBe(202)
+    }
+    await agentsGone(t)
+    expect((await t.owner.delete(`/api/workspaces/${t.id}`)).status).toBe(204)
+    expect(await agentsWithoutData(database.worker, [kept.id, gone.id])).toEqual([gone.id])
+  })
+
   test('an agent that was being made in the same moment goes too', async () => {
     for (let round = 0; round < 6; round++) {
       const t = await team(api)
