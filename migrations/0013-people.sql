@@ -152,17 +152,24 @@ create function nora.audit_here(p_type text, p_target_kind text, p_target text, 
   select nora.write_audit(p_type, 'user', nora.actor()::text, nora.workspace(), p_target_kind, p_target, p_ip, p_correlation, p_details)
 $$;
 
--- A workspace of one's own. NR422 workspace-limit: at most 10 that one owns, the personal one included.
+-- At most 10 workspaces are one person's, the personal one included, whichever way one becomes their owner. NR422 workspace-limit.
+create function nora.require_room_to_own(p_user uuid) returns void language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp as $$
+begin
+  perform 1 from nora.users where id = p_user for no key update;
+  if (select count(*) from nora.memberships where user_id = p_user and role = 'owner') >= 10 then
+    perform nora.raise_problem(422, 'workspace-limit');
+  end if;
+end $$;
+
+-- A workspace of one's own.
 create function nora.create_workspace(p_name text, p_ip inet, p_correlation text) returns uuid
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   wid uuid;
 begin
   if nora.actor_kind() is distinct from 'user' then perform nora.raise_problem(403, 'forbidden'); end if;
-  perform 1 from nora.users where id = nora.actor() for no key update;
-  if (select count(*) from nora.memberships where user_id = nora.actor() and role = 'owner') >= 10 then
-    perform nora.raise_problem(422, 'workspace-limit');
-  end if;
+  perform nora.require_room_to_own(nora.actor());
   insert into nora.workspaces (name) values (p_name) returning id into wid;
   insert into nora.memberships (workspace_id, user_id, role) values (wid, nora.actor(), 'owner');
   perform nora.write_audit('WORKSPACE_CREATED', 'user', nora.actor()::text, wid, 'workspace', wid::text, p_ip, p_correlation,
@@ -215,6 +222,7 @@ begin
     perform nora.raise_problem(409, 'personal-workspace');
   end if;
   if theirs = 'owner' and p_role <> 'owner' then perform nora.require_other_owner(p_user); end if;
+  if theirs <> 'owner' and p_role = 'owner' then perform nora.require_room_to_own(p_user); end if;
   -- The new owner of a transfer must be one who can act, or the workspace would have none.
   if p_transfer and exists (select 1 from nora.users u where u.id = p_user and u.disabled_at is not null) then
     perform nora.raise_problem(409, 'last-owner');
@@ -367,6 +375,8 @@ begin
     where x.token_hash = p_token_hash and x.workspace_id = wid and x.expires_at > now()
       and nora.rank(b.role) >= greatest(nora.rank('admin'), nora.rank(x.role));
   if not found then perform nora.raise_problem(404, 'not-found'); end if;
+  perform 1 from nora.memberships m where m.workspace_id = wid and m.user_id = nora.actor();
+  if not found and i.role = 'owner' then perform nora.require_room_to_own(nora.actor()); end if;
   delete from nora.invitations x where x.id = i.id;
   insert into nora.memberships (workspace_id, user_id, role) values (wid, nora.actor(), i.role) on conflict do nothing
     returning role into joined;
@@ -479,7 +489,7 @@ begin
   end loop;
   -- The parts they are made of are called by nobody else.
   foreach f in array array['rank(text)', 'raise_problem(int,text)', 'require_step_up(uuid,bytea)', 'lock_members(text)',
-    'require_other_owner(uuid)', 'audit_here(text,text,text,inet,text,jsonb)', 'withdraw_keys(uuid,inet,text)',
+    'require_other_owner(uuid)', 'require_room_to_own(uuid)', 'audit_here(text,text,text,inet,text,jsonb)', 'withdraw_keys(uuid,inet,text)',
     'clear_workspace(uuid,int)', 'sweep_workspaces()', 'erase_left_keys()'] loop
     execute format('alter function nora.%s owner to nora_definer', f);
     execute format('revoke all on function nora.%s from public', f);

@@ -2,7 +2,7 @@ import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { describe, expect, test } from 'vitest'
 import type { Answer } from '../testing/client.ts'
-import { type Role, stepUp, team } from '../testing/team.ts'
+import { accept, type Role, stepUp, team } from '../testing/team.ts'
 import { password, testApi } from '../testing/test-api.ts'
 
 const database = testDatabase()
@@ -53,6 +53,28 @@ describe('members', () => {
       expect(said(await t.remove(weak, ed))).toEqual([403, 'forbidden'])
     }
     expect((await t.roles())[t.owner.user!.id]).toBe('owner')
+  })
+
+  test('nobody is made the owner of more workspaces than they may make', async () => {
+    const t = await team(api)
+    const ed = await t.join('editor')
+    for (let n = 0; n < 9; n++) {
+      const made = await ed.post('/api/workspaces', { name: `W${n}` }, { 'idempotency-key': `w${n}` })
+      expect(made.status, made.text).toBe(201)
+    }
+    for (const transfer of [false, true]) {
+      expect(said(await t.setRole(t.owner, ed, 'owner', transfer))).toEqual([422, 'workspace-limit'])
+    }
+    const other = await team(api)
+    const { token } = (await other.invite(other.owner, ed.user!.email, 'owner')).body
+    expect(said(await accept(ed, token))).toEqual([422, 'workspace-limit'])
+    const { items } = (await ed.get('/api/workspaces')).body
+    const last = items.findLast(
+      (one: { personal: boolean; role: Role }) => !one.personal && one.role === 'owner',
+    )
+    expect((await ed.delete(`/api/workspaces/${last.id}`)).status).toBe(204)
+    expect(said(await accept(ed, token))).toEqual([200, 'owner'])
+    expect((await t.roles())[ed.user!.id]).toBe('editor')
   })
 
   test('roles change only in a session that has stepped up, which is that session alone and not for ever', async () => {
