@@ -20,7 +20,8 @@ export function comparedBytes(provider: string, plaintext: Buffer): Buffer {
   try {
     const names = Object.keys(fields).filter(isSecret)
     if (names.length === 1) return Buffer.from(fields[names[0] as string] as Buffer)
-    return canonical(membersOf(plaintext).filter(({ name }) => isSecret(name)))
+    const members = membersOf(plaintext)
+    return members ? canonical(members.filter(({ name }) => isSecret(name))) : Buffer.from(plaintext)
   } finally {
     wipeFields(fields)
   }
@@ -28,19 +29,24 @@ export function comparedBytes(provider: string, plaintext: Buffer): Buffer {
 
 type Member = { name: string; bytes: Buffer }
 
-const [QUOTE, BACKSLASH, CLOSE, COMMA] = [0x22, 0x5c, 0x7d, 0x2c]
+const [QUOTE, BACKSLASH, COLON, CLOSE, COMMA] = [0x22, 0x5c, 0x3a, 0x7d, 0x2c]
 
-/** `"name":"value"` by `"name":"value"`, as views: the api writes JSON without white space, sorted by name. */
-function membersOf(json: Buffer): Member[] {
+/**
+ * `"name":"value"` by `"name":"value"`, as views: the api writes JSON without white space, sorted by name. Undefined for JSON
+ * that has any: whoever sealed that must not stop the others.
+ */
+function membersOf(json: Buffer): Member[] | undefined {
   const members: Member[] = []
-  for (let at = 1; at < json.length && json[at] !== CLOSE; ) {
+  let at = 1
+  while (at < json.length && json[at] !== CLOSE) {
     const nameEnd = endOfText(json, at)
+    if (json[at] !== QUOTE || json[nameEnd] !== COLON || json[nameEnd + 1] !== QUOTE) return undefined
     const end = endOfText(json, nameEnd + 1)
     const name = JSON.parse(json.toString('utf8', at, nameEnd)) as string
     members.push({ name, bytes: json.subarray(at, end) })
     at = json[end] === COMMA ? end + 1 : end
   }
-  return members
+  return at === json.length - 1 ? members : undefined
 }
 
 /** The place after the text that begins at `from` with a quote. */

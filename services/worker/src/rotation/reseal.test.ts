@@ -71,6 +71,16 @@ test.each([
   expect(comparedBytes(provider, Buffer.from(JSON.stringify(secret))).toString()).toBe(expected)
 })
 
-test('what is no JSON of texts is compared as a whole', () => {
-  expect(comparedBytes('openai', Buffer.from('{"apiKey":7}')).toString()).toBe('{"apiKey":7}')
+test.each([
+  ['openai', '{"apiKey":7}'],
+  ['custom', '{ "A":"one","B":"two"}'],
+  ['custom', '{"A" :"one","B":"two"}'],
+  ['custom', '{"A": "one","B":"two"}'],
+  ['custom', '{"A":"one" ,"B":"two"}'],
+  ['custom', '{"A":"one", "B":"two"}'],
+  ['custom', '{"A":"one","B":"two" }'],
+  ['custom', '{"A":"one","B":"two"}\n'],
+  ['custom', ' {"A":"one","B":"two"}'],
+])('what the api would not have written is compared as a whole: %s %s', (provider, json) => {
+  expect(comparedBytes(provider, Buffer.from(json)).toString()).toBe(json)
 })
