@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
 import { adminQueueRoutes } from './admin/queue.ts'
 import { agentRoutes } from './agents/routes.ts'
+import { installErrorEvents } from './audit/report.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
@@ -21,6 +22,7 @@ import { workspaceRoutes } from './workspaces/routes.ts'
 export async function buildApp(deps: Deps) {
   const app = fastify(serverOptions(deps)).withTypeProvider<TypeBoxTypeProvider>()
   await installEdge(app as unknown as FastifyInstance, deps)
+  installErrorEvents(app as unknown as FastifyInstance, deps)
   const api = { deps, prefix: '/api' }
   await app.register(healthRoutes, api)
   await app.register(authRoutes, api)

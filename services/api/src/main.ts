@@ -6,6 +6,8 @@ import { connect } from '@nora/db/connect'
 import { createLogger } from '@nora/log/logger'
 import { operationsDoorbell } from '@nora/queue/operations'
 import { buildApp } from './app.ts'
+import { recordSettings } from './audit/report.ts'
+import type { Deps } from './deps.ts'
 import { giveMemoryBack } from './give-memory-back.ts'
 import { connectQueue, connectRedis } from './redis.ts'
 
@@ -27,7 +29,7 @@ const queueConnection = connectQueue(config.redisUrl, log)
 const queue = operationsDoorbell(queueConnection, 'nora')
 queue.on('error', () => undefined) // its connection has said so already
 
-const app = await buildApp({
+const deps: Deps = {
   config,
   db,
   redis,
@@ -36,7 +38,9 @@ const app = await buildApp({
   clock: Date.now,
   sealKey,
   capabilitySeed: config.capabilityPrivateKey,
-})
+}
+const app = await buildApp(deps)
+const stopping = new AbortController()
 
 let closing = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -53,6 +57,7 @@ try {
   process.exit(1)
 }
 log.info({ publicUrl: config.publicUrl }, 'api is listening')
+void recordSettings(deps, stopping.signal)
 // Now, and not at its end: a killed process would leave nothing to start from.
 flushCompileCache()
 // When whoever waits for it has been told that it is ready.
@@ -61,6 +66,7 @@ setTimeout(giveMemoryBack, 2_000).unref()
 /** No new calls, the open ones finish, then the connections; past the deadline the process ends anyway. */
 async function close(signal: string): Promise<void> {
   log.info({ signal }, 'api is stopping')
+  stopping.abort()
   const late = setTimeout(() => {
     log.error('api did not stop in time')
     process.exit(1)

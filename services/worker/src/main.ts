@@ -1,7 +1,9 @@
 import { flushCompileCache } from 'node:module'
 import { loadOrRefuse } from '@nora/config/boot'
 import { loadWorkerConfig } from '@nora/config/worker'
+import { recordConfiguration } from '@nora/db/audit-report'
 import { createLogger } from '@nora/log/logger'
+import { settingsOf } from './audit/settings.ts'
 import { createDeps } from './deps.ts'
 import { type RunningWorker, startWorker } from './start-worker.ts'
 
@@ -25,6 +27,9 @@ worker = await startWorker(deps, {
   internal: { bind: config.bind, port: config.port, url: config.url },
 })
 log.info({ workerId: config.workerId, url: worker.url }, 'worker is working')
+recordConfiguration(deps.db, settingsOf(config)).catch((error) =>
+  log.warn({ err: error }, 'the settings of this start were not audited'),
+)
 // Now, and not at its end: a killed process would leave nothing to start from.
 flushCompileCache()
 

@@ -8,7 +8,11 @@ const admitScript = `
   local key, now = KEYS[1], tonumber(ARGV[1])
   local max, window, base = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
   local nextAt = tonumber(redis.call('HGET', key, 'next') or '0')
-  if now < nextAt then return nextAt - now end
+  if now < nextAt then
+    local told = redis.call('HGET', key, 'told') == tostring(nextAt)
+    redis.call('HSET', key, 'told', tostring(nextAt))
+    return {nextAt - now, told and 0 or 1}
+  end
   local n = redis.call('HINCRBY', key, 'n', 1)
   if n >= max then
     redis.call('HSET', key, 'next', now + math.min(base * 2 ^ (n - max), window))
@@ -16,7 +20,7 @@ const admitScript = `
   elseif n == 1 then
     redis.call('PEXPIRE', key, window)
   end
-  return 0
+  return {0, 0}
 `
 const knownSeconds = 30 * 24 * 3600
 
@@ -38,12 +42,14 @@ export function loginBackoff(deps: Deps) {
   }
 
   return {
-    /** Call before the password is looked at. */
-    async admit(email: string, address: string): Promise<void> {
-      const waitMs = await orUnavailable(deps, async () => {
+    /** Call before the password is looked at. `onSlowed` is called by the first that is refused in a pause. */
+    async admit(email: string, address: string, onSlowed: () => void): Promise<void> {
+      const [waitMs, first] = await orUnavailable(deps, async () => {
         const key = await keyOf(email, address)
-        return Number(await deps.redis.eval(admitScript, 1, key, deps.clock(), max, windowMs, backoffMs))
+        const state = await deps.redis.eval(admitScript, 1, key, deps.clock(), max, windowMs, backoffMs)
+        return (state as unknown[]).map(Number) as [number, number]
       })
+      if (first === 1) onSlowed()
       if (waitMs > 0) throw new DomainError('rate-limited', { retryAfterSeconds: Math.ceil(waitMs / 1000) })
     },
     /** Call when the password was right: the attempts are forgiven, the address is known from now on. */

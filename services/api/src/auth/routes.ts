@@ -19,6 +19,7 @@ import { liveSessions, ownSession, revokeSession } from '@nora/db/sessions'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { reportSlowed } from '../audit/report.ts'
 import type { Deps } from '../deps.ts'
 import { clientIp } from '../http/client-ip.ts'
 import { clearSessionCookies, refreshCookie } from '../http/credentials.ts'
@@ -64,7 +65,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
     async (request, reply) => {
       refuseForeignOrigin(deps.config, request)
       const { email, transport = 'cookie' } = request.body
-      await backoff.admit(email, addressOf(request))
+      await backoff.admit(email, addressOf(request), () => void reportSlowed(deps, email, callerOf(request)))
       const caller = { ...callerOf(request), userAgent: request.headers['user-agent']?.slice(0, 300) ?? null }
       const deadline = AbortSignal.timeout(hashDeadlineMs)
       const { sessionId, user, refresh } = await logIn(deps, request.body, caller, deadline)

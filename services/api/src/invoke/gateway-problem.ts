@@ -17,9 +17,9 @@ const mostBytes = 16 * 1024
 
 /**
  * What the gateway refused with, as our own error. A refused capability, and whatever we do not know, is a fault between
- * the two of us: the caller hears `unavailable`, the log the gateway's code.
+ * the two of us: the caller hears `unavailable`, the log the gateway's code; `onRefused` is called for a capability.
  */
-export async function gatewayProblem(answer: IncomingMessage): Promise<DomainError> {
+export async function gatewayProblem(answer: IncomingMessage, onRefused: () => void): Promise<DomainError> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -28,6 +28,7 @@ export async function gatewayProblem(answer: IncomingMessage): Promise<DomainErr
     chunks.push(chunk)
   }
   const code = codeOf(Buffer.concat(chunks).toString('utf8'))
+  if (code === 'capability-invalid') onRefused()
   const known = codes[code]
   return known
     ? new DomainError(known)

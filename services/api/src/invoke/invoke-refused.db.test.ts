@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
 import { describe, expect, test } from 'vitest'
 import { invokedAgent } from '../testing/invoked-agent.ts'
-import { testApi } from '../testing/test-api.ts'
+import { startApi, testApi } from '../testing/test-api.ts'
 
 const database = testDatabase()
-const api = testApi(database, testRedis())
+const redis = testRedis()
+const api = testApi(database, redis)
 const agent = invokedAgent(database, api)
 
 describe('what is refused', () => {
@@ -82,4 +85,28 @@ describe('what is refused', () => {
       answer.resume()
     }
   })
+})
+
+test('a capability that the gateway does not take is a fault of ours, audited once in a while', async () => {
+  const stranger = await startApi(database, redis, {
+    deps: { capabilitySeed: randomBytes(32) },
+    config: { jwtSecrets: api.deps.config.jwtSecrets },
+  })
+  try {
+    const call = () =>
+      fetch(`${stranger.url}${agent.path('/x')}`, {
+        headers: { authorization: `Bearer ${agent.owner.accessToken}` },
+        signal: AbortSignal.timeout(20_000),
+      })
+    expect([(await call()).status, (await call()).status]).toEqual([503, 503])
+    const rows = await waitUntil('it is audited', async () => {
+      const found = await database.asSuperuser(
+        `select target_kind, details from nora.audit_log where event_type = 'CAPABILITY_REFUSED'`,
+      )
+      return found.length > 0 ? found : undefined
+    })
+    expect(rows).toEqual([{ target_kind: 'gateway', details: { audience: 'gateway' } }])
+  } finally {
+    await stranger.close()
+  }
 })

@@ -6,6 +6,7 @@ import { agentRoute } from '@nora/db/agent-reads'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { refusedCapabilities } from '../audit/report.ts'
 import type { Deps } from '../deps.ts'
 import { watchPermission } from '../streams/watch-permission.ts'
 import { callGateway, type Exchange, type InvokeLimits, invokeDeadlines } from './call-gateway.ts'
@@ -24,6 +25,7 @@ export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
   const limits = { ...invokeDeadlines, bodyBytes: deps.config.invokeMaxBodyMb * 1024 * 1024 }
   const open = new Set<AbortController>()
   const capability = invokeCapabilities(deps.capabilitySeed, deps.clock)
+  const refused = refusedCapabilities(deps)
   // A stream without an end must not keep the server from stopping.
   app.addHook('preClose', async () => {
     setTimeout(() => {
@@ -47,7 +49,7 @@ export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
           default: Type.Any({ description: "The agent's own answer, with `X-Nora-Answer: agent`" }),
         },
       },
-      handler: (request, reply) => invoke(deps, { pool, limits, open, capability }, request, reply),
+      handler: (request, reply) => invoke(deps, { pool, limits, open, capability, refused }, request, reply),
     })
   }
 }
@@ -58,11 +60,13 @@ type Shared = {
   limits: InvokeLimits
   open: Set<AbortController>
   capability: (call: InvokeCall) => string
+  /** Called when the gateway did not take it. */
+  refused: (caller: { ip: string | null; correlationId: string }) => void
 }
 
 async function invoke(
   deps: Deps,
-  { pool, limits, open, capability }: Shared,
+  { pool, limits, open, capability, refused }: Shared,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -102,7 +106,7 @@ async function invoke(
         host: url.host,
       }),
     })
-    await relay(exchange, request, reply, id)
+    await relay(exchange, request, reply, id, () => refused(request.actor))
     if (!request.raw.complete && !request.raw.destroyed) readOff(request)
   } catch (error) {
     // What is left of the body would be read as the next request.
@@ -122,9 +126,15 @@ async function invoke(
 }
 
 /** Sends the answer on; resolves when it has arrived or either side has gone. */
-async function relay({ answer, end }: Exchange, request: FastifyRequest, reply: FastifyReply, id: string) {
+async function relay(
+  { answer, end }: Exchange,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  id: string,
+  onRefused: () => void,
+) {
   try {
-    if (isGatewayProblem(answer)) throw await gatewayProblem(answer)
+    if (isGatewayProblem(answer)) throw await gatewayProblem(answer, onRefused)
     const { raw } = reply
     raw.writeHead(
       answer.statusCode ?? 502,

@@ -1,4 +1,5 @@
 import { withActor } from '@nora/db/actor'
+import { audit } from '@nora/db/audit'
 import { releaseNetworkSlot, reportSecurityEvent, requestOperation } from '@nora/db/fleet'
 import { type LeasedOperation, releaseOperation } from '@nora/db/leases'
 import type { AgentState } from '@nora/db/schema'
@@ -115,6 +116,7 @@ export async function failUnopened(
       const data = { state: 'error', reason, operationId: operation.id }
       if (before !== 'error') await appendEvent(tx, { id: agentId, workspaceId }, 'state.changed', data)
     }
+    await auditFailure(tx, operation, code)
     await finishOperation(tx, operation.id, { status: 'failed', reason, error: { code, message: reason } })
   })
 }
@@ -188,6 +190,20 @@ function failedState(run: Run, code: string): AgentState {
 function isUp(run: Run): boolean {
   const container = run.observed?.container
   return typeof container === 'object' && 'status' in container && container.status === 'running'
+}
+
+/** Its code alone: what a program or an engine said may be anything. */
+function auditFailure(tx: Tx, operation: LeasedOperation, code: string): Promise<void> {
+  return audit(tx, {
+    type: 'OPERATION_FAILED',
+    actor: { kind: 'operation', id: operation.id },
+    workspaceId: operation.workspaceId,
+    target: operation.agentId
+      ? { kind: 'agent', id: operation.agentId }
+      : { kind: 'operation', id: operation.id },
+    correlationId: operation.correlationId,
+    details: { kind: operation.kind, code, attempt: operation.attempt },
+  })
 }
 
 async function end(tx: Tx, run: Run, ending: Ending): Promise<void> {
