@@ -81,10 +81,12 @@ test('a container that is not ours but has our name is left alone, and the agent
     expect(await it.operation(operationId)).toMatchObject({ error: { code: 'name-taken' } })
     await shows(agentId, { state: 'error', state_reason: expect.stringContaining('that Nora did not make') })
     const audit = await it.database.asSuperuser(
-      `select event_type from nora.audit_log where target_id = $1 and event_type = 'NAME_TAKEN'`,
+      `select event_type, details from nora.audit_log where target_id = $1`,
       [agentId],
     )
-    expect(audit.length).toBeGreaterThan(0)
+    expect(audit).toContainEqual(expect.objectContaining({ event_type: 'NAME_TAKEN' }))
+    const facts = { kind: 'provision', code: 'name-taken', attempt: expect.any(Number) }
+    expect(audit).toContainEqual({ event_type: 'OPERATION_FAILED', details: facts })
     await it.untilOperation(await it.queueBehind(agentId, 'delete'), 'succeeded')
     const after = await foreign.inspect()
     expect([after.Id, after.State.StartedAt, after.State.Running]).toEqual([

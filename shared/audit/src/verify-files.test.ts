@@ -101,6 +101,8 @@ describe('exported files', () => {
       [...lines, ...makeLines(3, 6, Buffer.from(at(5).hash, 'hex'), 'new')],
       ['reorder 6'],
     ],
+    ['a last line of another form', [...lines, { ...makeLines(1, 21)[0], hash: 'X' }], ['unreadable 21']],
+    ['a last line of another kind', [...lines, { kind: 'note' }], ['unreadable null']],
     ['no JSON', [...lines.slice(0, 5), 'x', ...lines.slice(5)], ['unreadable null']],
   ])('%s', async (_, entries, expected) => {
     const { code, kinds } = await verify(entries)

@@ -35,8 +35,7 @@ export async function verifyAudit(input: VerifyInput): Promise<Verdict> {
   })
   if (input.databaseUrl === undefined) {
     const signed = judgeCheckpoints(inFiles, input.publicKeys, report)
-    // The files were read once already: what cannot be read was reported then.
-    const lines = entriesIn(files, findings())
+    const lines = entriesIn(files, report)
     return verdict(await verifyChain(lines, signed, report, { partial: input.partial ?? false }), 0)
   }
   const db = connect({
@@ -49,7 +48,7 @@ export async function verifyAudit(input: VerifyInput): Promise<Verdict> {
     return await readingAudit(db, async (chain, extras) => {
       const found = [...inFiles, ...extras.checkpoints.map(ofDatabase)]
       const signed = judgeCheckpoints(found, input.publicKeys, report)
-      const witness = compareWith(entriesIn(files, findings()), report)
+      const witness = compareWith(entriesIn(files, report), report)
       const summary = await verifyChain(witness.watch(linesOf(chain)), signed, report)
       await witness.end(summary.last)
       await checkExtras(summary, signed, extras, report)

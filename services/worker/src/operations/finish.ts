@@ -82,6 +82,7 @@ export async function fail(deps: RunDeps, run: Run, code: string, reason: string
     if (code !== 'program-exited' && !unhealthy) await countFailure(tx, run.target.agentId)
     if (unhealthy) await recordFacts(tx, run.target.agentId, { unhealthy })
     if (run.takesKeyBack) await recordFacts(tx, run.target.agentId, { keys_owed: true })
+    await auditFailure(tx, run.operation, code)
     if (code === 'name-taken') {
       await reportSecurityEvent(tx, {
         type: 'NAME_TAKEN',
