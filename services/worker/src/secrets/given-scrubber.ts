@@ -16,6 +16,12 @@ export type LineScrubber = {
   scrub(lines: string[], joined?: string): string[]
 }
 
+/**
+ * Where a log stands: how many lines of a private key it has shown that has not ended. Who scrubs the same lines again, because
+ * they could not be stored, sets it back first.
+ */
+export type PemState = { lines: number }
+
 const REDACTED = '[redacted]'
 const pemBegins = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
 const pemEnds = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/
@@ -34,12 +40,13 @@ export async function loadScrubber(
   deps: { db: Kysely<DB>; keyring: Keyring },
   actor: FollowerActor | OperationActor,
   agentId: string,
+  pem: PemState = { lines: 0 },
 ): Promise<LineScrubber> {
   const given = await withActor(deps.db, actor, (tx) => givenSecrets(tx, agentId))
   const values: Buffer[] = []
   try {
     for (const row of lookedFor(given)) values.push(...(await secretValues(deps.keyring, row)))
-    return lineScrubber(exactScrubber(values), given.at(-1)?.seq ?? 0)
+    return lineScrubber(exactScrubber(values), given.at(-1)?.seq ?? 0, pem)
   } finally {
     for (const value of values) value.fill(0)
   }
@@ -79,18 +86,21 @@ async function secretValues(keyring: Keyring, row: GivenSecret): Promise<Buffer[
   return Object.entries(fields).flatMap(([name, value]) => (isOpen(name) ? [] : [value]))
 }
 
-export function lineScrubber(exact: (text: string) => string, givenSeq: number): LineScrubber {
+export function lineScrubber(
+  exact: (text: string) => string,
+  givenSeq: number,
+  pem: PemState = { lines: 0 },
+): LineScrubber {
   const clean = (text: string) => scrubText(exact(text))
-  let pemLines = 0
 
   // Line by line, for the rare text in which something to remove goes over several lines.
   function one(line: string): string {
-    if (pemLines > 0) {
+    if (pem.lines > 0) {
       const ends = pemEnds.test(line)
-      pemLines = ends || pemLines > mostPemLines ? 0 : pemLines + 1
+      pem.lines = ends || pem.lines > mostPemLines ? 0 : pem.lines + 1
       return REDACTED
     }
-    if (line.includes('-----') && pemBegins.test(line) && !pemEnds.test(line)) pemLines = 1
+    if (line.includes('-----') && pemBegins.test(line) && !pemEnds.test(line)) pem.lines = 1
     return clean(line)
   }
 
@@ -112,7 +122,7 @@ export function lineScrubber(exact: (text: string) => string, givenSeq: number):
     givenSeq,
     scrub(lines, joined = lines.join('\n')) {
       if (lines.length === 0) return lines
-      if (pemLines === 0 && !pemBegins.test(joined)) {
+      if (pem.lines === 0 && !pemBegins.test(joined)) {
         const text = exact(joined)
         const known = text === joined ? lines : text.split('\n')
         const cleaned = known.length === lines.length ? inBlocks(known) : undefined

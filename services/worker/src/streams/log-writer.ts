@@ -4,7 +4,7 @@ import { growChunk, insertChunks, type StoredChunk, trimChunks } from '@nora/db/
 import type { DB } from '@nora/db/schema'
 import { compressChunk } from '@nora/events/log-chunk'
 import type { Kysely } from 'kysely'
-import { type LineScrubber, loadScrubber } from '../secrets/given-scrubber.ts'
+import { type LineScrubber, loadScrubber, type PemState } from '../secrets/given-scrubber.ts'
 import type { Keyring } from '../secrets/open-secret.ts'
 import type { Line, Position } from './line-joiner.ts'
 import { type Draft, joinTexts, packGap, packLines, smallChunkBytes } from './pack-lines.ts'
@@ -48,7 +48,8 @@ export async function openLogWriter(
 ): Promise<LogWriter> {
   const { agentId } = actor
   let state = stored
-  let scrubber: LineScrubber = await loadScrubber(deps, actor, agentId)
+  const pem: PemState = { lines: 0 }
+  let scrubber: LineScrubber = await loadScrubber(deps, actor, agentId, pem)
   let tail: { draft: Draft; bytes: number } | undefined
   let trimmedAt = 0
 
@@ -72,7 +73,7 @@ export async function openLogWriter(
         return
       }
       const before = scrubber.givenSeq
-      scrubber = await loadScrubber(deps, actor, agentId)
+      scrubber = await loadScrubber(deps, actor, agentId, pem)
       if (scrubber.givenSeq === before) throw new Error('the follower has another position than it believes')
     }
   }
@@ -116,7 +117,9 @@ export async function openLogWriter(
     write(lines, position) {
       const joined = joinTexts(lines)
       const raw = lines.length === 0 ? [] : joined.split('\n')
+      const before = pem.lines
       return commit(() => {
+        pem.lines = before
         const texts = scrubber.scrub(raw, joined)
         const { drafts, nextSeq } = packLines(lines, texts, state.nextSeq, tail?.draft)
         const change = { nextSeq, ended: false, ...(position && cursorOf(position)) }
