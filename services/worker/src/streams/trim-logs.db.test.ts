@@ -57,6 +57,14 @@ test('the oldest go first, whoever’s they are, and no more than is needed', as
   expect([await kept(first), await kept(second)]).toEqual([[], []])
 })
 
+test('who prints much takes nothing from a workspace that holds less than its share', async () => {
+  const quiet = await agent(alice, [9])
+  const loud = await agent(bob, [5, 4, 3])
+  const louder = await agent(bob, [2, 1])
+  expect(await trim(4 * kilobyte)).toEqual({ chunks: 2, bytes: 2 * kilobyte })
+  expect([await kept(quiet), await kept(loud), await kept(louder)]).toEqual([[1], [3], [1, 2]])
+})
+
 test('what is too old goes, also of an agent that prints nothing any more', async () => {
   const silent = await agent(alice, [30, 20, 15])
   const other = await agent(bob, [20, 13, 1])

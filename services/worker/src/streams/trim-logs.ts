@@ -7,8 +7,8 @@ const chunksAtOnce = 2_000
 const mostRounds = 50
 
 /**
- * Removes what all agents' logs hold beyond the installation's limits, the oldest first; gives how much went. Bounded: what
- * is left is for the next call.
+ * Removes what all agents' logs hold beyond the installation's limits, the oldest of whoever holds most first; gives how much
+ * went. Bounded: what is left is for the next call.
  */
 export async function trimAllLogs(
   db: Kysely<DB>,
