@@ -263,7 +263,7 @@ drop policy app_select on nora.audit_log;
 create policy app_select on nora.audit_log for select to nora_app
   using (workspace_id = (select nora.workspace()) and (select nora.role()) in ('admin', 'owner')
     and (event_type not in ('SIGNED_IN', 'SIGN_IN_FAILED', 'SIGN_IN_SLOWED', 'SIGNED_OUT', 'SIGN_UP_REPEATED', 'SESSION_REVOKED', 'STEPPED_UP',
-        'REFRESH_TOKEN_REUSED', 'PASSWORD_CHANGED', 'ADMIN_RESET')
+        'STEP_UP_REFUSED', 'REFRESH_TOKEN_REUSED', 'PASSWORD_CHANGED', 'ADMIN_RESET', 'ADMIN_READ')
       or actor_id = (select nora.actor())::text or target_id = (select nora.actor())::text));
 
 do $$
