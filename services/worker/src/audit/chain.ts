@@ -1,5 +1,6 @@
 import { type AuditKey, genesis, hashEntry, isSealed, isSignedBy } from '@nora/crypto/audit-chain'
 import {
+  type AuditStatus,
   addCheckpoint,
   auditStatus,
   type CheckpointRow,
@@ -45,14 +46,15 @@ const otherKey = 'this worker does not have it; see ENCRYPTION_KEYS_PREVIOUS and
 /**
  * One round: chains what waits and signs the end of the chain once a minute or every 1000 rows. Before either it makes
  * sure that the chain is the one that workers made: its end is sealed, and it holds what `known` remembers of it.
- * Gives how many rows were chained and whether a checkpoint was made. Throws AuditBroken.
+ * Gives how many rows were chained and whether a checkpoint was made. `looked` is the status for `known`, where the caller
+ * has it already. Throws AuditBroken.
  */
 export async function chainRound(
   { db, auditKeys }: ChainDeps,
   known: KnownPlace,
-  now: () => number = Date.now,
+  looked?: AuditStatus,
 ): Promise<{ chained: number; signed: boolean; more: boolean }> {
-  const status = await auditStatus(db, known.position)
+  const status = looked ?? (await auditStatus(db, known.position))
   requireKnown(known, status.position, status.knownHash)
   if (status.checkpoint > status.position) {
     throw new AuditBroken(status.position + 1, `its tail is cut off: ${status.checkpoint} was signed`)
@@ -78,7 +80,7 @@ export async function chainRound(
     if (end.chained > 0) {
       await sealHead(held.tx, { ...end, kid: key.kid, mac: key.mac(end.position, end.hash) })
     }
-    const signed = due(end.position) && (await signEnd(held, auditKeys, end, new Date(now())))
+    const signed = due(end.position) && (await signEnd(held, auditKeys, end, new Date()))
     return { chained: end.chained, signed, more: end.chained > 0 && status.waiting > end.chained }
   })
 }

@@ -37,10 +37,12 @@ export function startAudit(
       if (!remembered)
         await exporter.begin().catch((error) => deps.log.warn({ err: error }, 'no audit export'))
       remembered = true
-      const { chained, signed, more } = await chainRound(deps, exporter.known())
+      const known = exporter.known()
+      const status = await auditStatus(deps.db, known.position)
+      const { chained, signed, more } = await chainRound(deps, known, status)
       if (more) chaining.poke()
       if (chained > 0 || signed) return exporting.poke()
-      const { waiting, waitingMs } = await auditStatus(deps.db, 0)
+      const { waiting, waitingMs } = status
       if (waitingMs > standsStillMs)
         throw new Error(`${waiting} audit rows wait to be chained for ${waitingMs} ms`)
     }),
