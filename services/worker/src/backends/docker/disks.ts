@@ -28,6 +28,7 @@ export type Disks = {
   available(signal: AbortSignal): Promise<boolean>
   /** The device path for the engine's volume, stable over restarts of the machine. */
   device(agentId: string): string
+  /** Whether the agent has a disk here, or a part of one that a killed process left. */
   exists(agentId: string): Promise<boolean>
   /** Agents that have a disk here, or a part of one. */
   owners(): Promise<string[]>
@@ -38,7 +39,7 @@ export type Disks = {
    * `resources-refused`: it would have to shrink.
    */
   ensure(disk: Disk, signal: AbortSignal): Promise<void>
-  /** Detaches and deletes the agent's disk; nothing there is fine. */
+  /** Detaches and deletes the agent's disk and every part of one; nothing there is fine. */
   remove(agentId: string, signal: AbortSignal): Promise<void>
 }
 
@@ -100,8 +101,11 @@ export function createDisks(dataDir: string): Disks {
     for (const loop of await loopsOf(file(agentId), signal)) {
       await tool('losetup', ['--detach', loop], signal, [1])
     }
-    const files = [file(agentId), `${file(agentId)}.new`, growing(agentId)]
-    for (const path of [device(agentId), ...files]) await rm(path, { force: true })
+    for (const name of await partsOf(agentId)) await rm(join(folder, name), { force: true })
+  }
+
+  async function partsOf(agentId: string): Promise<string[]> {
+    return (await namesIn(folder)).filter((name) => name.startsWith(`${agentId}.`))
   }
 
   return {
@@ -113,12 +117,9 @@ export function createDisks(dataDir: string): Disks {
       return probed
     },
     device,
-    exists: async (agentId) => (await sizeOf(file(agentId))) !== undefined,
+    exists: async (agentId) => (await partsOf(agentId)).length > 0,
     owners: async () => {
-      const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return []
-        throw error
-      })
+      const names = await namesIn(folder)
       return [...new Set(names.map((name) => name.split('.')[0]).filter(isAgentId))]
     },
     async attached(agentId, signal) {
@@ -129,6 +130,13 @@ export function createDisks(dataDir: string): Disks {
     ensure,
     remove,
   }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
 }
 
 async function probe(folder: string, signal: AbortSignal): Promise<boolean> {
