@@ -2,7 +2,6 @@ import { agentsWithoutData } from '@nora/db/fleet'
 import { sweepWorkspaces } from '@nora/db/workspaces'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import { describe, expect, test } from 'vitest'
 import type { Answer, Client } from '../testing/client.ts'
 import { type Team, team } from '../testing/team.ts'
@@ -174,20 +173,6 @@ describe('deleting a workspace', () => {
     )
   })
 
-  test('data that was kept when its agent was deleted stays, though the rows go', async () => {
-    const t = await team(api)
-    const [kept, gone] = [await agent(t, 'kept'), await agent(t, 'gone')]
-    for (const [id, query] of [
-      [kept.id, '?keepData=true'],
-      [gone.id, ''],
-    ]) {
-      expect((await t.owner.delete(`/api/agents/${id}${query}`, t.headers)).status).toBe(202)
-    }
-    await agentsGone(t)
-    expect((await t.owner.delete(`/api/workspaces/${t.id}`)).status).toBe(204)
-    expect(await agentsWithoutData(database.worker, [kept.id, gone.id])).toEqual([gone.id])
-  })
-
   test('an agent that was being made in the same moment goes too', async () => {
     for (let round = 0; round < 6; round++) {
       const t = await team(api)
@@ -220,27 +205,6 @@ describe('deleting a workspace', () => {
       for (const { status, text } of answers) expect([201, 202, 204, 404, 409], text).toContain(status)
       expect(answers[2]!.status, answers[2]!.text).toBeLessThan(300)
     }
-  })
-
-  test('does not wait for others whose agents do not go', async () => {
-    const t = await team(api)
-    await agent(t, 'stays')
-    // As many as one round looks at, and more, all longer ago.
-    await database.asSuperuser(
-      `with w as (insert into nora.workspaces (name, deleting_since) select 'stuck', now() - interval '1 day' from generate_series(1, 40)
-         returning id)
-       insert into nora.agents (workspace_id, owner_id, name, runtime, target, sandbox_profile, cpus, memory_mb, disk_mb, pids)
-       select id, $1, 'stays', 'starter', 'docker', 'standard', 1, 128, 64, 32 from w`,
-      [t.owner.user!.id],
-    )
-    expect((await t.owner.delete(`/api/workspaces/${t.id}?force=true`)).status).toBe(202)
-    await agentsGone(t)
-    await waitUntil('the workspace to go', async () => {
-      await sweepWorkspaces(database.worker)
-      return (await t.owner.get(`/api/workspaces/${t.id}`)).status === 404
-    })
-    await database.asSuperuser(`delete from nora.agents where name = 'stays' and deleted_at is null`)
-    await database.asSuperuser(`delete from nora.workspaces where name = 'stuck'`)
   })
 
   test('whatever stands in another workspace is none of its business', async () => {
