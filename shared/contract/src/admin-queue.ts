@@ -3,7 +3,7 @@ import { oneOf, orNull, PageQuery, Time, Uuid } from './wire.ts'
 
 const QueueStatus = oneOf(['queued', 'running', 'failed'])
 
-/** One operation as a platform admin sees it: ids and facts of the machinery, nothing of what a tenant wrote or printed. */
+/** One operation as a platform admin sees it: ids, and what workers wrote (an image may be named there), never what a program printed. */
 export const QueuedOperation = Type.Object(
   {
     id: Uuid,
