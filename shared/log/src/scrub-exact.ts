@@ -1,3 +1,4 @@
+import { replacerOf } from './find-many.ts'
 import { REDACTED } from './sensitive-keys.ts'
 
 // Shorter than this, a "secret" is a piece of ordinary text: removing it would blank lines and hide nothing.
@@ -5,10 +6,15 @@ const MIN_BYTES = 4
 // From here on a part of a longer encoded text can be told from chance.
 const MIN_PART_CHARS = 12
 const MIN_LINE_CHARS = 16
+const FEW_FORMS = 256
+// Lines that are looked for by themselves, of all secrets together: fifty private keys have fewer. Each has ten spellings, all of
+// which are kept, for every agent that is followed.
+const MOST_LINES = 4096
 
 /**
  * Removes these exact secrets from a line: as they are, JSON-escaped, URL-encoded, in base64 and base64url (also
- * in the middle of a longer base64 text, as in Basic auth), in hex, and a secret of many lines also line by line.
+ * in the middle of a longer base64 text, as in Basic auth), in hex, and a secret of many lines also line by line (the first
+ * 4096 lines of all of them).
  * For many lines and the same secrets use `exactScrubber`, which prepares the forms once.
  * @param secrets at least 4 bytes each; shorter ones are ignored.
  */
@@ -21,7 +27,12 @@ export function scrubExact(line: string, secrets: readonly Buffer[]): string {
  * the agent that was given these secrets is gone.
  */
 export function exactScrubber(secrets: readonly Buffer[]): (line: string) => string {
-  const forms = [...new Set(secrets.filter((s) => s.length >= MIN_BYTES).flatMap(formsOf))]
+  const left = { lines: MOST_LINES }
+  const forms = [
+    ...new Set(secrets.filter((s) => s.length >= MIN_BYTES).flatMap((secret) => formsOf(secret, left))),
+  ]
+  // One by one is quickest for few; for the lines of many long secrets it would take a worker's whole time.
+  if (forms.length > FEW_FORMS) return replacerOf(forms, REDACTED)
   forms.sort((a, b) => b.length - a.length) // the longest first, or a part would leave the rest standing
   return (line) => {
     let clean = line
@@ -30,7 +41,7 @@ export function exactScrubber(secrets: readonly Buffer[]): (line: string) => str
   }
 }
 
-function formsOf(secret: Buffer): string[] {
+function formsOf(secret: Buffer, left: { lines: number }): string[] {
   const forms = [secret.toString('base64'), secret.toString('base64').replace(/=+$/, '')]
   forms.push(secret.toString('base64url'), ...base64Parts(secret))
   const hex = secret.toString('hex')
@@ -38,7 +49,9 @@ function formsOf(secret: Buffer): string[] {
   const text = secret.toString('utf8')
   if (!Buffer.from(text, 'utf8').equals(secret)) return forms // not text: it has no other spelling
   const trimmed = text.trim()
-  const texts = [text, trimmed, ...trimmed.split(/\r?\n/).filter((l) => l.length >= MIN_LINE_CHARS)]
+  const lines = trimmed.split(/\r?\n/).filter((l) => l.length >= MIN_LINE_CHARS)
+  const texts = [text, trimmed, ...lines.slice(0, left.lines)]
+  left.lines -= Math.min(lines.length, left.lines)
   for (const one of texts) if (one.length >= MIN_BYTES) forms.push(one, ...escaped(one))
   return forms
 }
