@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { AuditEntry } from '@nora/crypto/audit-chain'
 import type { FoundCheckpoint } from './checkpoints.ts'
 import { type Findings, findings } from './findings.ts'
@@ -39,8 +39,32 @@ export async function checkpointsIn(files: readonly string[], report: Findings):
   return found
 }
 
-/** The places of the chain that stand in files, in the files' order. */
+/**
+ * The places of the chain that stand in files, in the files' order; of several folders, which are the copies of several workers,
+ * place by place.
+ */
 export async function* entriesIn(files: readonly string[], report: Findings): AsyncIterable<ChainLine> {
+  const copies = [...new Set(files.map(dirname))].map((folder) => {
+    const lines = entriesOfCopy(
+      files.filter((path) => dirname(path) === folder),
+      report,
+    )[Symbol.asyncIterator]()
+    return { lines, head: undefined as ChainLine | undefined }
+  })
+  const advance = async (copy: (typeof copies)[number]) => {
+    const { done, value } = await copy.lines.next()
+    copy.head = done ? undefined : value
+  }
+  for (const copy of copies) await advance(copy)
+  for (;;) {
+    const [first] = copies.filter(({ head }) => head).sort((a, b) => a.head!.position - b.head!.position)
+    if (!first) return
+    yield first.head!
+    await advance(first)
+  }
+}
+
+async function* entriesOfCopy(files: readonly string[], report: Findings): AsyncIterable<ChainLine> {
   for await (const { value, where } of records(files, report)) {
     if (value['kind'] === 'checkpoint') continue
     const { kind, position, previous, hash, entry } = value

@@ -93,8 +93,8 @@ function compareWith(exported: AsyncIterable<ChainLine>, report: Findings) {
     async *watch(chain: AsyncIterable<ChainLine>): AsyncIterable<ChainLine> {
       await advance()
       for await (const line of chain) {
-        while (next && next.position < line.position) await advance()
-        if (next?.position === line.position && next.hash !== line.hash && !differs) {
+        for (; next && next.position <= line.position; await advance()) {
+          if (next.position < line.position || next.hash === line.hash || differs) continue
           differs = true // all that follows differs, too
           report.add(
             'fork',
