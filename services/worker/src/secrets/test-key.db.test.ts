@@ -96,6 +96,15 @@ test('a connection that breaks, and a destination inside, are said', async () =>
   expect(asked.length).toBe(1)
 })
 
+test('a provider that switches to another protocol holds nobody up', async () => {
+  answer = (response) =>
+    response.socket!.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n')
+  expect(await run(await store({ apiKey: 'sk-good' }))).toMatchObject({
+    outcome: 'refused',
+    reason: expect.stringContaining('broke before it answered'),
+  })
+})
+
 test('a key travels to the hosts that were sealed with it, whatever the base URL says now', async () => {
   const id = await store({ apiKey: 'sk-good' }, ['api.elsewhere.example'])
   expect((await run(id)).reason).toContain('was stored for other hosts')

@@ -157,8 +157,14 @@ function statusOf(
       maxHeaderSize: 32 * 1024,
       signal,
     })
+    let answered = false
     asked.once('error', fail)
+    // One that is answered 101 closes without an error, and no signal reaches it any more.
+    asked.once('close', () => {
+      if (!answered) fail(new Error('closed without an answer'))
+    })
     asked.once('response', (response: IncomingMessage) => {
+      answered = true
       let bytes = 0
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length
