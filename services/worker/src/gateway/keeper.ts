@@ -25,6 +25,8 @@ export type RunningGateway = {
 // The engine keeps a name while it still makes or removes its bearer: what it refuses and what it shows differ for a
 // moment, longer on a busy machine.
 const MAX_TURNS = 40
+/** Somebody else's creation of the same network shows within these turns, a good second; later the addresses are taken. */
+const MAX_CONFLICTS = 12
 const settle = (turn: number, signal: AbortSignal) => pause(Math.min(20 * turn, 500), signal)
 
 const taken = (kind: 'network' | 'container', name: string) =>
@@ -61,7 +63,11 @@ export async function ensureControlNetwork(
       signal,
       (abortSignal) => docker.createNetwork({ ...controlNetworkSpec(installation, pool), abortSignal }),
       { ignore: [409] },
-    )
+    ).catch((error) => {
+      // Of two at once the engine may refuse the later one for its addresses before it looks at its name: look again.
+      if (!(error instanceof BackendError && error.code === 'network-conflict')) throw error
+      if (turn >= MAX_CONFLICTS) throw error
+    })
   }
   throw new BackendError('engine-error', `Gave up ${doing}: it comes and goes.`, { retry: true })
 }

@@ -130,7 +130,13 @@ async function conflict(
   const other = networks.find((one) =>
     (one.IPAM?.Config ?? []).some((config) => config.Subnet && overlaps(config.Subnet, subnet)),
   )
-  if (other && isLeftOver(other, engine, target)) {
+  // Two creations of one network at once, the first by a worker that is gone: the engine may refuse the second for its
+  // addresses before it looks at its name. Not listed yet, or ours: the next look finds it.
+  if (!other || other.Name === objectNames(target.installation, target.agentId).network) {
+    const message = `The addresses ${subnet} are being taken: ${engineWords(cause.cause)}.`
+    return new BackendError('network-conflict', message, { retry: true, cause })
+  }
+  if (isLeftOver(other, engine, target)) {
     await engine.call(
       `removing network ${other.Name}`,
       signal,
@@ -140,9 +146,7 @@ async function conflict(
     const message = `Network ${other.Name} of an agent that is gone had the addresses ${subnet}; it was removed.`
     return new BackendError('network-conflict', message, { retry: true, cause })
   }
-  const who = other
-    ? `network ${other.Name} has them (\`docker network inspect ${other.Name}\`)`
-    : engineWords(cause.cause)
+  const who = `network ${other.Name} has them (\`docker network inspect ${other.Name}\`)`
   const message = `The agent's network cannot have the addresses ${subnet}: ${who}. Remove that network, or set NORA_AGENT_NETWORK_POOL (now ${engine.pool}) to a block that nothing uses.`
   return new BackendError('network-conflict', message, { retry: false, cause })
 }
