@@ -124,6 +124,6 @@ test('twenty quiet agents beside one that prints ten thousand lines a second: pr
   for (const one of watchers) expect(one.seqs()).toEqual(Array.from({ length: quietLines }, (_, i) => i + 1))
   late.sort((a, b) => a - b)
   expect(late.length).toBeGreaterThan(50)
-  // A tenth of this on a machine of its own; the tests share theirs.
-  expect(late[Math.floor(late.length * 0.95)]).toBeLessThan(1_000)
+  // Who waited for the noisy one would be late by all that it has printed: ten seconds of it.
+  expect(late[Math.floor(late.length * 0.95)]).toBeLessThan(4_000)
 })
