@@ -50,23 +50,6 @@ describe('the Docker Engine', () => {
     }
   })
 
-  test('one network is made by many workers at once, also of one that died in the middle: nobody gives up', async () => {
-    const { docker, installation, pool, keysDir, dataDir } = fixture
-    const log = { info: () => undefined, warn: () => undefined }
-    const workers = Array.from({ length: 6 }, () =>
-      dockerBackend({ docker, installation, pool, keysDir, dataDir, log }),
-    )
-    const target = fixture.target()
-    for (let round = 0; round < 5; round++) {
-      const outcomes = await Promise.allSettled(workers.map((one) => one.ensureNetwork(target, soon())))
-      const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
-      for (const error of refused) expect(error).toMatchObject({ code: 'network-conflict', retry: true })
-      expect(refused.length).toBeLessThan(workers.length)
-      await Promise.all(workers.map((one) => one.ensureNetwork(target, soon())))
-      await workers[0]!.removeNetwork(target, soon())
-    }
-  })
-
   test('a volume that the image declares is memory, not an anonymous volume on the disk', async () => {
     const { docker, backend } = fixture
     const tagged = `nora/test-volume:${fixture.installation.slice(0, 8)}`
