@@ -19,19 +19,26 @@ const gone = { kind: 'reconcile' as const, crashes: { count: 1, lastAt: began + 
 
 describe('the program ended', () =>
   check([
-    ['in this operation', target(), exited(), context(), 'record-crash'],
+    ['in this run', target(), exited(), context({ started: true }), 'record-crash'],
+    [
+      'in this operation, between two takings-up: perhaps with the engine',
+      target(),
+      exited(),
+      context(),
+      'deliver-keys',
+    ],
     [
       'recorded',
       target(),
       exited(),
-      context({ crashes: gone.crashes }),
+      context({ started: true, crashes: gone.crashes }),
       { do: 'give-up', code: 'program-exited', reason: 'the program exited with code 3' },
     ],
     [
       'out of memory',
       target(),
       exited({ oomKilled: true }),
-      context({ crashes: gone.crashes }),
+      context({ started: true, crashes: gone.crashes }),
       { do: 'give-up', code: 'program-exited', reason: 'the program ran out of memory and was killed' },
     ],
     [

@@ -156,9 +156,9 @@ function patience(startDeadlineMs: number, startedAt: number, context: PlanConte
 /** What an ended program means; undefined: it may simply be started. */
 function planExited(container: ObservedContainer, context: PlanContext): Step | undefined {
   if (container.status !== 'exited' || context.stopped) return undefined
-  const byThisOperation = context.started || timeOf(container.startedAt) >= context.beganAt
-  // Somebody asked for a start: that the program had ended before is no reason against it.
-  if (context.kind !== 'reconcile' && !byThisOperation) return undefined
+  // Somebody asked for a start: that the program had ended before is no reason against it. Nor is an end that this run did
+  // not see: between two takings-up of an operation it may be the engine that died, and not the program.
+  if (context.kind !== 'reconcile' && !context.started) return undefined
   const { count, lastAt } = context.crashes
   const recorded = lastAt !== null && lastAt >= timeOf(container.finishedAt)
   if (!recorded) return { do: 'record-crash' }
