@@ -82,6 +82,12 @@ export async function networkSlot(tx: Tx, slots: number): Promise<number> {
   return rows[0]!.slot
 }
 
+/** Another number for the agent, the next free one: the engine keeps the addresses of its own from everybody. */
+export async function moveNetworkSlot(tx: Tx, slots: number): Promise<number> {
+  const { rows } = await sql<{ slot: number }>`select nora.move_network_slot(${slots}) as slot`.execute(tx)
+  return rows[0]!.slot
+}
+
 /** Gives a deleted agent's network number and gateway place back. In its delete operation's context only. */
 export async function releaseNetworkSlot(tx: Tx): Promise<void> {
   await sql`select nora.release_network_slot()`.execute(tx)

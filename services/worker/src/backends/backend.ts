@@ -149,6 +149,8 @@ export type BackendErrorCode =
   | 'image-pull-failed'
   | 'name-taken'
   | 'network-conflict'
+  /** The engine keeps the addresses for something that it does not show: after a few tries others are to be taken. */
+  | 'addresses-stuck'
   | 'resources-refused'
   | 'container-invalid'
   /** The container can never be started again, through no fault of its settings: it is to be made anew. */

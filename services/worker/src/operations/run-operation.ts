@@ -1,10 +1,12 @@
 import { problemTitles } from '@nora/contract/problem-titles'
 import { refusalOf, withActor } from '@nora/db/actor'
+import { moveNetworkSlot } from '@nora/db/fleet'
 import { type LeasedOperation, leaseOperation, releaseOperation } from '@nora/db/leases'
 import { agentOf, finishOperation } from '@nora/db/worker-agents'
 import { DomainError } from '@nora/domain/errors'
 import { answering, orAborted } from '../backends/answering.ts'
 import { BackendError } from '../backends/backend.ts'
+import { slotsIn } from '../reconcile/addresses.ts'
 import { type Action, nextStep } from '../reconcile/plan.ts'
 import {
   endCancelled,
@@ -27,6 +29,8 @@ const observeMs = 15_000
 const maxTurns = 400
 /** A registry that fails this often in a row (for half a minute) is for a person to look at; reconciliation still tries. */
 const mostPulls = 5
+/** A network that is being made by somebody else shows sooner. */
+const triesForAddresses = 3
 
 /**
  * Takes an operation and works on it until its agent is as it should be, or until it ends with a reason. `stop` gives it
@@ -96,6 +100,7 @@ async function converge(
       const hopeless = error.code === 'image-pull-failed' && operation.attempt >= mostPulls
       if (!error.retry || hopeless) return fail(deps, run, error.code, sentence(error))
       deps.log.warn({ err: error, operationId: operation.id, agentId: operation.agentId }, 'a step failed')
+      if (error.code === 'addresses-stuck' && operation.attempt >= triesForAddresses) await moveOn(deps, run)
       return release(deps, run, `${sentence(error)}; trying again`, Math.min(retryMs(operation), left))
     }
   }
@@ -105,6 +110,15 @@ async function converge(
 async function judge(deps: RunDeps, run: Run, error: DomainError): Promise<Outcome> {
   if (error.code !== 'rate-limited') return fail(deps, run, error.code, problemTitles[error.code])
   return release(deps, run, 'its keys were delivered too often lately; trying again', 30_000)
+}
+
+/** Takes other addresses for the agent; the next taking-up works with them. */
+async function moveOn(deps: RunDeps, run: Run): Promise<void> {
+  const slot = await withActor(deps.db, run.operation.actor, (tx) => moveNetworkSlot(tx, slotsIn(deps.pool)))
+  deps.log.warn(
+    { agentId: run.target.agentId, left: run.target.network.subnet, slot },
+    'took other addresses',
+  )
 }
 
 /** The next try comes later each time: 1 s, doubling, at most 15 s. */

@@ -161,10 +161,10 @@ test('no error is caught and forgotten, nothing is left to do, nothing is skippe
   expect(wrong).toEqual([])
 })
 
-test('every claim of SECURITY.md names a proof that exists', () => {
+test.each(['SECURITY.md', 'docs/guarantees.md'])('every claim of %s names a proof that exists', (page) => {
   const files = new Set(repositoryFiles())
-  const { text } = readSource('SECURITY.md')
-  const named = [...text.matchAll(/`((?:services|shared|migrations|e2e|infra)\/[\w./-]+)`/g)].map(
+  const { text } = readSource(page)
+  const named = [...text.matchAll(/`((?:services|shared|migrations|e2e|infra|bench|docs)\/[\w./-]+)`/g)].map(
     (match) => match[1]!,
   )
   expect(named.length).toBeGreaterThan(10)

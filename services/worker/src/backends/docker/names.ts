@@ -22,8 +22,6 @@ export type ObjectNames = {
   volume: string
   /** The container, never started, through which files get an owner that this process may not give them. */
   handOver: string
-  /** Of the Linux bridge; at most 15 characters (IFNAMSIZ). */
-  bridge: string
 }
 
 /** The first eight hexadecimal digits of the installation's id: what the names of its objects begin with. */
@@ -45,14 +43,21 @@ export function objectNames(installation: string, agentId: string): ObjectNames 
   requireAgentId(agentId)
   const prefix = installationPrefix(installation)
   const { container, network } = namesIn(installation)
-  const digest = createHash('sha256').update(`${installation}/${agentId}`).digest('hex')
   return {
     container: container(agentId),
     network: network(agentId),
     volume: `${prefix}-vol-${agentId}`,
     handOver: `${prefix}-hand-over-${agentId}`,
-    bridge: `nr-${digest.slice(0, 12)}`,
   }
+}
+
+/**
+ * The name of the Linux bridge of an agent's network; at most 15 characters (IFNAMSIZ). Another one with other addresses:
+ * an engine that lost a network may keep both from everybody.
+ */
+export function bridgeName({ installation, agentId }: Owner, subnet: string): string {
+  const digest = createHash('sha256').update(`${installation}/${agentId}/${subnet}`).digest('hex')
+  return `nr-${digest.slice(0, 12)}`
 }
 
 /** Whether it is a lower-case UUID, as every agent's id is. */

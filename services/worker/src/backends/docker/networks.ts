@@ -3,7 +3,7 @@ import ipaddr from 'ipaddr.js'
 import { BackendError, type Observed, type Target } from '../backend.ts'
 import { dial, type Engine } from './engine.ts'
 import { engineWords } from './errors.ts'
-import { isOurs, label, type Owner, objectNames, ownerLabels } from './names.ts'
+import { bridgeName, isOurs, label, type Owner, objectNames, ownerLabels } from './names.ts'
 
 type Inspected = Docker.NetworkInspectInfo
 
@@ -105,7 +105,7 @@ function createNetwork(engine: Engine, target: Target): Promise<Docker.Network |
           Config: [{ Subnet: target.network.subnet, Gateway: target.network.bridge }],
         },
         Options: {
-          'com.docker.network.bridge.name': names.bridge,
+          'com.docker.network.bridge.name': bridgeName(target, target.network.subnet),
           // Should a port ever be published by mistake, then on loopback alone.
           'com.docker.network.bridge.host_binding_ipv4': '127.0.0.1',
         },
@@ -131,10 +131,11 @@ async function conflict(
     (one.IPAM?.Config ?? []).some((config) => config.Subnet && overlaps(config.Subnet, subnet)),
   )
   // Two creations of one network at once, the first by a worker that is gone: the engine may refuse the second for its
-  // addresses before it looks at its name. Not listed yet, or ours: the next look finds it.
+  // addresses before it looks at its name. Not listed yet, or ours: the next look finds it. One that an engine was killed
+  // in the middle of may never be listed, and its addresses are gone for good.
   if (!other || other.Name === objectNames(target.installation, target.agentId).network) {
-    const message = `The addresses ${subnet} are being taken: ${engineWords(cause.cause)}.`
-    return new BackendError('network-conflict', message, { retry: true, cause })
+    const message = `The engine does not give the addresses ${subnet}: ${engineWords(cause.cause)}.`
+    return new BackendError(other ? 'network-conflict' : 'addresses-stuck', message, { retry: true, cause })
   }
   if (isLeftOver(other, engine, target)) {
     await engine.call(

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { engineStatus, toBackendError } from './errors.ts'
 import { withTag } from './images.ts'
-import { objectNames } from './names.ts'
+import { bridgeName, objectNames } from './names.ts'
 import { pullProgress } from './pull-progress.ts'
 import { tarArchive } from './tar.ts'
 
@@ -57,10 +57,15 @@ test('a reference without a tag means latest, not every tag', () => {
 test('names are of this installation and this agent, the bridge fits an interface', () => {
   const names = objectNames('f1f2f3f4-aaaa-4000-8000-000000000000', '22222222-0000-4000-8000-000000000000')
   expect(names.network).toBe('nora-f1f2f3f4-net-22222222-0000-4000-8000-000000000000')
-  expect(names.bridge).toMatch(/^nr-[0-9a-f]{12}$/)
-  expect(
-    objectNames('f1f2f3f4-bbbb-4000-8000-000000000000', '22222222-0000-4000-8000-000000000000').bridge,
-  ).not.toBe(names.bridge)
+  const agent = {
+    installation: 'f1f2f3f4-aaaa-4000-8000-000000000000',
+    agentId: '22222222-0000-4000-8000-000000000000',
+  }
+  const other = { ...agent, installation: 'f1f2f3f4-bbbb-4000-8000-000000000000' }
+  const bridge = bridgeName(agent, '10.0.0.16/29')
+  expect(bridge).toMatch(/^nr-[0-9a-f]{12}$/)
+  expect(bridgeName(agent, '10.0.0.16/29')).toBe(bridge)
+  expect([bridgeName(other, '10.0.0.16/29'), bridgeName(agent, '10.0.0.24/29')]).not.toContain(bridge)
 })
 
 test('a pull tells of its layers once a second, and of its error', () => {
