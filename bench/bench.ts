@@ -50,7 +50,6 @@ export function percentile(p: number, values: readonly number[]): number {
   return below + (above - below) * (place - Math.floor(place))
 }
 
-/** @public */
 export const median = (values: readonly number[]): number => percentile(0.5, values)
 
 /** Whether every goal of the row is met; a row without one asks nothing. */
