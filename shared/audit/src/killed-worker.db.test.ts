@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { testDatabase } from '@nora/testing/postgres'
+import { tempFolder } from '@nora/testing/temp-folder'
 import { waitUntil } from '@nora/testing/wait-until'
 import { writeRows } from '@nora/worker/audit/testing/audit-rows'
 import { expect, test } from 'vitest'
-import { publicKey, run } from './exported-chain.fixture.ts'
+import { publicKey, run } from './testing/exported-chain.ts'
 
 const database = testDatabase()
 const program = fileURLToPath(
@@ -30,7 +28,7 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 test('kill -9 of workers at any moment loses nothing and doubles nothing, in the chain and in the files', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'nora-audit-killed-'))
+  const folder = await tempFolder('nora-audit-killed-')
   const chained = async () =>
     (await database.asSuperuser<{ n: number }>('select count(*)::int as n from nora.audit_chain'))[0]!.n
   let written = 0

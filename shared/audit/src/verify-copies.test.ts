@@ -1,15 +1,15 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tempFolder } from '@nora/testing/temp-folder'
 import { expect, test } from 'vitest'
-import { checkpointFor, type Line, makeLines, publicKey, run } from './exported-chain.fixture.ts'
+import { checkpointFor, type Line, makeLines, publicKey, run } from './testing/exported-chain.ts'
 
 const lines = makeLines(20)
 const marks = [checkpointFor(lines[9]!), checkpointFor(lines[17]!)]
 
 /** A folder of a worker that began a new file after so many lines. */
 async function copyOf(some: readonly Line[], filled: number): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'nora-audit-copy-'))
+  const folder = await tempFolder('nora-audit-copy-')
   const write = (name: string, rows: readonly unknown[]) =>
     writeFile(join(folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   await write('entries-000000000000001.jsonl', some.slice(0, filled))

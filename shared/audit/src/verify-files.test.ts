@@ -10,7 +10,7 @@ import {
   publicKey,
   run,
   verifyFiles,
-} from './exported-chain.fixture.ts'
+} from './testing/exported-chain.ts'
 
 const lines = makeLines(20)
 const marks = [checkpointFor(lines[9]!), checkpointFor(lines[17]!)]

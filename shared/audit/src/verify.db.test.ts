@@ -1,11 +1,10 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { testDatabase } from '@nora/testing/postgres'
+import { tempFolder } from '@nora/testing/temp-folder'
 import { auditExport } from '@nora/worker/audit/export'
 import { chainAll, chainDeps, writeRows } from '@nora/worker/audit/testing/audit-rows'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
-import { publicKey, run } from './exported-chain.fixture.ts'
+import { publicKey, run } from './testing/exported-chain.ts'
 
 const database = testDatabase()
 const tables = ['audit_log', 'audit_chain', 'audit_head', 'audit_checkpoints', 'audit_pending']
@@ -14,7 +13,7 @@ let files: string
 /** 1500 rows in a chain, signed at 2 and 1002, and written down by a worker. */
 beforeAll(async () => {
   const deps = chainDeps(database)
-  files = await mkdtemp(join(tmpdir(), 'nora-audit-verify-'))
+  files = await tempFolder('nora-audit-verify-')
   await writeRows(database, 2)
   await chainAll(deps)
   await writeRows(database, 1_498)

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testDatabase } from '@nora/testing/postgres'
+import { tempFolder } from '@nora/testing/temp-folder'
 import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLoops, type Loops } from '../loops.ts'
@@ -15,7 +15,7 @@ let folder: string
 let loops: Loops
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'nora-audit-loops-'))
+  folder = await tempFolder('nora-audit-loops-')
   loops = createLoops(deps.log, stopping.signal)
   const parts = { db: database.worker, log: deps.log, auditKeys: deps.auditKeys, auditFolder: folder }
   startAudit(parts, loops, { auditChain: 500, auditExport: 2_000 })

@@ -1,8 +1,8 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AuditEntry, canonicalEntry, deriveAuditKey, genesis, hashEntry } from '@nora/crypto/audit-chain'
-import { auditVerify } from './verify-command.ts'
+import { tempFolder } from '@nora/testing/temp-folder'
+import { auditVerify } from '../verify-command.ts'
 
 export const key = deriveAuditKey(Buffer.alloc(32, 5))
 export const publicKey = key.publicKey.toString('base64url')
@@ -42,7 +42,7 @@ export function checkpointFor(line: Line, signer = key, time = '2026-01-02T03:04
 
 /** Runs the command over these files of a folder of its own. */
 export async function verifyFiles(files: Record<string, readonly unknown[] | string>, ...more: string[]) {
-  const folder = await mkdtemp(join(tmpdir(), 'nora-audit-files-'))
+  const folder = await tempFolder('nora-audit-files-')
   for (const [name, lines] of Object.entries(files)) {
     const text = typeof lines === 'string' ? lines : lines.map((line) => `${JSON.stringify(line)}\n`).join('')
     await writeFile(join(folder, name), text)
