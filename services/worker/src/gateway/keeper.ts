@@ -179,23 +179,34 @@ export async function attachGateway(
   address: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const network = await networkNamed(docker, networkName, signal)
-  const container = await inspect(docker, gateway.containerId, signal)
-  if (!network || !container) {
-    const missing = network ? 'The gateway' : `The network ${networkName}`
-    throw new BackendError('not-found', `${missing} is not there any more.`, { retry: true })
-  }
-  const endpoint = container.NetworkSettings.Networks[networkName]
-  if (endpoint?.NetworkID === network.Id && endpoint.IPAddress === address) return
-  if (endpoint) await detachGateway(docker, gateway, networkName, signal)
   const options = {
     Container: gateway.containerId,
     EndpointConfig: { IPAMConfig: { IPv4Address: address } },
   } as Docker.NetworkConnectOptions // the type wants every field of an endpoint, the engine fills them
-  await engineCall(`attaching the gateway to ${networkName}`, signal, (abortSignal) => {
-    const bounded = { ...options, abortSignal }
-    return docker.getNetwork(network.Id).connect(bounded)
-  })
+  for (let turn = 0; turn < MAX_TURNS; turn++) {
+    await settle(turn, signal)
+    const network = await networkNamed(docker, networkName, signal)
+    const container = await inspect(docker, gateway.containerId, signal)
+    if (!network || !container) {
+      const missing = network ? 'The gateway' : `The network ${networkName}`
+      throw new BackendError('not-found', `${missing} is not there any more.`, { retry: true })
+    }
+    const endpoint = container.NetworkSettings.Networks[networkName]
+    if (endpoint?.NetworkID === network.Id && endpoint.IPAddress === address) return
+    // Taken off by force, whatever has the gateway's name on that network goes: an engine that died may have left it.
+    if (endpoint || turn === MAX_CONFLICTS) await detachGateway(docker, gateway, networkName, signal)
+    try {
+      return await engineCall(`attaching the gateway to ${networkName}`, signal, (abortSignal) => {
+        const bounded = { ...options, abortSignal }
+        return docker.getNetwork(network.Id).connect(bounded)
+      })
+    } catch (error) {
+      // Somebody else may be attaching it at this moment: look again.
+      if (!/endpoint with name .* already exists/i.test(String(error))) throw error
+    }
+  }
+  const message = `The gateway cannot be attached to ${networkName}: something there has its name.`
+  throw new BackendError('engine-error', message, { retry: true })
 }
 
 /** Takes the gateway off a network. One that is not on it, or is gone, is off it. */
