@@ -14,6 +14,7 @@ export type Recorded = {
 }
 
 const folder = fileURLToPath(new URL('results/', import.meta.url))
+const missed = fileURLToPath(new URL('missed.md', import.meta.url))
 const page = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url))
 
 export async function lastRecorded(bench: string): Promise<Recorded | undefined> {
@@ -39,9 +40,9 @@ export async function renderPage(benches: readonly Bench[]): Promise<void> {
 
 Made by \`npm run bench\`; do not edit. Each row is the median of several turns of the real thing and of its yardstick, taken alternately
 in one run on one machine. The ratio is what counts: absolute figures change with the machine and its load. A goal that is missed is
-marked, and its reason stands in the note.
+marked; why is said at the end.
 `
-  await writeFile(page, [head, ...parts].join('\n'))
+  await writeFile(page, [head, ...parts, await readFile(missed, 'utf8')].join('\n'))
 }
 
 function table(rows: readonly Row[]): string {
