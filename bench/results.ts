@@ -40,7 +40,7 @@ export async function renderPage(benches: readonly Bench[]): Promise<void> {
 
 Made by \`npm run bench\`; do not edit. Each row is the median of several turns of the real thing and of its yardstick, taken alternately
 in one run on one machine. The ratio is what counts: absolute figures change with the machine and its load. A goal that is missed is
-marked; why is said at the end.
+marked; why, as far as it is known, is said at the end.
 `
   await writeFile(page, [head, ...parts, await readFile(missed, 'utf8')].join('\n'))
 }
