@@ -178,7 +178,8 @@ export function logPosition(
   }
 
   function proveShownAgain(frame: EngineFrame): void {
-    const proven = shown.has(frame.ts)
+    // What begins in the newest file comes to the newest frame soon.
+    const proven = shown.has(frame.ts) || latest.get(frame.stream)?.ts === frame.ts
     if (proven) readAllNext = false
     if (proven || ++skipped > sampleEvery) trust = 'broken'
   }
