@@ -19,8 +19,10 @@ export type InvokedAgent = {
   path: (rest: string) => string
   /** Another agent, in that state, hung on the same gateway but not routed. */
   agentOf: (who: Client, state: string) => Promise<string>
-  /** Makes this the gateway's only route. */
-  route: (agentId: string, who: Client, port: number) => Promise<void>
+  /** Puts an agent in that state and hangs it on the gateway. */
+  hang: (agentId: string, state: string) => Promise<void>
+  /** Makes this the gateway's only route; the agent is in that workspace, or in the person's own. */
+  route: (agentId: string, who: Client, port: number, workspaceId?: string) => Promise<void>
 }
 
 export function invokedAgent(database: TestDatabase, api: TestApi): InvokedAgent {
@@ -36,18 +38,22 @@ export function invokedAgent(database: TestDatabase, api: TestApi): InvokedAgent
   self.agentOf = async (who, state) => {
     const made = await who.post('/api/agents', { name: 'a', runtime: 'starter' })
     expect(made.status, made.text).toBe(202)
+    await self.hang(made.body.id, state)
+    return made.body.id
+  }
+
+  self.hang = async (agentId, state) => {
     const url = `http://127.0.0.1:${gateway.invokePort}`
     await database.asSuperuser(
       `with g as (insert into nora.gateways (index, invoke_url) values (0, $3)
          on conflict (index) do update set invoke_url = $3 returning id)
        update nora.agents set state = $2, state_reason = 'set by the test', gateway_id = (select id from g) where id = $1`,
-      [made.body.id, state, url],
+      [agentId, state, url],
     )
-    return made.body.id
   }
 
-  self.route = async (agentId, who, port) => {
-    const workspaceId = (await who.get('/api/auth/me')).body.personalWorkspaceId
+  self.route = async (agentId, who, port, given) => {
+    const workspaceId = given ?? (await who.get('/api/auth/me')).body.personalWorkspaceId
     const only = { agentId, workspaceId, containerId: 'a'.repeat(64), ip: '127.0.0.1', port }
     const body = JSON.stringify({ revision: ++revision, routes: [only] })
     const iat = Math.floor(Date.now() / 1000)

@@ -1,0 +1,49 @@
+import type { ProblemCode } from '@nora/contract/problem-titles'
+import type { Role } from '@nora/domain/roles'
+import { type Principal, principalNames } from './principals.ts'
+
+/**
+ * What a principal gets: a status means that it is let in and answered so (101: the socket stays open); otherwise the
+ * status and the code of the refusal, or the code with which a socket is closed.
+ */
+export type Outcome = number | `${number} ${ProblemCode}` | `closed ${number}`
+export type Cells = Record<Principal, Outcome>
+
+const unknown = '401 unauthenticated'
+const refused = '403 forbidden'
+const absent = '404 not-found'
+const roles: readonly Role[] = ['viewer', 'editor', 'admin', 'owner']
+
+const everybody = (outcome: Outcome) =>
+  Object.fromEntries(principalNames.map((principal) => [principal, outcome])) as Cells
+
+/** Whoever asks: nobody is looked at. */
+export const anybody = (outcome: Outcome): Cells => everybody(outcome)
+
+/** Any person with a live session, whatever the workspace. */
+export const signedIn = (outcome: Outcome): Cells => ({
+  ...everybody(outcome),
+  anonymous: unknown,
+  disabled: unknown,
+})
+
+/** Who runs the server. */
+export const platformAdmins = (outcome: Outcome): Cells => ({
+  ...signedIn(refused),
+  platformAdmin: outcome,
+})
+
+/** Members of the workspace from a role upwards; to everybody else what is in it does not exist. */
+export const from = (least: Role, outcome: Outcome): Cells => ({
+  ...signedIn(absent),
+  ...Object.fromEntries(roles.map((role, rank) => [role, rank >= roles.indexOf(least) ? outcome : refused])),
+})
+
+/** The same for a route that names nothing of the workspace's: from their own, people of another are answered too. */
+export const fromAtHome = (least: Role, outcome: Outcome): Cells => ({
+  ...from(least, outcome),
+  neighbour: outcome,
+})
+
+/** Whether a cell lets its principal in. */
+export const letsIn = (outcome: Outcome): outcome is number => typeof outcome === 'number'

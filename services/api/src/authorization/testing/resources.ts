@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import type { Caller, World } from './world.ts'
+
+type Make = (world: World, caller: Caller) => Promise<string>
+
+/** What the path of a route can name. Whatever begins with `own` is made for each caller, everything else once for a world. */
+const resources = {
+  workspace: async ({ workspaceId }) => workspaceId,
+  /** Running, with nothing open. */
+  agent: async (world) => {
+    const id = await makeAgent(world)
+    await database(
+      world,
+      `update nora.operations set status = 'succeeded', finished_at = now() where agent_id = $1`,
+      id,
+    )
+    await database(
+      world,
+      `update nora.agents set state = 'running', state_reason = 'healthy', observed_generation = 1 where id = $1`,
+      id,
+    )
+    return id
+  },
+  /** One whose first operation waits for a worker, and that operation. */
+  newAgent: makeAgent,
+  newAgentOperation: async (world, caller) => {
+    const [row] = await world.database.asSuperuser<{ id: string }>(
+      'select id from nora.operations where agent_id = $1',
+      [await world.id('newAgent', caller)],
+    )
+    return row!.id
+  },
+  failedOperation: async (world) => {
+    const agent = await makeAgent(world)
+    const [row] = await world.database.asSuperuser<{ id: string }>(
+      `update nora.operations set status = 'failed', finished_at = now(), error = '{"code":"x","message":"x"}'
+       where agent_id = $1 returning id`,
+      [agent],
+    )
+    return row!.id
+  },
+  key: (world) => makeKey(world, world.other, true),
+  hiddenKey: (world) => makeKey(world, world.other, false),
+  keyOperation: async (world, caller) => {
+    const path = `/api/llm-providers/${await world.id('key', caller)}/test`
+    return made(world.other, path, undefined, 202)
+  },
+  /** The caller's; of who may have none, the one that everybody sees. */
+  ownKey: (world, caller) =>
+    ['editor', 'admin', 'owner'].includes(caller.principal)
+      ? makeKey(world, caller, false)
+      : world.id('key', caller),
+  member: async (world) => (await world.join('editor')).userId,
+  secondOwner: async (world) => (await world.join('owner')).userId,
+  ownUser: async (world, { userId }) => userId ?? world.other.userId!,
+  session: async ({ other }) => other.sessionId!,
+  ownSession: async ({ other }, { sessionId }) => sessionId ?? other.sessionId!,
+  /** Another workspace, to which whoever belongs to this one can still be invited. */
+  elsewhere: ({ other }) => made(other, '/api/workspaces', { name: 'The other one' }),
+  invitation: (world) =>
+    made(world.maker, `/api/workspaces/${world.workspaceId}/invitations`, {
+      email: `${world.marker}@nora.test`,
+      role: 'viewer',
+    }),
+  invitationToken: (world) => invite(world, `${randomUUID()}@nora.test`),
+  ownInvitationToken: (world, { email }) => invite(world, email ?? `${randomUUID()}@nora.test`),
+} satisfies Record<string, Make>
+
+export type ResourceName = keyof typeof resources
+
+export async function makeResource(world: World, name: string, caller: Caller): Promise<string> {
+  if (!Object.hasOwn(resources, name)) throw new Error(`testing/resources.ts makes no ${name}`)
+  return (resources[name as ResourceName] as Make)(world, caller)
+}
+
+const database = (world: World, text: string, id: string) => world.database.asSuperuser(text, [id])
+
+function makeAgent(world: World): Promise<string> {
+  return made(world.maker, '/api/agents', { name: world.marker, runtime: 'starter' }, 202)
+}
+
+function makeKey(world: World, { client, headers }: Caller, sharedWithWorkspace: boolean): Promise<string> {
+  const body = {
+    provider: 'openai',
+    label: world.marker,
+    secret: { apiKey: `sk-${randomUUID()}` },
+    sharedWithWorkspace,
+  }
+  return made({ client, headers }, '/api/llm-providers', body)
+}
+
+async function invite(world: World, email: string): Promise<string> {
+  const path = `/api/workspaces/${await world.id('elsewhere', world.other)}/invitations`
+  const answer = await world.other.client.post(path, { email, role: 'viewer' })
+  if (answer.status !== 201) throw new Error(`inviting answered ${answer.text}`)
+  return answer.body.token
+}
+
+async function made(
+  { client, headers }: Pick<Caller, 'client' | 'headers'>,
+  path: string,
+  body: unknown,
+  status = 201,
+): Promise<string> {
+  const answer = await client.post(path, body, headers)
+  if (answer.status !== status) throw new Error(`making a thing with POST ${path} answered ${answer.text}`)
+  return answer.body.id
+}

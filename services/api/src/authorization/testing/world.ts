@@ -1,0 +1,159 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { makePassword, provePassword } from '@nora/crypto/passwords'
+import { loginLookup, openSession, signUp } from '@nora/db/accounts'
+import type { TestDatabase } from '@nora/testing/postgres'
+import { absoluteSeconds, idleSeconds, newRefreshToken } from '../../auth/tokens.ts'
+import { type Client, client } from '../../testing/client.ts'
+import { password, type TestApi } from '../../testing/test-api.ts'
+import type { Principal } from '../principals.ts'
+import { makeResource } from './resources.ts'
+
+/** Somebody who asks, with a live session; of `anonymous` there is only the client. */
+export type Caller = {
+  principal: Principal
+  client: Client
+  /** In whose name: `x-nora-workspace`, or nothing for their own. */
+  headers: Record<string, string>
+  userId?: string
+  email?: string
+  sessionId?: string
+  refreshToken?: string
+}
+
+/** One workspace and who stands around it. People and things are made when they are first asked for. */
+export type World = {
+  api: TestApi
+  database: TestDatabase
+  workspaceId: string
+  /** In the name of everything in the workspace: whoever may not see it must not read it. */
+  marker: string
+  password: string
+  /** A session of the owner's that has stepped up: for making things. */
+  maker: Caller
+  /** A second editor, stepped up: whose things are somebody else's to everybody who asks. */
+  other: Caller
+  as: (principal: Principal) => Promise<Caller>
+  stepUp: (caller: Caller) => Promise<void>
+  /** The id (or token) of a thing of resources.ts: one for the world, or one for each caller where its name begins with `own`. */
+  id: (resource: string, caller: Caller) => Promise<string>
+  /** Somebody new in a role of this workspace. */
+  join: (role: string) => Promise<Person>
+}
+
+type Person = Required<Omit<Caller, 'principal' | 'headers'>>
+export type Worlds = { make: () => Promise<World> }
+
+/** Makes worlds. Accounts share one password, which is hashed once: an argon2id hash for each would take minutes. */
+export async function worlds(api: TestApi, database: TestDatabase): Promise<Worlds> {
+  const stored = await makePassword(password)
+  const proof = await provePassword(stored.salt, password)
+
+  const account = async (): Promise<{ userId: string; email: string }> => {
+    const email = `${randomUUID()}@nora.test`
+    const who = { email, name: '', ip: null, correlationId: 'arranged' }
+    await signUp(database.app, { ...who, password: stored, setupOk: true, signupEnabled: true })
+    return { userId: (await loginLookup(database.app, email))!.userId, email }
+  }
+  const signIn = async ({ userId, email }: { userId: string; email: string }): Promise<Person> => {
+    const refresh = newRefreshToken()
+    const session = await openSession(database.app, {
+      transport: 'bearer',
+      ...{ userId, passwordProof: proof, idleSeconds, absoluteSeconds },
+      secretHash: createHash('sha256').update(refresh.secret).digest(),
+      refreshHash: refresh.hash,
+      ...{ ip: null, userAgent: null, correlationId: 'arranged' },
+    })
+    const sessionId = session!.id
+    // Long enough ago that the sign-in itself is no recent proof of the password.
+    await database.asSuperuser(
+      `update nora.sessions set created_at = now() - interval '1 hour' where id = $1`,
+      [sessionId],
+    )
+    const claims = { userId, sessionId, secret: refresh.secret }
+    const accessToken = api.app.accessTokens.sign({ ...claims, transport: 'bearer' })
+    const self = Object.assign(client(api), { accessToken })
+    return { client: self, userId, email, sessionId, refreshToken: refresh.text }
+  }
+  // Somebody has to claim the server, and is then no use as anybody else.
+  await account()
+
+  const make = async (): Promise<World> => {
+    const marker = `marker-${randomBytes(6).toString('hex')}`
+    const ownerAccount = await account()
+    const stepUp = async ({ sessionId }: { sessionId?: string }) => {
+      await database.asSuperuser(
+        `update nora.sessions set stepped_up_until = now() + interval '10 minutes' where id = $1`,
+        [sessionId],
+      )
+    }
+    const maker = await signIn(ownerAccount)
+    await stepUp(maker)
+    const made = await maker.client.post('/api/workspaces', { name: marker })
+    if (made.status !== 201) throw new Error(`making a workspace answered ${made.text}`)
+    const workspaceId: string = made.body.id
+    const headers = { 'x-nora-workspace': workspaceId }
+
+    const join = async (role: string): Promise<Person> => {
+      const person = await account()
+      await database.asSuperuser(
+        'insert into nora.memberships (workspace_id, user_id, role) values ($1, $2, $3)',
+        [workspaceId, person.userId, role],
+      )
+      return signIn(person)
+    }
+    const arrange: Record<Exclude<Principal, 'anonymous'>, () => Promise<Person>> = {
+      viewer: () => join('viewer'),
+      editor: () => join('editor'),
+      admin: () => join('admin'),
+      owner: () => signIn(ownerAccount),
+      removed: async () => {
+        const person = await join('editor')
+        const path = `/api/workspaces/${workspaceId}/members/${person.userId}`
+        const answer = await maker.client.delete(path)
+        if (answer.status !== 204) throw new Error(`removing somebody answered ${answer.text}`)
+        return person
+      },
+      stranger: async () => signIn(await account()),
+      neighbour: async () => signIn(await account()),
+      platformAdmin: async () => {
+        const person = await account()
+        await database.asSuperuser(`update nora.users set platform_role = 'admin' where id = $1`, [
+          person.userId,
+        ])
+        return signIn(person)
+      },
+      disabled: async () => {
+        const person = await join('editor')
+        await database.asSuperuser('update nora.users set disabled_at = now() where id = $1', [person.userId])
+        return person
+      },
+    }
+    const callerFor = async (principal: Principal): Promise<Caller> => {
+      if (principal === 'anonymous') return { principal, client: client(api), headers }
+      const person = await arrange[principal]()
+      return { principal, ...person, headers: principal === 'neighbour' ? {} : headers }
+    }
+    const callers = new Map<Principal, Promise<Caller>>()
+    const things = new Map<string, Promise<string>>()
+    const other = await join('editor')
+    await stepUp(other)
+    const world: World = {
+      ...{ api, database, workspaceId, marker, password, stepUp, join },
+      maker: { principal: 'owner', ...maker, headers },
+      other: { principal: 'editor', ...other, headers },
+      as: (principal) => once(callers, principal, () => callerFor(principal)),
+      id: (resource, caller) => {
+        const name = resource.startsWith('own') ? `${resource} of ${caller.principal}` : resource
+        return once(things, name, () => makeResource(world, resource, caller))
+      },
+    }
+    return world
+  }
+  return { make }
+}
+
+function once<K, T>(kept: Map<K, Promise<T>>, key: K, make: () => Promise<T>): Promise<T> {
+  const found = kept.get(key) ?? make()
+  kept.set(key, found)
+  return found
+}
