@@ -90,6 +90,10 @@ test.each([
   [{ ENCRYPTION_KEYS_PREVIOUS: `1:${hex()}` }, 'ENCRYPTION_KEYS_PREVIOUS must not be given to api'],
   [{ DOCKER_HOST: 'unix:///var/run/docker.sock' }, 'DOCKER_HOST must not be given to api'],
   [{ DATABASE_URL: worker.DATABASE_URL }, 'DATABASE_URL must be of the role nora_app'],
+  [
+    { DATABASE_URL: 'postgres://nora_app:100%@127.0.0.1/nora' },
+    'DATABASE_URL has a % in its user or password',
+  ],
 ])('the api refuses %o in production', (change, problem) => {
   for (const NODE_ENV of [undefined, 'production', 'Test', 'dev']) {
     expect(problems(loadApiConfig, { ...api, NODE_ENV, ...change }).join('\n')).toContain(problem)
@@ -184,6 +188,7 @@ test('NORA_RATE_LIMITS changes what it names and nothing else; anything odd is r
     'global=-1/60',
     'global=1/60/2',
     '__proto__=1/1',
+    'constructor=1/1',
   ]) {
     expect(problems(loadApiConfig, { ...api, NORA_RATE_LIMITS: odd }), odd).toHaveLength(1)
   }

@@ -43,7 +43,8 @@ export function readRateLimits(reader: Reader): RateLimits {
   const limits = structuredClone(defaultRateLimits)
   for (const item of reader.list('NORA_RATE_LIMITS')) {
     const match = /^([a-z-]+)=([1-9]\d{0,8})\/([1-9]\d{0,6})$/.exec(item)
-    const name = names[match?.[1] as keyof typeof names]
+    const given = match?.[1] ?? ''
+    const name = Object.hasOwn(names, given) ? names[given as keyof typeof names] : undefined
     if (!match || !name) {
       reader.problem(
         'NORA_RATE_LIMITS',

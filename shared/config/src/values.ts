@@ -48,15 +48,27 @@ export function readDatabaseUrl(reader: Reader, role: 'nora_app' | 'nora_worker'
     return ''
   }
   const url = new URL(text)
-  const user = decodeURIComponent(url.username)
+  const user = decoded(url.username)
+  const password = decoded(url.password)
+  if (user === undefined || password === undefined) {
+    reader.problem('DATABASE_URL', `has a % in its user or password that encodes nothing, write %25: ${how}`)
+    return ''
+  }
   if (reader.production && user !== role && ownRoles.includes(user)) {
     reader.problem('DATABASE_URL', `must be of the role ${role}, not ${user}`)
   }
-  const password = decodeURIComponent(url.password)
   if (reader.production && password && (reader.isPlaceholder(password) || password === user)) {
     reader.problem('DATABASE_URL', `has a placeholder for a password: ${how}`)
   }
   return text
+}
+
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
 }
 
 /** REDIS_URL: redis(s):// or the absolute path of a unix socket. */
