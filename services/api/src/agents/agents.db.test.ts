@@ -108,6 +108,12 @@ describe('what is refused', () => {
     expect(quota.body).toMatchObject({ quota: 'MAX_VCPU', limit: 2, requested: 3 })
     const proxmox = await ada.post('/api/agents', { name: 'x', runtime: 'starter', target: 'proxmox' })
     expect(proxmox.body.reason).toMatch(/planned/)
+    for (const name of ['constructor', 'toString', '__proto__']) {
+      const target = await ada.post('/api/agents', { name: 'x', runtime: 'starter', target: name })
+      expect(target.body.reason).toMatch(/no such target/)
+      const profile = await ada.post('/api/agents', { name: 'x', runtime: 'starter', sandboxProfile: name })
+      expect(profile.body.detail).toMatch(/no such profile/)
+    }
     const secret = await ada.post('/api/agents', { name: 'x', runtime: 'starter', env: { A: sk } })
     expect(secret.body.detail).toMatch(/llm-providers/)
     expect(secret.body.errors).toEqual([{ path: 'body/env/A', message: 'looks like an sk- key' }])

@@ -18,16 +18,17 @@ type Asked = Pick<CreateAgent, 'runtime' | 'target' | 'sandboxProfile' | 'env' |
 }
 type Config = Pick<Deps['config'], 'enabledBackends' | 'limits'>
 
-const profileReasons: Record<string, string> = {
-  hardened: 'the hardened profile is not available in this version',
-  nemoclaw: 'nemoclaw (another name of hardened) is not available in this version',
-}
+// Maps, because the names come from the caller: an object would have a `constructor`, too.
+const profileReasons: ReadonlyMap<string, string> = new Map([
+  ['hardened', 'the hardened profile is not available in this version'],
+  ['nemoclaw', 'nemoclaw (another name of hardened) is not available in this version'],
+])
 
-const targetReasons: Record<string, string> = {
-  docker: 'the Docker backend is not enabled on this server',
-  kubernetes: 'the Kubernetes backend is not enabled on this server',
-  proxmox: 'Proxmox is planned; this version cannot use it',
-}
+const targetReasons: ReadonlyMap<string, string> = new Map([
+  ['docker', 'the Docker backend is not enabled on this server'],
+  ['kubernetes', 'the Kubernetes backend is not enabled on this server'],
+  ['proxmox', 'Proxmox is planned; this version cannot use it'],
+])
 
 /**
  * What is asked for as it will be stored. `sizeAsked` is false where only something else changes: an operator who lowers
@@ -39,13 +40,13 @@ export function checkSpec(config: Config, asked: Asked, sizeAsked = true): Agent
   if (target !== 'docker' || !config.enabledBackends.includes('docker')) {
     throw refused(
       'target-unavailable',
-      targetReasons[target] ?? 'there is no such target; this server has docker',
+      targetReasons.get(target) ?? 'there is no such target; this server has docker',
     )
   }
   if (sandboxProfile !== 'standard') {
     throw refused(
       'profile-unavailable',
-      profileReasons[sandboxProfile] ?? 'there is no such profile; use standard',
+      profileReasons.get(sandboxProfile) ?? 'there is no such profile; use standard',
     )
   }
   const runtime = runtimeNamed(asked.runtime)
