@@ -1,18 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { from, signedIn } from './cells.ts'
-import { authorizationPage } from './page.ts'
 import { route } from './row.ts'
 import { table, undecided } from './table.ts'
 
 const served = table.map(({ route: name }) => {
   const [method = '', url = ''] = name.split(' ')
   return { method, url }
-})
-
-test('docs/authorization.md shows this table', () => {
-  const page = readFileSync(new URL('../../../../docs/authorization.md', import.meta.url), 'utf8')
-  expect(page, 'run `npm run docs:authorization`').toBe(authorizationPage())
 })
 
 test('a table that agrees with the routes has nothing undecided', () => {

@@ -79,7 +79,7 @@ export async function startApi(
   const queue = operationsDoorbell(queueConnection, redis.prefix)
   queue.on('error', () => undefined)
   const deps: Deps = {
-    config: settings(options),
+    config: testSettings(options),
     db: database.app,
     redis: connection,
     queue,
@@ -122,7 +122,8 @@ export async function startApi(
   }
 }
 
-function settings({ config, rateLimits }: TestApiOptions): ApiSettings {
+/** The settings of an api in a test. */
+export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSettings {
   const raised = Object.fromEntries(Object.keys(defaultRateLimits).map((name) => [name, plenty]))
   return {
     production: false,
