@@ -25,22 +25,37 @@ export type ConnectOptions = {
   onError: (error: Error) => void
 }
 
-const pools = new WeakMap<Kysely<DB>, pg.Pool>()
+const readPools = new WeakMap<Kysely<DB>, pg.Pool>()
 const answerTimes = new WeakMap<pg.Pool, number>()
 
-/** The pool behind what `connect` gave, for reads that write their own messages (read.ts). */
-export function poolOf(db: Kysely<DB>): pg.Pool {
-  const pool = pools.get(db)
+/**
+ * The pool for reads that write their own messages (read.ts). Its connections execute statements of constant text and nothing else,
+ * which they prepare once: a statement that somebody smuggled in elsewhere runs on none of them, and so cannot leave one of its own
+ * behind under a name that the next person's proof is handed to.
+ */
+export function readPoolOf(db: Kysely<DB>): pg.Pool {
+  const pool = readPools.get(db)
   if (!pool) throw new Error('not a database that `connect` made')
   return pool
 }
 
 /**
- * A pool on schema `nora`. Statements are cut off by the server after 15 s, an idle transaction after 30 s, waiting for
+ * Two pools on schema `nora`, of `max` connections each: one for everything, one for `readPoolOf`. Statements are cut off by the server after 15 s, an idle transaction after 30 s, waiting for
  * a lock after 10 s. A server that says nothing at all for longer loses the connection, so that nobody waits for ever
  * and no half a transaction is handed to the next user. `pg_temp` stands last in the search path, so that no temporary table can shadow ours.
  */
 export function connect(options: ConnectOptions): Kysely<DB> {
+  const pool = openPool(options)
+  const reads = openPool(options)
+  const endPool = pool.end.bind(pool) as () => Promise<void>
+  Object.assign(pool, { end: () => Promise.all([endPool(), reads.end()]) })
+  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
+  readPools.set(db, reads)
+  return db
+}
+
+/** Opens no connection until one is asked for. */
+function openPool(options: ConnectOptions): pg.Pool {
   const answerMs = options.answerMs ?? 20_000
   const pool = new pg.Pool({
     connectionString: options.databaseUrl,
@@ -59,10 +74,8 @@ export function connect(options: ConnectOptions): Kysely<DB> {
     giveUp(client, answerMs)
   })
   pool.on('error', () => undefined)
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })
-  pools.set(db, pool)
   answerTimes.set(pool, answerMs)
-  return db
+  return pool
 }
 
 type Wired = { connection: { stream: { destroy(): void } } }

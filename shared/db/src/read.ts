@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Entered, SessionActor } from './actor.ts'
-import { poolOf } from './connect.ts'
+import { readPoolOf } from './connect.ts'
 import { type Part, runInOneFlush, type TextRow } from './one-flush.ts'
 import type { DB, WorkspaceRole } from './schema.ts'
 
@@ -26,7 +26,7 @@ export async function readAs(
 ): Promise<{ entered: Entered<SessionActor>; rows: TextRow[] }> {
   const { sessionId, secret, workspaceId } = actor
   const proof: Part = { statement: enter, values: [sessionId, secret, workspaceId] }
-  const [who, rows] = await runInOneFlush(poolOf(db), [proof, read])
+  const [who, rows] = await runInOneFlush(readPoolOf(db), [proof, read])
   const [userId, workspace, role, platformRole] = who![0]! as [
     string,
     string,

@@ -7,7 +7,8 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { refusalOf, withActor } from '../actor.ts'
 import { agentPage } from '../agent-reads.ts'
-import { connect } from '../connect.ts'
+import { connect, readPoolOf } from '../connect.ts'
+import { runInOneFlush } from '../one-flush.ts'
 import { type Read, readAs } from '../read.ts'
 import type { DB } from '../schema.ts'
 
@@ -16,7 +17,7 @@ const database = testDatabase()
 let alice: Person
 let mallory: Person
 let hers: TenantRows
-/** One connection, so that each test meets what the one before left on it. */
+/** One connection of each kind, so that each test meets what the one before left on it. */
 let db: Kysely<DB>
 
 beforeAll(async () => {
@@ -64,10 +65,9 @@ test('behind a proof that fails nothing is executed', async () => {
 
 test('the context ends with the message', async () => {
   await readAs(db, alice.actor, agents)
-  const left = await sql<{ n: number; workspace: string | null; readOnly: string }>`
-    select (select count(*) from agents) as n, nora.workspace() as workspace,
-      current_setting('transaction_read_only') as "readOnly"`.execute(db)
-  expect(left.rows).toEqual([{ n: 0, workspace: null, readOnly: 'off' }])
+  const text = `select (select count(*) from agents), nora.workspace(), current_setting('transaction_read_only')`
+  const left = await runInOneFlush(readPoolOf(db), [{ statement: { name: 'left', text }, values: [] }])
+  expect(left).toEqual([[['0', null, 'off']]])
 })
 
 test('a read changes nothing', async () => {
@@ -81,7 +81,7 @@ test('a read changes nothing', async () => {
   const codes = []
   for (const write of writes) codes.push(await readAs(db, alice.actor, write).catch(codeOf))
   expect(codes).toEqual(['25006', '42501', '25001'])
-  // What `withActor` may do, it may still do on the same connection.
+  // What `withActor` may do, it may still do.
   await withActor(db, alice.actor, (tx) =>
     tx.updateTable('agents').set({ name: 'y' }).where('id', '=', hers.agentId).execute(),
   )
@@ -97,6 +97,30 @@ test('a context kept from one message opens nothing in the next', async () => {
     [stolen],
   )
   expect((await readAs(db, mallory.actor, replay)).rows).toEqual([['false', null]])
+})
+
+test('a statement that was left behind under one of our names is handed nobody’s proof', async () => {
+  await readAs(db, alice.actor, agents)
+  const evil = (name: string, types: string) =>
+    `prepare ${name} (${types}) as select set_config('x.stolen', encode($2, 'hex'), false), 'x', 'owner', 'user';`
+  await withActor(db, mallory.actor, (tx) =>
+    sql
+      .raw(
+        `deallocate all; ${evil('nora_enter_to_read', 'uuid, bytea, uuid')} prepare agents as select 'forged'`,
+      )
+      .execute(tx),
+  )
+  const found = await readAs(db, alice.actor, agents)
+  expect(found.rows).toEqual([[hers.agentId]])
+  expect(found.entered.userId).toBe(alice.userId)
+  const stolen = await sql<{
+    value: string | null
+  }>`select current_setting('x.stolen', true) as value`.execute(db)
+  expect(stolen.rows[0]!.value).toBeNull()
+  const names = `select string_agg(name, ' ') from pg_prepared_statements where from_sql`
+  expect(
+    await runInOneFlush(readPoolOf(db), [{ statement: { name: 'names', text: names }, values: [] }]),
+  ).toEqual([[[null]]])
 })
 
 test('many at once on one connection get each their own', async () => {
