@@ -51,8 +51,8 @@ export async function migrate(options: MigrateOptions, signal: AbortSignal): Pro
       }
       applied.push(name)
     }
-    await setPassword(client, 'nora_app', options.passwords?.app)
-    await setPassword(client, 'nora_worker', options.passwords?.worker)
+    await resetRole(client, 'nora_app', options.passwords?.app)
+    await resetRole(client, 'nora_worker', options.passwords?.worker)
     return applied
   } finally {
     signal.removeEventListener('abort', abort)
@@ -71,7 +71,11 @@ async function migrationFiles(): Promise<{ name: string; sql: string; sha256: st
   )
 }
 
-async function setPassword(client: pg.Client, role: string, password: string | undefined): Promise<void> {
-  if (password === undefined) return
-  await client.query(`alter role ${role} password ${client.escapeLiteral(password)}`)
+/** Postgres lets each role change its own settings and password: what somebody left there goes. */
+async function resetRole(client: pg.Client, role: string, password: string | undefined): Promise<void> {
+  const { rows } = await client.query('select current_database() as name')
+  await client.query(`alter role ${role} reset all`)
+  await client.query(`alter role ${role} in database ${client.escapeIdentifier(rows[0].name)} reset all`)
+  if (password !== undefined)
+    await client.query(`alter role ${role} password ${client.escapeLiteral(password)}`)
 }
