@@ -1,0 +1,139 @@
+/**
+ * What may be called, by whom, and what it gives. A function that is not here, or that somebody else may call, fails the proof.
+ * Without `across` a function must answer an id of another tenant as it answers one that does not exist, and change nothing of
+ * theirs. With it, it reaches over tenants by design: the words say how far, and stand in docs/injected-sql.md too. With `tells` it may answer
+ * otherwise, for the reason given, and still change nothing.
+ */
+export type Decision = {
+  to: readonly ('nora_app' | 'nora_worker' | 'nora_admin_reader' | 'nora_audit')[]
+  across?: string
+  tells?: string
+}
+
+const app = (across?: string): Decision => ({ to: ['nora_app'], ...(across && { across }) })
+const worker = (across?: string): Decision => ({ to: ['nora_worker'], ...(across && { across }) })
+const both: Decision = { to: ['nora_app', 'nora_worker'] }
+
+const lease = 'a lease is proven by the worker’s name and a small number, and the worker’s role can take any'
+const machinery =
+  'the machinery’s own: ids, states and addresses of all agents, no name, no setting and no secret'
+const chain = 'the audit is one chain over all tenants, which each worker carries on and exports'
+
+export const decisions: Record<string, Decision> = {
+  // What a context says of itself.
+  actor_kind: both,
+  actor: both,
+  workspace: both,
+  role: both,
+  agent: both,
+  credential: both,
+  may_write: both,
+  leads_to: app(),
+  may_deliver: worker(),
+
+  // Accounts and sessions.
+  enter_session: app(),
+  my_workspaces: app(),
+  is_claimed: app(),
+  sign_up: app(
+    'makes accounts and says whether an address has one; that the set-up token was shown, or that people may sign up, is the api’s word',
+  ),
+  login_lookup: app('says which account an address has, and the salt of its password'),
+  open_session: app(
+    'opens a session for the hash of a password, and writes into the account’s own audit when it is the wrong one',
+  ),
+  rotate_refresh: app(),
+  session_of_refresh: app(),
+  my_password_salt: app(),
+  change_password: app(),
+  step_up: app(),
+  redeem_ticket: app(),
+  check_stream: app('says whether a stream, named by its random id, may still be open'),
+
+  // Who belongs to a workspace.
+  create_workspace: app(),
+  rename_workspace: app(),
+  list_members: app(),
+  set_member_role: app(),
+  remove_member: app(),
+  create_invitation: {
+    to: ['nora_app'],
+    tells: 'that an id or a token’s hash is taken, to whoever can guess such',
+  },
+  delete_invitation: app(),
+  accept_invitation: app(),
+  count_keys: app(),
+  begin_workspace_end: app(),
+  require_open_workspace: app(),
+
+  // The platform's admins, by their session.
+  admin_queue: app(),
+  admin_queue_depth: app(),
+  admin_live_workers: app(),
+  admin_retry: app(),
+
+  // What the machinery tells of itself.
+  report_api_event: app(
+    'writes rows of three types into the audit in nobody’s name, one of them into the personal workspace of an account that is named',
+  ),
+  record_configuration: both,
+
+  // Operations and logs.
+  lease_operation: worker(lease),
+  renew_operation: worker(lease),
+  release_operation: worker(lease),
+  end_leases_of: worker(lease),
+  enter_operation: worker(lease),
+  announce_step: worker(lease),
+  due_operations: worker(machinery),
+  request_operation: worker(
+    'asks for a reconcile or a stop of any agent that has nothing to do, with a row in its audit',
+  ),
+  network_slot: worker(),
+  move_network_slot: worker(),
+  release_network_slot: worker(),
+  assign_gateway: worker(),
+  lease_follower: worker(lease),
+  renew_followers: worker(lease),
+  release_follower: worker(lease),
+  enter_follower: worker(lease),
+  followable: worker(machinery),
+  request_settle: worker('asks that any agent’s log be read to its end'),
+  is_settled: worker(machinery),
+  end_settle: worker('ends what request_settle asked for'),
+  trim_logs: worker('removes the oldest lines of whoever has most, by limits that are the worker’s word'),
+  enter_stream: worker('gives a viewer’s context for a live stream that is named by its random id'),
+
+  // Reconciliation and housekeeping.
+  fleet: worker(machinery),
+  probed_agents: worker(machinery),
+  agents_without_data: worker(machinery),
+  expire_rows: worker('removes what has expired, of everybody'),
+  sweep_workspaces: worker('goes on with workspaces whose owners deleted them'),
+  erase_left_keys: worker('erases keys whose owner left a workspace a week ago'),
+  report_security_event: worker('writes rows of four types into any workspace’s audit, in the system’s name'),
+
+  // The encryption key and its exchange.
+  introduce_key: worker(),
+  reseal_batch: worker(),
+  reseal_store: worker(),
+  reseal_failed: worker(),
+  rotation_state: worker(),
+  sealed_counts: worker('counts the records of each key version'),
+
+  // The audit's chain.
+  hold_audit_chain: worker(chain),
+  chain_audit: worker(chain),
+  seal_audit_head: worker(chain),
+  audit_chained: worker(chain),
+  audit_checkpoints_after: worker(chain),
+  add_audit_checkpoint: worker(chain),
+  report_audit_broken: worker(chain),
+  report_audit_key: worker(chain),
+  audit_status: {
+    to: ['nora_worker', 'nora_admin_reader'],
+    across: 'says how the chain stands: numbers and hashes',
+  },
+  audit_entry: { to: ['nora_audit'] },
+  json_text: { to: ['nora_audit'] },
+}
