@@ -1,15 +1,6 @@
-/** What one provider asks for and where its key may travel. Data only: the api, the worker and browsers read it. */
-export type Provider = {
-  provider: string
-  name: string
-  docsUrl: string | null
-  fields: readonly Field[]
-  /** Any name-value pairs instead of fields. */
-  anyFields: boolean
-  /** Sets of fields of which one must be complete. */
-  alternatives: readonly (readonly string[])[]
-  baseUrl: 'none' | 'optional' | 'required'
-  defaultBaseUrl: string | null
+import type { CredentialType, Field } from './credential-types.ts'
+
+export type Provider = CredentialType & {
   /** How an agent talks to it at its base URL: `POST /chat/completions` with a bearer key, Anthropic's own, or neither. */
   api: 'openai' | 'anthropic' | 'none'
   /**
@@ -18,8 +9,6 @@ export type Provider = {
    */
   testPath: string | null
 }
-
-export type Field = { name: string; title: string; secret: boolean }
 
 const apiKey: Field = { name: 'apiKey', title: 'API key', secret: true }
 const model: Field = { name: 'model', title: 'Default model', secret: false }

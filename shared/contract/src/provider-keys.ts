@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { lineOfText, oneOf, orNull, PageQuery, pageOf, Time, Uuid } from './wire.ts'
 
-export const ProviderField = Type.Object({
+export const CatalogField = Type.Object({
   name: Type.String(),
   title: Type.String(),
   required: Type.Boolean(),
@@ -14,11 +14,11 @@ export const CatalogProvider = Type.Object(
     provider: Type.String(),
     name: Type.String(),
     docsUrl: orNull(Type.String()),
-    fields: Type.Array(ProviderField),
+    fields: Type.Array(CatalogField),
     anyFields: Type.Boolean({
       description: 'True for `custom`: any name-value pairs instead of, or besides, the fields.',
     }),
-    baseUrl: oneOf(['none', 'optional', 'required']),
+    baseUrl: oneOf(['none', 'optional', 'required', 'listed']),
     defaultBaseUrl: orNull(Type.String()),
     destinationHosts: Type.Array(Type.String(), {
       description:
@@ -41,63 +41,66 @@ export const Secret = Type.Record(
 )
 export type Secret = Static<typeof Secret>
 
-const BaseUrl = Type.String({ minLength: 1, maxLength: 500 })
+export const BaseUrl = Type.String({ minLength: 1, maxLength: 500 })
+export const TypeName = Type.String({ minLength: 1, maxLength: 64 })
 
-export const CreateProviderKey = Type.Object(
-  {
-    provider: Type.String({ minLength: 1, maxLength: 64 }),
-    label: lineOfText(100),
-    secret: Secret,
-    baseUrl: Type.Optional(BaseUrl),
-    sharedWithWorkspace: Type.Optional(Type.Boolean({ default: false })),
-  },
-  { $id: 'CreateProviderKey', additionalProperties: false },
-)
+/** Integrations have the same calls and shapes; each has schemas of its own, for the documents. */
+export const createFields = {
+  provider: TypeName,
+  label: lineOfText(100),
+  secret: Secret,
+  baseUrl: Type.Optional(BaseUrl),
+  sharedWithWorkspace: Type.Optional(Type.Boolean({ default: false })),
+}
+export const CreateProviderKey = Type.Object(createFields, {
+  $id: 'CreateProviderKey',
+  additionalProperties: false,
+})
 export type CreateProviderKey = Static<typeof CreateProviderKey>
 
-export const ReplaceProviderKey = Type.Object(
-  {
-    secret: Type.Optional(Secret),
-    label: Type.Optional(lineOfText(100)),
-    baseUrl: Type.Optional(BaseUrl),
-    sharedWithWorkspace: Type.Optional(Type.Boolean()),
-  },
-  {
-    $id: 'ReplaceProviderKey',
-    additionalProperties: false,
-    minProperties: 1,
-    description:
-      'What is left out stays. `secret` replaces all fields and raises `secretVersion`; agents keep what they have until their next start or sync. `baseUrl` needs `secret` with it, because the sealed secret is bound to its destination. Taking `sharedWithWorkspace` back while agents of others hold the key is 409 unless `?force=true`.',
-  },
-)
-export type ReplaceProviderKey = Static<typeof ReplaceProviderKey>
+export const replaceFields = {
+  secret: Type.Optional(Secret),
+  label: Type.Optional(lineOfText(100)),
+  baseUrl: Type.Optional(BaseUrl),
+  sharedWithWorkspace: Type.Optional(Type.Boolean()),
+}
+export const replaceRules = {
+  additionalProperties: false,
+  minProperties: 1,
+  description:
+    'What is left out stays. `secret` replaces all fields and raises `secretVersion`; agents keep what they have until their next start or sync. `baseUrl` needs `secret` with it, because the sealed secret is bound to its destination. Taking `sharedWithWorkspace` back while agents of others hold the key is 409 unless `?force=true`.',
+} as const
+export const ReplaceProviderKey = Type.Object(replaceFields, { $id: 'ReplaceProviderKey', ...replaceRules })
 
 /** What may change without the secret. The same rules as in `ReplaceProviderKey`. */
-export const UpdateProviderKey = Type.Object(
-  { label: Type.Optional(lineOfText(100)), sharedWithWorkspace: Type.Optional(Type.Boolean()) },
-  { $id: 'UpdateProviderKey', additionalProperties: false, minProperties: 1 },
-)
+export const updateFields = {
+  label: replaceFields.label,
+  sharedWithWorkspace: replaceFields.sharedWithWorkspace,
+}
+export const UpdateProviderKey = Type.Object(updateFields, {
+  $id: 'UpdateProviderKey',
+  additionalProperties: false,
+  minProperties: 1,
+})
 
-export const ProviderKey = Type.Object(
-  {
-    id: Uuid,
-    provider: Type.String(),
-    label: Type.String(),
-    ownerId: Uuid,
-    fingerprint: Type.String({ description: '8 hex characters to compare keys by' }),
-    sharedWithWorkspace: Type.Boolean(),
-    baseUrl: orNull(Type.String()),
-    destinationHosts: Type.Array(Type.String()),
-    keyVersion: Type.Integer(),
-    secretVersion: Type.Integer(),
-    createdAt: Time,
-    updatedAt: Time,
-    lastUsedAt: orNull(Time),
-    usedBy: Type.Array(Uuid),
-    notice: Type.Optional(Type.String({ description: 'What this change could not do.' })),
-  },
-  { $id: 'ProviderKey', additionalProperties: false },
-)
+/** What is shown of a stored secret of any kind. */
+export const shownFields = {
+  id: Uuid,
+  label: Type.String(),
+  ownerId: Uuid,
+  fingerprint: Type.String({ description: '8 hex characters to compare keys by' }),
+  baseUrl: orNull(Type.String()),
+  destinationHosts: Type.Array(Type.String()),
+  keyVersion: Type.Integer(),
+  secretVersion: Type.Integer(),
+  createdAt: Time,
+  updatedAt: Time,
+  lastUsedAt: orNull(Time),
+  usedBy: Type.Array(Uuid),
+  notice: Type.Optional(Type.String({ description: 'What this change could not do.' })),
+}
+export const keyFields = { ...shownFields, provider: Type.String(), sharedWithWorkspace: Type.Boolean() }
+export const ProviderKey = Type.Object(keyFields, { $id: 'ProviderKey', additionalProperties: false })
 export type ProviderKey = Static<typeof ProviderKey>
 
 export const ProviderKeyPage = pageOf(ProviderKey)

@@ -1,3 +1,4 @@
+import type { CredentialKind } from '@nora/contract/credential-types'
 import { SealError } from './errors.ts'
 
 /** Where a credential stands, from the row's own stored columns: never from a catalogue, which may change. */
@@ -9,16 +10,19 @@ export type CredentialPlace = {
   readonly ownerId: string
   readonly keyVersion: number
   readonly secretVersion: number
+  readonly kind: CredentialKind
   readonly provider: string
   /** A set: order does not matter. An empty list is a different place from any other. */
   readonly destinationHosts: readonly string[]
 }
 
-const DOMAIN = 'nora/v1/credential'
+/** Keys of model providers were sealed before there were other kinds: theirs is the name without a kind. */
+const domainOf = (kind: CredentialKind) =>
+  kind === 'llm' ? 'nora/v1/credential' : `nora/v1/credential/${kind}`
 
 /**
  * The additional data that binds a ciphertext to its place: a record that is moved to another row, column, owner,
- * workspace, provider or destination, or rolled back to an older secret, does not open.
+ * workspace, kind, provider or destination, or rolled back to an older secret, does not open.
  *
  * Every field is preceded by its length (u32be) and lists by their count, in one fixed order, so no two places
  * share an encoding. Text goes in byte for byte: give ids in the spelling that Postgres gives them back (lower
@@ -29,7 +33,7 @@ const DOMAIN = 'nora/v1/credential'
 export function credentialAad(place: CredentialPlace): Buffer {
   const hosts = [...place.destinationHosts].sort()
   return Buffer.concat([
-    text(DOMAIN),
+    text(domainOf(place.kind)),
     text(place.table),
     text(place.column),
     text(place.rowId),

@@ -13,6 +13,7 @@ const place = {
   ownerId: 'c',
   keyVersion: 1,
   secretVersion: 1,
+  kind: 'llm' as const,
   provider: 'openai',
   destinationHosts: ['one', 'two'],
 }
@@ -125,6 +126,8 @@ describe('credentialAad', () => {
       { ...place, destinationHosts: ['one', 'two', ''] },
       { ...place, destinationHosts: [] },
       { ...place, provider: 'openai\u0000' },
+      { ...place, kind: 'integration' as const },
+      { ...place, kind: 'exchange' as const },
     ]
     expect(new Set(all.map((p) => credentialAad(p).toString('hex'))).size).toBe(all.length)
   })

@@ -16,6 +16,7 @@ const place: CredentialPlace = {
   ownerId: '0198c0de-0000-7000-8000-000000000003',
   keyVersion: 1,
   secretVersion: 4,
+  kind: 'llm',
   provider: 'openai',
   destinationHosts: ['api.openai.com', 'eu.api.openai.com'],
 }
@@ -105,6 +106,7 @@ describe('what does not open', () => {
     ownerId: ['0198c0de-0000-7000-8000-00000000000c'],
     keyVersion: [2],
     secretVersion: [3, 5],
+    kind: ['integration', 'exchange'],
     provider: ['anthropic'],
     destinationHosts: [
       [],
