@@ -4,6 +4,7 @@ import type {
   Big,
   CredentialKind,
   DesiredState,
+  ExchangePermission,
   JsonDefault,
   MaybeTime,
   OperationKind,
@@ -86,6 +87,8 @@ export type CredentialsTable = {
   updated_at: TimeDefault
   last_used_at: MaybeTime
   unopened: Buffer | null
+  permission: ExchangePermission | null
+  wallet_address: string | null
 }
 
 export type EventsTable = {
@@ -125,6 +128,7 @@ export type GivenSecretsTable = {
   given_at: TimeDefault
   superseded_at: MaybeTime
   unopened: Buffer | null
+  kind: Generated<CredentialKind>
 }
 
 export type LogChunksTable = {

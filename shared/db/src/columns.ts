@@ -29,6 +29,7 @@ export type OperationKind =
   | 'delete'
   | 'test-key'
 export type OperationStatus = 'pending' | 'leased' | 'succeeded' | 'failed' | 'cancelled'
-export type CredentialKind = 'llm' | 'integration' | 'exchange'
+export type { CredentialKind } from '@nora/contract/credential-types'
+export type { ExchangePermission } from '@nora/contract/exchange-credentials'
 export type WorkspaceRole = 'viewer' | 'editor' | 'admin' | 'owner'
 export type StreamKind = 'logs' | 'exec' | 'metrics'

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
-import type { Tx } from './actor.ts'
+import type { SessionActor, Tx } from './actor.ts'
 import { afterPlace, decodeCursor, placeOf } from './cursor.ts'
 import { iso } from './iso-time.ts'
 import { openOperations } from './operations.ts'
 import type { Read } from './read.ts'
-import type { CredentialKind } from './schema.ts'
+import type { CredentialKind, ExchangePermission } from './schema.ts'
+import type { Origin } from './workspaces.ts'
 
 const metadata = [
   'credentials.id',
@@ -23,6 +24,8 @@ const metadata = [
   'credentials.created_at',
   'credentials.updated_at',
   'credentials.last_used_at',
+  'credentials.permission',
+  'credentials.wallet_address',
 ] as const
 
 /** All of a credential that may be shown, and the agents that hold it. The sealed bytes cannot be selected here. */
@@ -46,28 +49,35 @@ export function credentialById(tx: Tx, kind: CredentialKind, id: string) {
   return select(tx, kind).where('credentials.id', '=', id).executeTakeFirst()
 }
 
-const columns = `c.id, c.provider, c.label, c.owner_id as "ownerId", c.fingerprint, c.shared_with_workspace as "sharedWithWorkspace",
-  c.base_url as "baseUrl", c.destination_hosts as "destinationHosts", c.key_version as "keyVersion", c.secret_version as "secretVersion",
+const columns = `c.id, c.label, c.owner_id as "ownerId", c.fingerprint, c.base_url as "baseUrl", c.destination_hosts as "destinationHosts", c.key_version as "keyVersion", c.secret_version as "secretVersion",
   ${iso('c.created_at')} as "createdAt", ${iso('c.updated_at')} as "updatedAt", ${iso('c.last_used_at')} as "lastUsedAt",
   array(select ac.agent_id from agent_credentials ac join agents a on a.workspace_id = ac.workspace_id and a.id = ac.agent_id
     where ac.workspace_id = c.workspace_id and ac.credential_id = c.id and a.deleted_at is null
     order by ac.attached_at, ac.agent_id) as "usedBy"`
+const keyColumns = `${columns}, c.provider, c.shared_with_workspace as "sharedWithWorkspace"`
+const exchangeColumns = `${columns}, c.provider as exchange, c.wallet_address as "walletAddress", c.permission`
 const pageText = (
+  own: string,
   after: string,
-) => `select row_to_json(x), ${placeOf('c')} from credentials c, lateral (select ${columns}) x
+) => `select row_to_json(x), ${placeOf('c')} from credentials c, lateral (select ${own}) x
   where c.kind = $2 and c.workspace_id = (select nora.workspace()) ${after} order by c.created_at desc, c.id desc limit $1`
-const firstPage = { name: 'nora_credentials', text: pageText('') }
-const laterPage = { name: 'nora_credentials_after', text: pageText(`and ${afterPlace('c', '$3', '$4')}`) }
+const pagesOf = (name: string, own: string) => ({
+  first: { name, text: pageText(own, '') },
+  later: { name: `${name}_after`, text: pageText(own, `and ${afterPlace('c', '$3', '$4')}`) },
+})
+const keyPages = pagesOf('nora_credentials', keyColumns)
+const exchangePages = pagesOf('nora_exchange_credentials', exchangeColumns)
 
 /**
- * Credentials that the actor may see, newest first, for `readAs` and then `jsonPage`: contract's `ProviderKey`. Throws DomainError
- * `bad-request` for a foreign cursor.
+ * Credentials that the actor may see, newest first, for `readAs` and then `jsonPage`: contract's `ProviderKey` (and `Integration`),
+ * or `ExchangeCredential`. Throws DomainError `bad-request` for a foreign cursor.
  */
 export function credentialPage(kind: CredentialKind, page: { limit: number; cursor?: string }): Read {
   const values = [String(page.limit + 1), kind]
-  if (page.cursor === undefined) return { statement: firstPage, values }
+  const { first, later } = kind === 'exchange' ? exchangePages : keyPages
+  if (page.cursor === undefined) return { statement: first, values }
   const { createdUs, id } = decodeCursor(page.cursor)
-  return { statement: laterPage, values: [...values, String(createdUs), id] }
+  return { statement: later, values: [...values, String(createdUs), id] }
 }
 
 export type SealedCredential = {
@@ -84,6 +94,8 @@ export type SealedCredential = {
   destinationHosts: string[]
   baseUrl: string | null
   fingerprint: string
+  /** Of an exchange credential, from its sealed fields. */
+  walletAddress: string | null
   sharedWithWorkspace: boolean
 }
 
@@ -98,6 +110,7 @@ const sealedColumns = (row: Secret) => ({
   destination_hosts: row.destinationHosts,
   base_url: row.baseUrl,
   fingerprint: row.fingerprint,
+  wallet_address: row.walletAddress,
 })
 
 /** Stores a credential sealed for exactly this row. */
@@ -113,6 +126,7 @@ export async function insertCredential(tx: Tx, row: SealedCredential): Promise<v
       label: row.label,
       ...sealedColumns(row),
       shared_with_workspace: row.sharedWithWorkspace,
+      permission: row.kind === 'exchange' ? 'read_only' : null,
     })
     .execute()
 }
@@ -153,6 +167,21 @@ export async function updateCredentialLabels(
     .where('id', '=', id)
     .executeTakeFirst()
   return result.numUpdatedRows === 1n
+}
+
+/**
+ * Changes what agents are told they may do with the actor's own exchange credential, with its audit row. Raises NR404
+ * `not-found`; NR403 `forbidden`, and `step-up-required` for `trading_enabled`; NR422 `trading-needs-sealing`.
+ */
+export async function setPermission(
+  tx: Tx,
+  session: SessionActor,
+  id: string,
+  permission: ExchangePermission,
+  from: Origin,
+): Promise<void> {
+  await sql`select nora.set_permission(${session.sessionId}, ${session.secret}, ${id}, ${permission}, ${from.ip}::inet,
+    ${from.correlationId})`.execute(tx)
 }
 
 /** Locks a row that the actor owns until the transaction ends, so that nobody attaches it meanwhile. */

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Tx } from './actor.ts'
-import type { DB } from './schema.ts'
+import type { CredentialKind, DB } from './schema.ts'
 
 // Re-sealing under a newer key. Nothing here has a tenant's context: what opens these functions is a proof of the key
 // (migrations/0010-rotation.sql says what bounds them).
@@ -14,6 +14,7 @@ export type OldRecord = {
   agentId: string | null
   workspaceId: string
   ownerId: string
+  kind: CredentialKind
   provider: string
   destinationHosts: string[]
   keyVersion: number
@@ -46,7 +47,7 @@ export async function oldRecords(
   limit: number,
 ): Promise<OldRecord[]> {
   const { rows } = await sql<OldRecord>`select id, agent_id as "agentId", workspace_id as "workspaceId",
-      owner_id as "ownerId", provider, destination_hosts as "destinationHosts", key_version as "keyVersion",
+      owner_id as "ownerId", credential_kind as kind, provider, destination_hosts as "destinationHosts", key_version as "keyVersion",
       secret_version as "secretVersion", sealed
     from nora.reseal_batch(${key.version}, ${key.proof}, ${keyringId}, ${limit})`.execute(tx)
   return rows
@@ -56,7 +57,7 @@ export async function oldRecords(
 export async function storeResealed(tx: Tx, key: ProvenKey, records: readonly NewRecord[]): Promise<number> {
   const column = <T>(pick: (record: NewRecord) => T) => records.map(pick)
   const { rows } = await sql<{ n: number }>`select nora.reseal_store(${key.version}, ${key.proof},
-    ${column((one) => kindOf(one))}::text[], ${column((one) => one.workspaceId)}::uuid[],
+    ${column((one) => tableOf(one))}::text[], ${column((one) => one.workspaceId)}::uuid[],
     ${column((one) => one.id)}::uuid[], ${column((one) => one.agentId)}::uuid[],
     ${column((one) => one.secretVersion)}::int[], ${column((one) => one.keyVersion)}::int[],
     ${column((one) => one.resealed)}::bytea[], ${column((one) => one.fingerprint)}::text[]) as n`.execute(tx)
@@ -74,7 +75,7 @@ export async function noteUnopened(
   const { rows } = await sql<{
     news: boolean
   }>`select nora.reseal_failed(${key.version}, ${key.proof}, ${keyringId},
-    ${kindOf(record)}, ${record.id}, ${record.agentId}, ${record.secretVersion}, ${reason}) as news`.execute(
+    ${tableOf(record)}, ${record.id}, ${record.agentId}, ${record.secretVersion}, ${reason}) as news`.execute(
     tx,
   )
   return rows[0]!.news
@@ -112,4 +113,4 @@ export async function sealedCounts(db: Kysely<DB>): Promise<SealedCount[]> {
   return rows
 }
 
-const kindOf = (record: OldRecord) => (record.agentId === null ? 'credential' : 'given')
+const tableOf = (record: OldRecord) => (record.agentId === null ? 'credential' : 'given')

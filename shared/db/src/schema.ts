@@ -25,6 +25,7 @@ export type {
   AgentState,
   CredentialKind,
   DesiredState,
+  ExchangePermission,
   OperationKind,
   OperationStatus,
   StreamKind,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Tx } from './actor.ts'
+import type { CredentialKind, ExchangePermission } from './schema.ts'
 
 // What a worker reads and writes of credentials, always in an operation's (or, to scrub logs, a follower's) context.
 
@@ -8,6 +9,7 @@ export type SealedRow = {
   id: string
   workspaceId: string
   ownerId: string
+  kind: CredentialKind
   provider: string
   label: string
   baseUrl: string | null
@@ -16,6 +18,8 @@ export type SealedRow = {
   secretVersion: number
   suite: number
   sealed: Buffer
+  /** Of an exchange credential; not part of the seal, because nobody who changes it has the secret. */
+  permission: ExchangePermission | null
 }
 
 /** Null: the key is attached, but the policies do not let this agent have it (any more). */
@@ -25,6 +29,7 @@ const columns = [
   'credentials.id',
   'credentials.workspace_id as workspaceId',
   'credentials.owner_id as ownerId',
+  'credentials.kind',
   'credentials.provider',
   'credentials.label',
   'credentials.base_url as baseUrl',
@@ -33,6 +38,7 @@ const columns = [
   'credentials.secret_version as secretVersion',
   'credentials.suite',
   'credentials.sealed',
+  'credentials.permission',
 ] as const
 
 /** The keys attached to the operation's agent, in the order they were attached. */
@@ -68,6 +74,7 @@ export async function noteGiven(tx: Tx, agentId: string, rows: readonly SealedRo
         credential_id: row.id,
         secret_version: row.secretVersion,
         owner_id: row.ownerId,
+        kind: row.kind,
         provider: row.provider,
         destination_hosts: row.destinationHosts,
         key_version: row.keyVersion,
@@ -83,7 +90,7 @@ export async function noteGiven(tx: Tx, agentId: string, rows: readonly SealedRo
 }
 
 /** A record that an agent was given, and `seq`, which grows with each new one. */
-export type GivenSecret = Omit<SealedRow, 'label' | 'baseUrl' | 'suite'> & { seq: number }
+export type GivenSecret = Omit<SealedRow, 'label' | 'baseUrl' | 'suite' | 'permission'> & { seq: number }
 
 /** Everything the agent was given and may still print. */
 export function givenSecrets(tx: Tx, agentId: string): Promise<GivenSecret[]> {
@@ -93,6 +100,7 @@ export function givenSecrets(tx: Tx, agentId: string): Promise<GivenSecret[]> {
       'credential_id as id',
       'workspace_id as workspaceId',
       'owner_id as ownerId',
+      'kind',
       'provider',
       'destination_hosts as destinationHosts',
       'key_version as keyVersion',

@@ -59,6 +59,7 @@ const old = (): OldRecord => ({
   agentId: null,
   workspaceId: alice.workspaceId,
   ownerId: alice.userId,
+  kind: 'llm',
   provider: 'openai',
   destinationHosts: [],
   keyVersion: 1,
