@@ -95,6 +95,17 @@ test('forwards a turn with the synced key and logs tokens, never content or key'
   for (const hidden of [SECRET, 'private question', 'hello back']) expect(logged).not.toContain(hidden)
 })
 
+test('chats with the keys of model providers alone, whatever else it was given', async () => {
+  const there = await provider(plain)
+  const other = (kind: string) => key(there.baseUrl, { id: kind, kind, label: kind, apiKey: 'not-for-chat' })
+  const it = await agent([other('exchange'), other('integration'), key(there.baseUrl, { kind: 'llm' })])
+  expect((await it.chat(ask)).status).toBe(200)
+  expect(there.seen[0]!.authorization).toBe(`Bearer ${SECRET}`)
+  const named = await it.chat({ ...ask, provider: 'exchange' })
+  expect(await codeOf(named)).toBe('provider-unknown')
+  expect(there.seen).toHaveLength(1)
+})
+
 test('streams: the first event arrives before the provider sends the second', async () => {
   let release = () => {}
   const gate = new Promise<void>((resolve) => {

@@ -13,7 +13,8 @@ const refuse = (status: number, code: string, message: string): { error: ChatErr
  * chooses; without it, the first key that can chat. `model` is the body's, else the key's own default model.
  */
 export function chooseKey(ring: KeyRing, body: ChatBody): Choice | { error: ChatError } {
-  const usable = ring.keys.filter((key) => key.apiKey !== null && key.baseUrl !== null)
+  // An exchange's key has both too, and must never be sent for chat.
+  const usable = ring.keys.filter((key) => key.kind === 'llm' && key.apiKey !== null && key.baseUrl !== null)
   if (usable.length === 0) {
     return refuse(
       503,

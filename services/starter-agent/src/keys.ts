@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 /** One synced key. `apiKey` is a Buffer: its bytes live outside the JavaScript heap and are wiped on reload. */
 export type Key = {
   id: string
+  /** `llm` for what can chat; credentials of other services come in the same file. */
+  kind: string
   provider: string
   label: string
   baseUrl: string | null
@@ -24,6 +26,7 @@ function parseKey(entry: Record<string, unknown>): Key | null {
   const apiKey = text(entry['apiKey'])
   return {
     id,
+    kind: text(entry['kind']) ?? 'llm',
     provider: text(entry['provider']) ?? '',
     label: text(entry['label']) ?? '',
     baseUrl: text(entry['baseUrl']),
@@ -33,7 +36,7 @@ function parseKey(entry: Record<string, unknown>): Key | null {
 }
 
 /**
- * Reads the file the control plane writes: `{"version":n,"keys":[{"id","provider","label","baseUrl","apiKey",...}]}`.
+ * Reads the file the control plane writes: `{"version":n,"keys":[{"id","kind","provider","label","baseUrl","apiKey",...}]}`.
  * No file means no keys yet, which is a normal state. Throws an Error without any of the file's text when the file
  * is not that shape.
  */

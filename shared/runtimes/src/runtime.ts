@@ -1,3 +1,6 @@
+import type { CredentialKind } from '@nora/contract/credential-types'
+import type { ExchangePermission } from '@nora/contract/exchange-credentials'
+
 /** CPUs (fractions allowed), MiB, MiB, processes. */
 export type Resources = { cpus: number; memoryMb: number; diskMb: number; pids: number }
 
@@ -22,9 +25,12 @@ export type AgentSpec = {
 /** An opened credential. Its values are Buffers so that they can be wiped; the caller owns and wipes them. */
 export type OpenedKey = {
   id: string
+  kind: CredentialKind
   provider: string
   label: string
   baseUrl: string | null
+  /** What the owner of an exchange credential lets agents do with it; null for every other kind. */
+  permission: ExchangePermission | null
   fields: Record<string, Buffer>
 }
 

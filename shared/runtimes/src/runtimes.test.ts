@@ -25,9 +25,11 @@ const spec = (more: Partial<AgentSpec> = {}): AgentSpec => ({
 const plainSpec = (more: Partial<AgentSpec> = {}) => spec({ runtime: 'starter', image: null, ...more })
 const key = (more: Partial<OpenedKey> = {}): OpenedKey => ({
   id: keyId,
+  kind: 'llm',
   provider: 'openai',
   label: 'main',
   baseUrl: null,
+  permission: null,
   fields: { apiKey: Buffer.from('sk-1') },
   ...more,
 })
@@ -65,6 +67,7 @@ test('keys.json holds any bytes of UTF-8, and only these keys', () => {
   expect(Object.entries(parsed.keys[0])).toEqual(
     Object.entries({
       id: keyId,
+      kind: 'llm',
       provider: 'openai',
       label: 'l"\n',
       baseUrl: 'https://api.openai.com/v1',
@@ -77,6 +80,37 @@ test('keys.json holds any bytes of UTF-8, and only these keys', () => {
   expect(() => starter.secrets(plainSpec(), [key({ fields: { apiKey: Buffer.from([0xff]) } })], 1)).toThrow(
     RangeError,
   )
+})
+
+test('an exchange credential says what it may be used for, and no field of a secret can say otherwise', () => {
+  const fields = {
+    apiKey: Buffer.from('k'),
+    apiSecret: Buffer.from('s'),
+    permission: Buffer.from('trading_enabled'),
+  }
+  const exchange = key({ kind: 'exchange', provider: 'binance', permission: 'read_only', fields })
+  for (const runtime of [starter, image]) {
+    const [file] = runtime.secrets(runtime === image ? spec() : plainSpec(), [exchange], 1)
+    expect(JSON.parse(file!.content.toString()).keys[0]).toMatchObject({
+      kind: 'exchange',
+      provider: 'binance',
+      permission: 'read_only',
+      apiKey: 'k',
+      apiSecret: 's',
+      secret_permission: 'trading_enabled',
+    })
+  }
+})
+
+test.each([
+  ['integration', 'jira', { apiToken: 't', email: 'e' }, 't'],
+  ['integration', 'twilio', { accountSid: 'AC', authToken: 't' }, 't'],
+  ['exchange', 'hyperliquid', { privateKey: 'p', walletAddress: 'w' }, 'p'],
+  ['integration', 'custom', { B: 'b' }, 'b'],
+] as const)('the file of one %s (%s) holds the secret itself', (kind, provider, values, main) => {
+  const fields = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Buffer.from(value)]))
+  const files = image.secrets(spec(), [key({ kind, provider, fields })], 1)
+  expect(files[1]).toEqual({ name: `key-${keyId}`, content: Buffer.from(main) })
 })
 
 test('a rendered file does not share memory with the opened key', () => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { credentialType } from '@nora/contract/credential-catalog'
 import type { OpenedKey, SecretFile } from './runtime.ts'
 
 const text = (value: string | null) => Buffer.from(JSON.stringify(value))
@@ -31,10 +32,11 @@ function wiped(parts: Uint8Array[], scratch: Uint8Array[]): Buffer {
   return whole
 }
 
-const RESERVED = new Set(['id', 'provider', 'label', 'baseUrl'])
+const RESERVED = new Set(['id', 'kind', 'provider', 'label', 'baseUrl', 'permission'])
 
 function keyJson(key: OpenedKey): Buffer {
-  const head = { id: key.id, provider: key.provider, label: key.label, baseUrl: key.baseUrl }
+  const { id, kind, provider, label, baseUrl, permission } = key
+  const head = { id, kind, provider, label, baseUrl, ...(permission !== null && { permission }) }
   const secret: Buffer[] = []
   const parts: Uint8Array[] = [Buffer.from(JSON.stringify(head).slice(0, -1))]
   for (const [name, value] of Object.entries(key.fields)) {
@@ -47,7 +49,10 @@ function keyJson(key: OpenedKey): Buffer {
   return wiped(parts, secret)
 }
 
-/** `keys.json`: `{"version":n,"keys":[{"id","provider","label","baseUrl","apiKey",...}]}`, in the order given. */
+/**
+ * `keys.json`: `{"version":n,"keys":[{"id","kind","provider","label","baseUrl","apiKey",...}]}`, in the order given; an exchange
+ * credential has its `permission` besides.
+ */
 export function keysJson(keys: OpenedKey[], version: number): SecretFile {
   const entries = keys.map(keyJson)
   const parts: Uint8Array[] = [Buffer.from(`{"version":${version},"keys":[`)]
@@ -59,9 +64,15 @@ export function keysJson(keys: OpenedKey[], version: number): SecretFile {
   return { name: 'keys.json', content: wiped(parts, entries) }
 }
 
-/** The value a key is used by: `apiKey`, or its only or first field. Undefined for a key without values. */
-export const mainField = (key: OpenedKey): Buffer | undefined =>
-  key.fields['apiKey'] ?? Object.values(key.fields)[0]
+/**
+ * The value a key is used by: `apiKey`, else the first of its secret fields in its catalogue's order, else its only or first
+ * field. Undefined for a key without values.
+ */
+export function mainField({ kind, provider, fields }: OpenedKey): Buffer | undefined {
+  const known = credentialType(kind, provider)?.fields ?? []
+  const main = known.find((field) => field.secret && Object.hasOwn(fields, field.name))
+  return fields['apiKey'] ?? (main ? fields[main.name] : Object.values(fields)[0])
+}
 
 /** `key-<id>` for each key: its main value's bytes and nothing else, no line end. */
 export function keyFiles(keys: OpenedKey[]): SecretFile[] {

@@ -1,4 +1,4 @@
-import { providerNamed } from '@nora/contract/provider-catalog'
+import { credentialType } from '@nora/contract/credential-catalog'
 import { checkConfigNames, checkEnv, checkResources } from './check-spec.ts'
 import {
   type AgentSpec,
@@ -13,10 +13,10 @@ import { keyFiles, keysJson } from './secret-files.ts'
 const port = 8080
 const minimum: Resources = { cpus: 0.1, memoryMb: 96, diskMb: 16, pids: 32 }
 
-/** A key saved without a base URL goes to its provider's usual one, which the agent itself does not know. */
+/** A key saved without a base URL goes to its type's usual one, which the agent itself does not know. */
 const withBaseUrl = (key: OpenedKey): OpenedKey => ({
   ...key,
-  baseUrl: key.baseUrl ?? providerNamed(key.provider)?.defaultBaseUrl ?? null,
+  baseUrl: key.baseUrl ?? credentialType(key.kind, key.provider)?.defaultBaseUrl ?? null,
 })
 
 /** The agent we ship: `services/starter-agent`, whose README is the contract's other half. */

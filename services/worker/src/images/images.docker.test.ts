@@ -100,6 +100,8 @@ test('the starter agent runs in the posture, takes new keys on a signal, prints 
   const deliver = (apiKey: string, version: number) => {
     const key = {
       id: 'k1',
+      kind: 'llm' as const,
+      permission: null,
       provider: 'openai',
       label: 'l',
       baseUrl: null,
