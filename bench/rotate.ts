@@ -85,7 +85,7 @@ const sizesOf = ({ quick }: BenchContext) => (quick ? sizes.slice(0, 2) : sizes)
 
 const aadOf = (owner: Owner, rowId: string, keyVersion: number) =>
   credentialAad({
-    ...{ table: 'credentials', column: 'sealed', rowId, keyVersion, secretVersion: 1, provider },
+    ...{ table: 'credentials', column: 'sealed', rowId, keyVersion, secretVersion: 1, kind: 'llm', provider },
     ...{ workspaceId: owner.workspaceId, ownerId: owner.userId, destinationHosts: hosts },
   })
 

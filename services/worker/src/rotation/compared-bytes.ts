@@ -1,4 +1,5 @@
-import { providerNamed } from '@nora/contract/provider-catalog'
+import { credentialType } from '@nora/contract/credential-catalog'
+import type { CredentialKind } from '@nora/contract/credential-types'
 import { readSecretFields, wipeFields } from '../secrets/secret-fields.ts'
 
 /**
@@ -6,8 +7,8 @@ import { readSecretFields, wipeFields } from '../secrets/secret-fields.ts'
  * stored JSON of the secret fields (of all fields where the provider takes any). A buffer of its own, the caller's to
  * wipe. What was not written by the api counts as a whole.
  */
-export function comparedBytes(provider: string, plaintext: Buffer): Buffer {
-  const known = providerNamed(provider)
+export function comparedBytes(kind: CredentialKind, provider: string, plaintext: Buffer): Buffer {
+  const known = credentialType(kind, provider)
   const secret = new Set(known?.fields.filter((field) => field.secret).map((field) => field.name))
   const isSecret = (name: string) => known?.anyFields === true || secret.has(name)
   let fields: Record<string, Buffer>

@@ -68,7 +68,7 @@ test.each([
     '{"accessKeyId":"a","secretAccessKey":"b"}',
   ],
 ])('what is compared of %s %j', (provider, secret, expected) => {
-  expect(comparedBytes(provider, Buffer.from(JSON.stringify(secret))).toString()).toBe(expected)
+  expect(comparedBytes('llm', provider, Buffer.from(JSON.stringify(secret))).toString()).toBe(expected)
 })
 
 test.each([
@@ -82,5 +82,5 @@ test.each([
   ['custom', '{"A":"one","B":"two"}\n'],
   ['custom', ' {"A":"one","B":"two"}'],
 ])('what the api would not have written is compared as a whole: %s %s', (provider, json) => {
-  expect(comparedBytes(provider, Buffer.from(json)).toString()).toBe(json)
+  expect(comparedBytes('llm', provider, Buffer.from(json)).toString()).toBe(json)
 })

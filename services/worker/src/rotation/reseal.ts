@@ -15,7 +15,7 @@ export async function reseal(keyring: Keyring, to: SealKey, record: OldRecord): 
   const plaintext = await openSecret(keyring, record)
   let compared: Buffer | undefined
   try {
-    compared = comparedBytes(record.provider, plaintext)
+    compared = comparedBytes(record.kind, record.provider, plaintext)
     const aad = credentialAad({ ...placeOf(record), keyVersion: to.version })
     return {
       ...record,

@@ -84,7 +84,7 @@ test('what an agent was given is sealed anew as well, every version of it', asyn
   await storeGiven(database, agentId, [before, now])
   await rotate(worker(second, first))
   const given = await database.asSuperuser<Sealed>(
-    `select credential_id as id, workspace_id as "workspaceId", owner_id as "ownerId", provider,
+    `select credential_id as id, workspace_id as "workspaceId", owner_id as "ownerId", kind, provider,
        destination_hosts as "destinationHosts", key_version as "keyVersion", secret_version as "secretVersion", sealed
      from nora.given_secrets order by secret_version`,
   )

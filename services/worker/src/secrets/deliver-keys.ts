@@ -70,7 +70,8 @@ export async function deliverKeys(
       if (!mayTravelWith(row)) return await refuse(deps, actor, agent, row, otherHost)
       const fields = await openOrReason(deps.keyring, row)
       if (typeof fields === 'string') return await refuse(deps, actor, agent, row, fields)
-      opened.push({ id: row.id, provider: row.provider, label: row.label, baseUrl: row.baseUrl, fields })
+      const { id, kind, provider, label, baseUrl, permission } = row
+      opened.push({ id, kind, provider, label, baseUrl, permission, fields })
     }
     const keysVersion = agent.keys_version + 1
     // Whoever follows the agent's log must know these before the agent can print them.

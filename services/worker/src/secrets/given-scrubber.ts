@@ -1,4 +1,4 @@
-import { providerNamed } from '@nora/contract/provider-catalog'
+import { credentialType } from '@nora/contract/credential-catalog'
 import { type FollowerActor, type OperationActor, withActor } from '@nora/db/actor'
 import type { DB } from '@nora/db/schema'
 import { type GivenSecret, givenSecrets } from '@nora/db/worker-credentials'
@@ -79,7 +79,7 @@ export function lookedFor<T extends Pick<GivenSecret, 'id' | 'sealed'>>(given: r
 /** Fields that the catalogue calls public (a model's name) stay readable. */
 async function secretValues(keyring: Keyring, row: GivenSecret): Promise<Buffer[]> {
   const fields = await openFields(keyring, row)
-  const known = providerNamed(row.provider)?.fields ?? []
+  const known = credentialType(row.kind, row.provider)?.fields ?? []
   const open = new Set(known.filter((field) => !field.secret).map((field) => field.name))
   const isOpen = (name: string) => open.has(name)
   wipeFields(Object.fromEntries(Object.entries(fields).filter(([name]) => isOpen(name))))

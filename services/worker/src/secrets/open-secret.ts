@@ -11,6 +11,7 @@ export type Sealed = Pick<
   | 'id'
   | 'workspaceId'
   | 'ownerId'
+  | 'kind'
   | 'provider'
   | 'destinationHosts'
   | 'keyVersion'
@@ -75,6 +76,7 @@ export const placeOf = (row: Sealed): CredentialPlace => ({
   ownerId: row.ownerId,
   keyVersion: row.keyVersion,
   secretVersion: row.secretVersion,
+  kind: row.kind,
   provider: row.provider,
   destinationHosts: row.destinationHosts,
 })

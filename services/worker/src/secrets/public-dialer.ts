@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, rootCertificates } from 'node:tls'
 import { type AllowedHost, isAllowedHost } from '@nora/config/provider-hosts'
 import { normalAddress, refusalOfAddress } from './address-policy.ts'
 
@@ -22,6 +22,10 @@ export type DialOptions = {
   signal: AbortSignal
   /** Milliseconds until the connection, TLS included, must stand; default 10,000. */
   connectMs?: number
+  /** Talks on the bare connection until the peer is ready for TLS (RFC 3207); nothing that must stay secret. */
+  startTls?: (socket: Socket) => Promise<void>
+  /** A certificate authority besides those the system trusts. */
+  ca?: string
   /** Names to addresses; the system's resolver unless given. */
   resolve?: (host: string) => Promise<string[]>
 }
@@ -47,7 +51,9 @@ export async function dialPublic(url: URL, options: DialOptions): Promise<Socket
     await race(deadline, opened)
     if (normalAddress(socket.remoteAddress ?? '') !== address)
       throw refused(`${url.host} answered from elsewhere`)
-    return url.protocol === 'https:' ? await race(deadline, openTls(socket, host)) : socket
+    if (url.protocol !== 'https:') return socket
+    if (options.startTls) await race(deadline, options.startTls(socket))
+    return await race(deadline, openTls(socket, host, options.ca))
   } catch (error) {
     socket.destroy()
     throw error
@@ -94,10 +100,12 @@ function openTcp(host: string, port: number): { socket: Socket; opened: Promise<
   return { socket, opened }
 }
 
-function openTls(socket: Socket, host: string): Promise<Socket> {
+function openTls(socket: Socket, host: string, ca: string | undefined): Promise<Socket> {
   return new Promise((resolve, reject) => {
     // An address has no SNI (RFC 6066); its certificate is then checked for that address.
-    const secure = connectTls({ socket, host, ...(isIP(host) ? {} : { servername: host }) })
+    const name = isIP(host) ? {} : { servername: host }
+    const trusted = ca === undefined ? {} : { ca: [...rootCertificates, ca] }
+    const secure = connectTls({ socket, host, ...name, ...trusted })
     secure.once('secureConnect', () => resolve(secure))
     secure.on('error', (error) => reject(unreachable(`TLS failed (${codeOf(error)})`)))
   })

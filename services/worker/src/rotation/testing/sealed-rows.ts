@@ -38,6 +38,7 @@ export async function sealedFor(
     id: more.id ?? randomUUID(),
     workspaceId: owner.workspaceId,
     ownerId: owner.userId,
+    kind: 'llm' as const,
     provider: 'openai',
     destinationHosts: ['api.openai.com'],
     keyVersion: by.version,
@@ -109,7 +110,7 @@ export async function manyCredentials(
 /** Every credential as it is stored now, with the columns that its additional data is made of. */
 export function storedCredentials(database: TestDatabase): Promise<(Sealed & { fingerprint: string })[]> {
   return database.asSuperuser(
-    `select id, workspace_id as "workspaceId", owner_id as "ownerId", provider, destination_hosts as "destinationHosts",
+    `select id, workspace_id as "workspaceId", owner_id as "ownerId", kind, provider, destination_hosts as "destinationHosts",
        key_version as "keyVersion", secret_version as "secretVersion", sealed, fingerprint from nora.credentials`,
   )
 }

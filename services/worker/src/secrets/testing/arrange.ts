@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { CredentialKind } from '@nora/contract/credential-types'
 import { credentialAad } from '@nora/crypto/aad'
 import { fingerprint } from '@nora/crypto/fingerprint'
 import { deriveSealing } from '@nora/crypto/keys'
@@ -46,7 +47,14 @@ export async function storeAgent(
   return id
 }
 
-type KeyOptions = { id?: string; version?: number; provider?: string; baseUrl?: string; hosts?: string[] }
+type KeyOptions = {
+  id?: string
+  version?: number
+  kind?: CredentialKind
+  provider?: string
+  baseUrl?: string
+  hosts?: string[]
+}
 
 /** A sealed key, as the api stores one; with `id`: the next version of that row. */
 export async function storeKey(
@@ -55,7 +63,8 @@ export async function storeKey(
   secret: Record<string, string>,
   options: KeyOptions = {},
 ): Promise<string> {
-  const { id = randomUUID(), version = 1, provider = 'openai', hosts = ['api.openai.com'] } = options
+  const { id = randomUUID(), version = 1, kind = 'llm', provider = 'openai' } = options
+  const { hosts = ['api.openai.com'] } = options
   const plaintext = Buffer.from(JSON.stringify(secret))
   const aad = credentialAad({
     table: 'credentials',
@@ -65,6 +74,7 @@ export async function storeKey(
     ownerId: owner.userId,
     keyVersion: 1,
     secretVersion: version,
+    kind,
     provider,
     destinationHosts: hosts,
   })
@@ -81,7 +91,8 @@ export async function storeKey(
     id,
     workspace_id: owner.workspaceId,
     owner_id: owner.userId,
-    kind: 'llm',
+    kind,
+    permission: kind === 'exchange' ? 'read_only' : null,
     provider,
     label: 'key',
     sealed,
