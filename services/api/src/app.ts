@@ -6,8 +6,10 @@ import { installErrorEvents } from './audit/report.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { authRoutes } from './auth/routes.ts'
 import type { Deps } from './deps.ts'
+import { exchangeCredentialRoutes } from './exchange-credentials/routes.ts'
 import { healthRoutes } from './health/routes.ts'
 import { installEdge, serverOptions } from './http/edge.ts'
+import { integrationRoutes } from './integrations/routes.ts'
 import { invokeRoutes } from './invoke/routes.ts'
 import { providerKeyRoutes } from './provider-keys/routes.ts'
 import { streamRoutes } from './streams/routes.ts'
@@ -30,6 +32,8 @@ export async function buildApp(deps: Deps) {
   await app.register(memberRoutes, api)
   await app.register(invitationRoutes, api)
   await app.register(providerKeyRoutes, api)
+  await app.register(integrationRoutes, api)
+  await app.register(exchangeCredentialRoutes, api)
   await app.register(agentRoutes, api)
   await app.register(auditRoutes, api)
   await app.register(adminQueueRoutes, api)

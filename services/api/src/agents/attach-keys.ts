@@ -10,7 +10,8 @@ export type KeyChange = { attached: string[]; detached: string[] }
 /**
  * Makes these the keys that an agent holds. A key that it holds already stays, whoever's it is; a new one must be one
  * the caller may see, and of the agent's owner or shared, which is what a worker asks again when it delivers. The
- * caller has locked the workspace. DomainError `not-found` (absent and hidden alike), `key-not-shared`.
+ * caller has locked the workspace. DomainError `not-found` (absent and hidden alike), `key-not-shared`,
+ * `key-not-shareable`.
  */
 export async function replaceKeys(
   tx: Tx,
@@ -45,6 +46,11 @@ async function requireUsable(
     const path = `body/providerKeyIds/${wanted.indexOf(id)}`
     const key = visible.get(id)
     if (!key) throw new DomainError('not-found', { errors: [{ path, message: 'there is no such key' }] })
+    if (key.kind === 'exchange' && key.owner_id !== agentOwner) {
+      throw new DomainError('key-not-shareable', {
+        errors: [{ path, message: 'the agent belongs to somebody else' }],
+      })
+    }
     if (key.owner_id !== agentOwner && !key.shared_with_workspace) {
       throw new DomainError('key-not-shared', {
         errors: [{ path, message: 'the agent belongs to somebody else' }],

@@ -15,7 +15,7 @@ import { auditAction, type Who } from './write-audit.ts'
 /**
  * Cancels an operation: at once when no worker has begun it, else by asking a worker to undo it. What the agent should be
  * goes back to what it was before the operation. DomainError `not-found`, `operation-finished`, `agent-busy` for a delete
- * that has begun, since nobody can put back what it took, and for a sync that takes a key back.
+ * that has begun, since nobody can put back what it took, and for a sync that takes a key or a permission back.
  */
 export async function cancel(
   deps: Deps,
@@ -54,7 +54,7 @@ async function cancelOpen(
     throw new DomainError(
       'agent-busy',
       {},
-      { detail: 'it takes a key out of the agent and cannot be cancelled' },
+      { detail: 'it takes a key or a permission out of the agent and cannot be cancelled' },
     )
   }
   const { id: agentId } = turn.agent

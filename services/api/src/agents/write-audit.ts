@@ -10,7 +10,7 @@ export function auditAction(
   tx: Tx,
   who: Who,
   type: string,
-  target: { kind: 'agent' | 'provider-key' | 'stream'; id: string },
+  target: { kind: 'agent' | 'provider-key' | 'integration' | 'exchange-credential' | 'stream'; id: string },
   details: Record<string, unknown> = {},
 ): Promise<void> {
   return audit(tx, {

@@ -20,7 +20,7 @@ const formsOf = (secret: string) =>
   ].flatMap((form) => [form, form.toUpperCase()])
 
 test('a stored secret is in no column, no Redis key, no log line and no answer', async () => {
-  const secrets = Array.from({ length: 4 }, canary) as [string, string, string, string]
+  const secrets = Array.from({ length: 6 }, canary) as [string, string, string, string, string, string]
   const user = await api.signUp({ transport: 'cookie' })
   const answers: Answer[] = []
   const call = async (method: string, path: string, body?: unknown, headers = {}) => {
@@ -60,6 +60,7 @@ test('a stored secret is in no column, no Redis key, no log line and no answer',
   await call('GET', `/api/llm-providers/${made.body.id}`)
   await call('POST', `/api/llm-providers/${made.body.id}/test`)
   await call('GET', '/api/agents')
+  await otherKinds(call, secrets[4], secrets[5], secrets[3])
   expect(answers.map((answer) => answer.status).filter((status) => status >= 500)).toEqual([])
 
   const places: [string, string][] = [
@@ -80,6 +81,42 @@ test('a stored secret is in no column, no Redis key, no log line and no answer',
   // The search itself finds what is there.
   expect(places.some(([, text]) => text.includes(made.body.id))).toBe(true)
 })
+
+type Call = (method: string, path: string, body?: unknown) => Promise<Answer>
+
+/** What goes well and what goes wrong with credentials of the other kinds. */
+async function otherKinds(call: Call, first: string, second: string, wrong: string): Promise<void> {
+  const integration = await call('POST', '/api/integrations', {
+    provider: 'postgres',
+    label: 'i',
+    secret: { url: `postgres://user:${first}@db.example.com/app` },
+  })
+  expect(integration.status).toBe(201)
+  await call('PUT', `/api/integrations/${integration.body.id}`, {
+    secret: { url: `postgres://user:${second}@db.example.com/app` },
+  })
+  for (const url of [`postgres://user:${wrong}@localhost/app`, `http://${wrong}.example.com`, wrong]) {
+    const body = { provider: 'postgres', label: 'i', secret: { url } }
+    expect((await call('POST', '/api/integrations', body)).status).toBeGreaterThanOrEqual(400)
+  }
+  const exchange = await call('POST', '/api/exchange-credentials', {
+    exchange: 'okx',
+    label: 'e',
+    secret: { apiKey: first, apiSecret: second, passphrase: first },
+  })
+  expect(exchange.status).toBe(201)
+  await call('PATCH', `/api/exchange-credentials/${exchange.body.id}`, { permission: wrong })
+  await call('PATCH', `/api/exchange-credentials/${exchange.body.id}`, { permission: 'trading_enabled' })
+  await call('POST', `/api/exchange-credentials/${exchange.body.id}/test`)
+  await call('POST', '/api/exchange-credentials', {
+    exchange: 'hyperliquid',
+    label: 'e',
+    walletAddress: wrong,
+    secret: { privateKey: wrong },
+  })
+  await call('GET', '/api/integrations')
+  await call('GET', '/api/exchange-credentials')
+}
 
 /** Every row of every table, as text (bytea in hex). */
 async function everyCell(): Promise<[string, string][]> {

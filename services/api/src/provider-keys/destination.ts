@@ -1,7 +1,9 @@
 import { isIP } from 'node:net'
 import { type AllowedHost, isAllowedHost } from '@nora/config/provider-hosts'
-import type { Provider } from '@nora/contract/provider-catalog'
+import type { CredentialType } from '@nora/contract/credential-types'
+import type { Secret } from '@nora/contract/provider-keys'
 import { DomainError } from '@nora/domain/errors'
+import { addressIn } from './secret-address.ts'
 
 /** Where a key may travel: stored with the row and bound into its seal. */
 export type Destination = { baseUrl: string | null; destinationHosts: string[] }
@@ -10,32 +12,40 @@ export type Destination = { baseUrl: string | null; destinationHosts: string[] }
 const privateName = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|home\.arpa|localdomain)$/
 
 /**
- * The base URL a key is used with (the provider's own unless given) and the hosts it is bound to, `host` or `host:port`.
- * Public means https to a name with a dot; plain http, an address instead of a name, and a private name are for hosts
- * that the operator lists in NORA_PROVIDER_ALLOW_HOSTS. DomainError `bad-request` for what is no base URL,
- * `destination-not-allowed` for one that may not be used here.
+ * The base URL a key is used with (its type's own unless given) and the hosts it is bound to, `host` or `host:port`; for a
+ * type whose secret says itself where it goes, that. Public means https (or another protocol that keeps a secret) to a name
+ * with a dot; plain http, an address instead of a name, and a private name are for hosts that the operator lists in
+ * NORA_PROVIDER_ALLOW_HOSTS. DomainError `bad-request` for what is no base URL, `destination-not-allowed` for one that may
+ * not be used here.
  */
 export function destinationOf(
-  provider: Provider,
+  type: CredentialType,
   given: string | undefined,
+  secret: Secret,
   allowed: readonly AllowedHost[],
 ): Destination {
   if (given === undefined) {
-    if (provider.baseUrl === 'required') throw wrong('is required for this provider')
-    const own = provider.defaultBaseUrl
-    return { baseUrl: own, destinationHosts: own === null ? [] : [new URL(own).host] }
+    if (type.baseUrl === 'required') throw wrong('is required for this provider')
+    if (type.addressField !== undefined) {
+      const { url, bound } = addressIn(type, secret)
+      requirePublic(url, allowed, 'secret')
+      return { baseUrl: null, destinationHosts: [bound] }
+    }
+    const own = type.defaultBaseUrl
+    return { baseUrl: own, destinationHosts: own === null ? [...(type.hosts ?? [])] : [new URL(own).host] }
   }
-  if (provider.baseUrl === 'none') throw wrong('is not used by this provider')
+  if (type.baseUrl === 'none') throw wrong('is not used by this provider')
   const url = readBaseUrl(given)
-  if (!isPublic(url) && !isAllowedHost(allowed, url.hostname, portOf(url))) {
-    throw new DomainError(
-      'destination-not-allowed',
-      { errors: [{ path: 'body/baseUrl', message: 'must be https to a public host name' }] },
-      { detail: 'the operator can allow a private host with NORA_PROVIDER_ALLOW_HOSTS=host:port' },
-    )
+  const isListed = [type.defaultBaseUrl, ...(type.baseUrls ?? [])].includes(trimmed(url))
+  if (type.baseUrl === 'listed' && !isListed && !isAllowed(url, allowed)) {
+    const known = [type.defaultBaseUrl, ...(type.baseUrls ?? [])].join(', ')
+    throw notAllowed('baseUrl', `must be one of ${known}`)
   }
-  return { baseUrl: url.href.replace(/\/+$/, ''), destinationHosts: [url.host] }
+  requirePublic(url, allowed, 'baseUrl')
+  return { baseUrl: trimmed(url), destinationHosts: [url.host] }
 }
+
+const trimmed = (url: URL) => url.href.replace(/\/+$/, '')
 
 function readBaseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -49,13 +59,29 @@ function readBaseUrl(text: string): URL {
   return url
 }
 
+function requirePublic(url: URL, allowed: readonly AllowedHost[], field: 'baseUrl' | 'secret'): void {
+  if (isPublic(url) || isAllowed(url, allowed)) return
+  throw notAllowed(
+    field,
+    field === 'baseUrl' ? 'must be https to a public host name' : 'must name a public host',
+  )
+}
+
 /** URL has brought every spelling of an address (0x7f.1, 2130706433, full-width digits) into its one form by now. */
 function isPublic(url: URL): boolean {
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
   return url.protocol === 'https:' && isIP(host) === 0 && host.includes('.') && !privateName.test(host)
 }
 
-const portOf = (url: URL) => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+const isAllowed = (url: URL, allowed: readonly AllowedHost[]) =>
+  isAllowedHost(allowed, url.hostname, Number(url.port || (url.protocol === 'https:' ? 443 : 80)))
+
+const notAllowed = (field: string, message: string) =>
+  new DomainError(
+    'destination-not-allowed',
+    { errors: [{ path: `body/${field}`, message }] },
+    { detail: 'the operator can allow a private host with NORA_PROVIDER_ALLOW_HOSTS=host:port' },
+  )
 
 const wrong = (message: string) =>
   new DomainError('bad-request', { errors: [{ path: 'body/baseUrl', message }] })

@@ -1,16 +1,16 @@
-import type { Provider } from '@nora/contract/provider-catalog'
+import { type Provider, providerNamed } from '@nora/contract/provider-catalog'
 import type { CatalogProvider, ProviderKey } from '@nora/contract/provider-keys'
 import type { CredentialRow } from '@nora/db/credentials'
+import type { Family } from './family.ts'
+import { requiredFields, usualHosts } from './required-fields.ts'
 
-/** A stored key as it is shown: metadata, never the secret. */
-export function keyView(row: CredentialRow): ProviderKey {
+/** What is shown of a stored secret of any kind: metadata, never the secret. */
+export function shownView(row: CredentialRow) {
   return {
     id: row.id,
-    provider: row.provider,
     label: row.label,
     ownerId: row.owner_id,
     fingerprint: row.fingerprint,
-    sharedWithWorkspace: row.shared_with_workspace,
     baseUrl: row.base_url,
     destinationHosts: row.destination_hosts,
     keyVersion: row.key_version,
@@ -22,19 +22,38 @@ export function keyView(row: CredentialRow): ProviderKey {
   }
 }
 
+/** A stored key (or integration, whose shape is the same) as it is shown. */
+export const keyView = (row: CredentialRow): ProviderKey => ({
+  ...shownView(row),
+  provider: row.provider,
+  sharedWithWorkspace: row.shared_with_workspace,
+})
+
+export const providerKeys: Family<ProviderKey> = {
+  kind: 'llm',
+  path: 'llm-providers',
+  event: 'PROVIDER_KEY',
+  target: 'provider-key',
+  inUse: 'provider-key-in-use',
+  typeNamed: (name) => {
+    const provider = providerNamed(name)
+    return provider && { ...provider, tested: provider.testPath !== null }
+  },
+  view: keyView,
+  discreet: false,
+}
+
 /** A provider as the catalogue shows it. */
 export function providerView(entry: Provider): CatalogProvider {
-  const always = (name: string) =>
-    entry.alternatives.length > 0 && entry.alternatives.every((names) => names.includes(name))
   return {
     provider: entry.provider,
     name: entry.name,
     docsUrl: entry.docsUrl,
-    fields: entry.fields.map((field) => ({ ...field, required: always(field.name) })),
+    fields: requiredFields(entry),
     anyFields: entry.anyFields,
     baseUrl: entry.baseUrl,
     defaultBaseUrl: entry.defaultBaseUrl,
-    destinationHosts: entry.defaultBaseUrl === null ? [] : [new URL(entry.defaultBaseUrl).host],
+    destinationHosts: usualHosts(entry),
     testable: entry.testPath !== null,
     api: entry.api,
   }

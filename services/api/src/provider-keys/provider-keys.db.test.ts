@@ -84,6 +84,7 @@ test('a key is stored sealed for its own row, and shown as metadata alone', asyn
     ownerId: row!.owner_id,
     keyVersion: 1,
     secretVersion: 1,
+    kind: 'llm' as const,
     provider: 'openai',
     destinationHosts: ['api.openai.com'],
   }

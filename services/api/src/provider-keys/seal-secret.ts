@@ -1,4 +1,4 @@
-import type { Provider } from '@nora/contract/provider-catalog'
+import type { CredentialType } from '@nora/contract/credential-types'
 import type { Secret } from '@nora/contract/provider-keys'
 import { type CredentialPlace, credentialAad } from '@nora/crypto/aad'
 import { fingerprint } from '@nora/crypto/fingerprint'
@@ -19,7 +19,7 @@ const maxBytes = 16_000
  * brings. DomainError `bad-request` that says which fields there are and repeats nothing that was sent: a key pasted
  * into the wrong box may stand in a field's name.
  */
-export function checkSecret(provider: Provider, secret: Secret): Secret {
+export function checkSecret(provider: CredentialType, secret: Secret): Secret {
   if (provider.anyFields) return secret
   const known = new Set(provider.fields.map((field) => field.name))
   if (Object.keys(secret).some((name) => !known.has(name))) {
@@ -36,11 +36,16 @@ export function checkSecret(provider: Provider, secret: Secret): Secret {
 /** Seals a checked secret for one row and version. Every copy in a Buffer is zeroed before this returns. */
 export async function sealSecret(
   deps: SealDeps,
-  provider: Provider,
+  provider: CredentialType,
   secret: Secret,
-  row: Pick<CredentialPlace, 'rowId' | 'workspaceId' | 'ownerId' | 'secretVersion' | 'destinationHosts'>,
+  row: Pick<
+    CredentialPlace,
+    'rowId' | 'workspaceId' | 'ownerId' | 'secretVersion' | 'kind' | 'destinationHosts'
+  >,
 ): Promise<Sealed> {
-  const keyVersion = deps.sealKey.version
+  const plain = deps.config.allowPlaintextSecrets
+  // What no key seals has none: the columns say so, and a later rotation seals it.
+  const keyVersion = plain ? 0 : deps.sealKey.version
   const aad = credentialAad({
     ...row,
     table: 'credentials',
@@ -52,7 +57,6 @@ export async function sealSecret(
   const compared = Buffer.from(comparable(provider, secret), 'utf8')
   try {
     if (plaintext.length > maxBytes) throw wrong('is longer than 16000 bytes')
-    const plain = deps.config.allowPlaintextSecrets
     return {
       sealed: plain
         ? sealPlaintext(plaintext, aad, { allowPlaintext: true })
@@ -71,7 +75,7 @@ const canonical = (secret: Secret) =>
   JSON.stringify(Object.fromEntries(Object.entries(secret).sort(([a], [b]) => (a < b ? -1 : 1))))
 
 /** The same API key has the same fingerprint, whatever model or organization stands beside it. */
-function comparable(provider: Provider, secret: Secret): string {
+function comparable(provider: CredentialType, secret: Secret): string {
   const secretNames = new Set(provider.fields.filter((field) => field.secret).map((field) => field.name))
   const parts = Object.entries(secret).filter(([name]) => provider.anyFields || secretNames.has(name))
   return parts.length === 1 ? parts[0]![1] : canonical(Object.fromEntries(parts))

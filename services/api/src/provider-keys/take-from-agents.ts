@@ -1,11 +1,8 @@
 import type { Tx } from '@nora/db/actor'
 import { detachKeys } from '@nora/db/agent-keys'
-import type { holdersOf } from '@nora/db/credentials'
-import { insertOperation, openOperations } from '@nora/db/operations'
 import { appendEvent } from '@nora/events/append'
 import { auditAction, type Who } from '../agents/write-audit.ts'
-
-type Holder = Awaited<ReturnType<typeof holdersOf>>[number]
+import { type Holder, queueSync } from './sync-holders.ts'
 
 /** What nobody can take back, said wherever a key is taken from an agent. */
 export const onlyOurCopy =
@@ -26,9 +23,10 @@ export async function takeFromAgents(
   const detached: Detached[] = []
   for (const agent of holders) {
     await detachKeys(tx, agent.id, [keyId])
-    const stopping = agent.desired_state === 'stopped' && (await openOperations(tx, [agent.id])).length > 0
-    const holdsFile = agent.desired_state === 'running' || stopping
-    const operationId = holdsFile ? await queueSync(tx, who, agent.id, keyId) : null
+    const operationId = await queueSync(tx, who, agent, 'waiting for a worker to take a key back', {
+      detached: [keyId],
+      takesKeyBack: true,
+    })
     await appendEvent(tx, { id: agent.id, workspaceId: who.workspaceId }, 'keys.detached', {
       providerKeyIds: [keyId],
       operationId,
@@ -37,16 +35,4 @@ export async function takeFromAgents(
     detached.push({ agentId: agent.id, operationId })
   }
   return detached
-}
-
-function queueSync(tx: Tx, who: Who, agentId: string, keyId: string): Promise<string> {
-  return insertOperation(tx, {
-    workspaceId: who.workspaceId,
-    target: { agentId },
-    kind: 'sync-keys',
-    requestedBy: who.userId,
-    correlationId: who.correlationId,
-    reason: 'waiting for a worker to take a key back',
-    input: { detached: [keyId], takesKeyBack: true },
-  })
 }

@@ -1,4 +1,3 @@
-import { providerNamed } from '@nora/contract/provider-catalog'
 import { credentialById } from '@nora/db/credentials'
 import { insertOperation, openTest, operationOfCredential } from '@nora/db/operations'
 import { DomainError } from '@nora/domain/errors'
@@ -8,18 +7,24 @@ import { ringAll } from '../agents/ring-all.ts'
 import { auditAction } from '../agents/write-audit.ts'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
+import type { Family } from './family.ts'
 
 /**
  * Asks a worker to try a key at its provider; a test that is open already is the answer. DomainError `not-found`,
  * `test-unavailable` where the provider has nothing to ask.
  */
-export async function testKey(deps: Deps, request: FastifyRequest, id: string): Promise<Outcome> {
+export async function testKey(
+  deps: Deps,
+  request: FastifyRequest,
+  family: Family,
+  id: string,
+): Promise<Outcome> {
   const who = request.actor
   let rung: string | null = null
   const outcome = await idempotently(deps, request, async (tx) => {
-    const key = await credentialById(tx, 'llm', id)
+    const key = await credentialById(tx, family.kind, id)
     if (!key) throw new DomainError('not-found')
-    if (!providerNamed(key.provider)?.testPath) throw new DomainError('test-unavailable')
+    if (!family.typeNamed(key.provider)?.tested) throw new DomainError('test-unavailable')
     let operationId = (await openTest(tx, id))?.id
     if (operationId === undefined) {
       operationId = await insertOperation(tx, {
@@ -29,13 +34,14 @@ export async function testKey(deps: Deps, request: FastifyRequest, id: string): 
         requestedBy: who.userId,
         correlationId: who.correlationId,
       })
-      await auditAction(tx, who, 'PROVIDER_KEY_TEST_REQUESTED', { kind: 'provider-key', id }, { operationId })
+      const type = `${family.event}_TEST_REQUESTED`
+      await auditAction(tx, who, type, { kind: family.target, id }, { operationId })
       rung = operationId
     }
     const operation = await operationOfCredential(tx, id, operationId)
     return {
       status: 202,
-      location: `/api/llm-providers/${id}/operations/${operationId}`,
+      location: `/api/${family.path}/${id}/operations/${operationId}`,
       body: operationView(operation!),
     }
   })
