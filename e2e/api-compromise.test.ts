@@ -51,6 +51,7 @@ const aadOf = (row: Row) =>
     ownerId: row.owner_id,
     keyVersion: row.key_version,
     secretVersion: row.secret_version,
+    kind: 'llm',
     provider: row.provider,
     destinationHosts: row.destination_hosts,
   })

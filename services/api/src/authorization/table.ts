@@ -4,6 +4,7 @@ import { titleOf } from './row.ts'
 import { accountRows } from './rows/accounts.ts'
 import { agentRows, invokeRows, streamRows } from './rows/agents.ts'
 import { adminRows, auditRows } from './rows/audit.ts'
+import { exchangeCredentialRows, integrationRows } from './rows/credentials.ts'
 import { providerKeyRows } from './rows/provider-keys.ts'
 import { workspaceRows } from './rows/workspaces.ts'
 
@@ -12,6 +13,8 @@ export const areas: Record<string, Row[]> = {
   'Health, accounts and sessions': accountRows,
   Workspaces: workspaceRows,
   'Provider keys': providerKeyRows,
+  Integrations: integrationRows,
+  'Exchange credentials': exchangeCredentialRows,
   Agents: agentRows,
   'Calls to an agent': invokeRows,
   Streams: streamRows,

@@ -46,10 +46,25 @@ const resources = {
     return made(world.other, path, undefined, 202)
   },
   /** The caller's; of who may have none, the one that everybody sees. */
-  ownKey: (world, caller) =>
-    ['editor', 'admin', 'owner'].includes(caller.principal)
-      ? makeKey(world, caller, false)
-      : world.id('key', caller),
+  ownKey: (world, caller) => (mayOwn(caller) ? makeKey(world, caller, false) : world.id('key', caller)),
+  integration: (world) => makeKey(world, world.other, true, github),
+  hiddenIntegration: (world) => makeKey(world, world.other, false, github),
+  integrationOperation: async (world, caller) => {
+    const path = `/api/integrations/${await world.id('integration', caller)}/test`
+    return made(world.other, path, undefined, 202)
+  },
+  ownIntegration: (world, caller) =>
+    mayOwn(caller) ? makeKey(world, caller, false, github) : world.id('integration', caller),
+  exchangeCredential: (world) => makeExchangeCredential(world, world.other),
+  exchangeOperation: async (world, caller) =>
+    testOf(world.other, await world.id('exchangeCredential', caller)),
+  /** Of who may have none, somebody else's, which nobody sees. */
+  ownExchangeCredential: async (world, caller) =>
+    mayOwn(caller) ? makeExchangeCredential(world, caller) : world.id('exchangeCredential', caller),
+  ownExchangeOperation: async (world, caller) =>
+    mayOwn(caller)
+      ? testOf(caller, await world.id('ownExchangeCredential', caller))
+      : world.id('exchangeOperation', caller),
   member: async (world) => (await world.join('editor')).userId,
   secondOwner: async (world) => (await world.join('owner')).userId,
   ownUser: async (world, { userId }) => userId ?? world.other.userId!,
@@ -79,15 +94,27 @@ function makeAgent(world: World): Promise<string> {
   return made(world.maker, '/api/agents', { name: world.marker, runtime: 'starter' }, 202)
 }
 
-function makeKey(world: World, { client, headers }: Caller, sharedWithWorkspace: boolean): Promise<string> {
-  const body = {
-    provider: 'openai',
-    label: world.marker,
-    secret: { apiKey: `sk-${randomUUID()}` },
-    sharedWithWorkspace,
-  }
-  return made({ client, headers }, '/api/llm-providers', body)
+const mayOwn = ({ principal }: Caller) => ['editor', 'admin', 'owner'].includes(principal)
+const openai = { path: '/api/llm-providers', provider: 'openai', field: 'apiKey' }
+const github = { path: '/api/integrations', provider: 'github', field: 'token' }
+
+function makeKey(
+  world: World,
+  { client, headers }: Caller,
+  sharedWithWorkspace: boolean,
+  { path, provider, field } = openai,
+): Promise<string> {
+  const secret = { [field]: `sk-${randomUUID()}` }
+  return made({ client, headers }, path, { provider, label: world.marker, secret, sharedWithWorkspace })
 }
+
+function makeExchangeCredential(world: World, caller: Caller): Promise<string> {
+  const secret = { apiKey: randomUUID(), apiSecret: randomUUID() }
+  return made(caller, '/api/exchange-credentials', { exchange: 'binance', label: world.marker, secret })
+}
+
+const testOf = (caller: Caller, id: string) =>
+  made(caller, `/api/exchange-credentials/${id}/test`, undefined, 202)
 
 async function invite(world: World, email: string): Promise<string> {
   const path = `/api/workspaces/${await world.id('elsewhere', world.other)}/invitations`
