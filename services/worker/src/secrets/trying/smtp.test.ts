@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { DialOptions } from '../public-dialer.ts'
+import type { DialOptions } from '@nora/dial/public-dialer'
 import { trySmtp } from './smtp.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'nora-smtp-test-'))

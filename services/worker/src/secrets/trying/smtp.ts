@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { DialError, type DialOptions, dialPublic } from '../public-dialer.ts'
+import { DialError, type DialOptions, dialPublic } from '@nora/dial/public-dialer'
 import { bytesOf, type Fields, type KeyTest, type Trial } from './call.ts'
 import { judge, refused } from './judge.ts'
 

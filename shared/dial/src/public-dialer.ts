@@ -17,7 +17,7 @@ export class DialError extends Error {
 }
 
 export type DialOptions = {
-  /** Private or plain-http destinations that the operator allows (NORA_PROVIDER_ALLOW_HOSTS). */
+  /** Private or plain-http destinations that the operator allows for this kind of call. */
   allowHosts: readonly AllowedHost[]
   signal: AbortSignal
   /** Milliseconds until the connection, TLS included, must stand; default 10,000. */
@@ -31,7 +31,7 @@ export type DialOptions = {
 }
 
 /**
- * Opens a connection for one request to a URL that a user typed, so that it cannot be turned against our own network:
+ * Opens a connection for one request to a URL that somebody else chose, so that it cannot be turned against our own network:
  * the name is resolved once, every address of the answer must be public unicast (or the destination allowed by the
  * operator), the connection goes to that very address with the name in SNI, and the peer's address is looked at again.
  * What it gives is connected, and for https authenticated; it follows nothing, so a redirect leads nowhere.
