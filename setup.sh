@@ -18,6 +18,8 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
   --doctor       look for problems; each comes with its fix
   --stop         stop everything
   --reset-admin  set a new password for the first platform admin
+  --new-capability-key
+                 take a NORA_CAPABILITY_PRIVATE_KEY that you replaced (docs/sign-in.md)
   --uninstall    remove this installation after asking; --purge also removes database, keys and volumes
   --help         this page
 
@@ -32,7 +34,7 @@ TEXT
 command=install log='' prefix='' yes='' purge='' keep=''
 while [ $# -gt 0 ]; do
   case $1 in
-    --demo | --status | --doctor | --stop | --reset-admin | --uninstall) command=${1#--} ;;
+    --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
     --prefix)
       [ $# -ge 2 ] || fail '--prefix needs a folder' './setup.sh --prefix /srv/nora-test'
       prefix=$(realpath -m -- "$2")

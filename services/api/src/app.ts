@@ -11,6 +11,8 @@ import { healthRoutes } from './health/routes.ts'
 import { installEdge, serverOptions } from './http/edge.ts'
 import { integrationRoutes } from './integrations/routes.ts'
 import { invokeRoutes } from './invoke/routes.ts'
+import { identityRoutes } from './oauth/identity-routes.ts'
+import { oauthRoutes } from './oauth/routes.ts'
 import { providerKeyRoutes } from './provider-keys/routes.ts'
 import { streamRoutes } from './streams/routes.ts'
 import { invitationRoutes } from './workspaces/invitation-routes.ts'
@@ -28,6 +30,8 @@ export async function buildApp(deps: Deps) {
   const api = { deps, prefix: '/api' }
   await app.register(healthRoutes, api)
   await app.register(authRoutes, api)
+  await app.register(oauthRoutes, api)
+  await app.register(identityRoutes, api)
   await app.register(workspaceRoutes, api)
   await app.register(memberRoutes, api)
   await app.register(invitationRoutes, api)

@@ -18,6 +18,8 @@ export type ApiSettings = Pick<
   | 'setupToken'
   | 'corsOrigins'
   | 'signupEnabled'
+  | 'signInProviders'
+  | 'signInAllowHosts'
   | 'enabledBackends'
   | 'limits'
   | 'invokeMaxBodyMb'

@@ -9,6 +9,7 @@ import { buildApp } from './app.ts'
 import { recordSettings } from './audit/report.ts'
 import type { Deps } from './deps.ts'
 import { giveMemoryBack } from './give-memory-back.ts'
+import { apiProof } from './oauth/api-proof.ts'
 import { connectQueue, connectRedis } from './redis.ts'
 
 const closeDeadlineMs = 9_000
@@ -58,6 +59,10 @@ try {
 }
 log.info({ publicUrl: config.publicUrl }, 'api is listening')
 void recordSettings(deps, stopping.signal)
+// Early, so that nobody else is the first. Whoever needs it tries again.
+apiProof(deps).catch((error) =>
+  log.warn({ err: error }, 'the proof for sign-in is not known to the database yet'),
+)
 // Now, and not at its end: a killed process would leave nothing to start from.
 flushCompileCache()
 // When whoever waits for it has been told that it is ready.

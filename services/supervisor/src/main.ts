@@ -16,6 +16,7 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   status               what runs, since when and why
   doctor               look for problems; each comes with its fix
   reset-admin [EMAIL]  a new password for the first platform admin
+  new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
 `
@@ -70,6 +71,12 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       say(
         `new password of ${done.email}: ${done.password}\nevery session of theirs has ended; change it after signing in`,
       )
+      return 0
+    }
+    case 'new-capability-key': {
+      const { forgetApiProof } = await import('./reset-sign-in.ts')
+      await forgetApiProof(layout)
+      say('the next start takes the key that stands in api.env: run ./setup.sh')
       return 0
     }
     case 'uninstall': {

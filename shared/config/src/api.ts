@@ -2,6 +2,7 @@ import type { AllowedHost } from './provider-hosts.ts'
 import { type RateLimits, readRateLimits } from './rate-limits.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
 import { readAllowHosts, readAllowPlaintext } from './secret-policy.ts'
+import { readSignInAllowHosts, readSignInProviders, type SignInProvider } from './sign-in-providers.ts'
 import {
   isLoopback,
   type LogLevel,
@@ -33,6 +34,9 @@ export type ApiConfig = {
   setupToken: string | undefined
   corsOrigins: readonly string[]
   signupEnabled: boolean
+  signInProviders: readonly SignInProvider[]
+  /** Private or plain-http hosts that those may have. */
+  signInAllowHosts: readonly AllowedHost[]
   enabledBackends: readonly 'docker'[]
   limits: { vcpu: number; ramMb: number; diskGb: number; agents: number }
   /** The largest body of a call to an agent's own API, in MiB. */
@@ -68,6 +72,8 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     setupToken: readSetupToken(reader),
     corsOrigins: readCorsOrigins(reader),
     signupEnabled: reader.boolean('SIGNUP_ENABLED', true),
+    signInProviders: readSignInProviders(reader),
+    signInAllowHosts: readSignInAllowHosts(reader),
     enabledBackends: readBackends(reader),
     limits: {
       vcpu: reader.number('MAX_VCPU', 4, { min: 0.1, max: 1024, integer: false }),

@@ -16,6 +16,8 @@ export type RateLimits = {
   signupDaily: RateWindow
   /** Per person. */
   password: RateWindow
+  /** Per address: round trips to a sign-in provider, and their returns. */
+  oauth: RateWindow
 }
 
 const minute = 60_000
@@ -27,6 +29,7 @@ export const defaultRateLimits: RateLimits = {
   signupBurst: { max: 3, windowMs: 10 * minute },
   signupDaily: { max: 10, windowMs: 24 * 60 * minute },
   password: { max: 5, windowMs: minute },
+  oauth: { max: 20, windowMs: minute },
 }
 
 const names = {
@@ -36,6 +39,7 @@ const names = {
   'signup-burst': 'signupBurst',
   'signup-daily': 'signupDaily',
   password: 'password',
+  oauth: 'oauth',
 } as const satisfies Record<string, keyof RateLimits>
 
 /** Reads `NORA_RATE_LIMITS`, a list of `<name>=<calls>/<seconds>`; what it does not name keeps its default. */

@@ -12,6 +12,23 @@ export const problemTitles = {
   'key-not-shared': 'Share the key with the workspace before giving it to an agent of somebody else',
   'key-not-shareable': 'An exchange credential goes into agents of its owner alone',
   'step-up-required': 'Show your password again: POST auth/step-up, then repeat this',
+  'password-required': 'Step up with your password: POST auth/step-up',
+  'account-disabled': 'This account is disabled; ask an admin of this server',
+  'oauth-flow-invalid':
+    'This sign-in was not begun in this browser, is finished, or took longer than ten minutes; begin again',
+  'oauth-refused': 'The sign-in provider did not confirm who you are; begin again',
+  'oauth-unreachable': 'The sign-in provider could not be asked; try again later',
+  'reauthentication-stale': 'The provider did not ask you to sign in again, so this is no step-up',
+  'reauthentication-unavailable':
+    'This provider cannot be asked to sign you in again; set a password or add a passkey',
+  'identity-not-yours': 'That is another account of the provider than the one linked here',
+  'identity-not-linked':
+    'An account with this address exists. Sign in to it the way you did before, then link this provider',
+  'identity-taken': 'That account of the provider is linked to somebody else here',
+  'identity-email-missing': 'The provider names no verified e-mail address, which a new account needs',
+  'identity-limit': 'An account may have ten linked identities',
+  'last-sign-in-way': 'Nothing would be left to sign in with; set a password or link another provider first',
+  'password-set-already': 'This account has a password; change it with PATCH auth/password',
   'role-too-high': 'That role is above your own',
   'not-found': 'Not found',
   'method-not-allowed': 'This address does not take that method; see Allow',

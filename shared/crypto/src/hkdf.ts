@@ -10,6 +10,7 @@ export type Purpose =
   | 'gateway-control'
   | 'rotation-proof'
   | 'fingerprint'
+  | 'api-proof'
 
 /**
  * HKDF-SHA256 (RFC 5869) with an empty salt and the info `nora/v1/<purpose>`.

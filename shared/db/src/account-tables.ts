@@ -28,6 +28,18 @@ export type IdempotencyKeysTable = {
   created_at: TimeDefault
 }
 
+export type IdentitiesTable = {
+  id: Generated<string>
+  user_id: string
+  provider: string
+  issuer: string
+  /** Not selectable by the api, which asks by it: see nora.sign_in_by_identity. */
+  subject: string
+  email: string | null
+  created_at: TimeDefault
+  last_used_at: MaybeTime
+}
+
 export type InvitationsTable = {
   id: Generated<string>
   workspace_id: string

@@ -1,6 +1,7 @@
 import type {
   AuditLogTable,
   IdempotencyKeysTable,
+  IdentitiesTable,
   InvitationsTable,
   MembershipsTable,
   SessionsTable,
@@ -42,6 +43,7 @@ export type DB = {
   gateways: GatewaysTable
   given_secrets: GivenSecretsTable
   idempotency_keys: IdempotencyKeysTable
+  identities: IdentitiesTable
   invitations: InvitationsTable
   log_chunks: LogChunksTable
   log_followers: LogFollowersTable

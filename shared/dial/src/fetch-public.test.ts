@@ -41,13 +41,7 @@ test('sends what it is given and gives the answer', async () => {
   })
   const headers = { 'content-type': 'application/x-www-form-urlencoded', host: 'evil.test' }
   const answer = await fetchPublic(url, { method: 'POST', headers, body: 'x=ü' }, options())
-  expect(seen).toEqual([
-    'POST',
-    '/path?query=1',
-    'application/x-www-form-urlencoded',
-    undefined,
-    'x=ü',
-  ])
+  expect(seen).toEqual(['POST', '/path?query=1', 'application/x-www-form-urlencoded', undefined, 'x=ü'])
   expect([answer.status, answer.body.toString(), answer.headers['content-type']]).toEqual([
     201,
     '{"a":"ü"}',

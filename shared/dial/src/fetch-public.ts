@@ -45,7 +45,10 @@ function exchange(
     const fail = (words: string, cause?: unknown) =>
       reject(new DialError('destination-unreachable', words, { cause }))
     const broken = (cause: unknown) =>
-      fail(signal.aborted ? 'it did not answer in time' : 'the connection broke before it had answered', cause)
+      fail(
+        signal.aborted ? 'it did not answer in time' : 'the connection broke before it had answered',
+        cause,
+      )
     const body = asked.body === undefined ? undefined : Buffer.from(asked.body)
     const sent = request({
       createConnection: () => socket,

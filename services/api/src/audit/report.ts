@@ -63,12 +63,15 @@ export function installErrorEvents(app: FastifyInstance, deps: Deps): void {
 
 /** The settings of a start, none of them a secret: of those only whether, or how many. */
 export function settingsOf({ config }: Pick<Deps, 'config'>): Record<string, unknown> {
-  const { jwtSecrets, setupToken, ...open } = config
+  const { jwtSecrets, setupToken, signInProviders, ...open } = config
   const { production, publicUrl, corsOrigins, signupEnabled, enabledBackends, limits, rateLimits } = open
   const { invokeMaxBodyMb, trustProxy, providerAllowHosts, allowPlaintextSecrets } = open
   return {
     ...{ production, publicUrl, corsOrigins, signupEnabled, enabledBackends, limits, rateLimits },
     ...{ invokeMaxBodyMb, trustProxy, providerAllowHosts, allowPlaintextSecrets },
+    // Who may say who somebody is.
+    signInProviders: signInProviders.map(({ clientSecret: _, ...provider }) => provider),
+    signInAllowHosts: open.signInAllowHosts,
     ...{ jwtSecrets: jwtSecrets.length, setupTokenSet: setupToken !== undefined },
   }
 }

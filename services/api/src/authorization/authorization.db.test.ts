@@ -14,7 +14,9 @@ import { fingerprints } from './testing/fingerprint.ts'
 import { type World, type Worlds, worlds } from './testing/world.ts'
 
 const database = testDatabase()
-const api = testApi(database, testRedis())
+const github = { kind: 'github', id: 'github', name: 'GitHub', clientId: 'x', clientSecret: 'x' } as const
+const signInProviders = [{ ...github, webUrl: 'https://github.test', apiUrl: 'https://api.github.test' }]
+const api = testApi(database, testRedis(), { config: { signInProviders } })
 const invoked = invokedAgent(database, api)
 let worker: StandInWorker
 let makers: Worlds

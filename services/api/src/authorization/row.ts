@@ -24,6 +24,8 @@ export type Example = {
   refusalWrites?: readonly string[]
   /** Asked in a workspace of its own, where nothing else has been made. */
   apart?: true
+  /** The test that lets somebody in where this table cannot: with a browser's cookies, or an account without a password. */
+  triedIn?: `services/api/src/${string}.test.ts`
   /** Changes nothing of ours, so that asking twice needs no new workspace. */
   harmless?: true
 }

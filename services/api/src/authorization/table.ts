@@ -5,12 +5,14 @@ import { accountRows } from './rows/accounts.ts'
 import { agentRows, invokeRows, streamRows } from './rows/agents.ts'
 import { adminRows, auditRows } from './rows/audit.ts'
 import { exchangeCredentialRows, integrationRows } from './rows/credentials.ts'
+import { identityRows } from './rows/identities.ts'
 import { providerKeyRows } from './rows/provider-keys.ts'
 import { workspaceRows } from './rows/workspaces.ts'
 
 /** The whole matrix by area: every route of the api, every principal, what it gets. docs/authorization.md shows it. */
 export const areas: Record<string, Row[]> = {
   'Health, accounts and sessions': accountRows,
+  'Sign-in by others': identityRows,
   Workspaces: workspaceRows,
   'Provider keys': providerKeyRows,
   Integrations: integrationRows,
@@ -52,4 +54,9 @@ export function undecided(served: readonly Served[], rows: readonly Row[] = tabl
 }
 
 const isTried = (name: string, rows: readonly Row[]) =>
-  rows.some((row) => row.route === name && Object.values(row.cells).some((cell) => typeof cell === 'number'))
+  rows.some(
+    (row) =>
+      row.route === name &&
+      (row.example.triedIn !== undefined ||
+        Object.values(row.cells).some((cell) => typeof cell === 'number')),
+  )

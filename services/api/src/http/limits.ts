@@ -14,7 +14,7 @@ export type CountCall = (request: FastifyRequest, reply: FastifyReply) => Promis
 
 declare module 'fastify' {
   interface FastifyInstance {
-    limits: { signupBurst: CountCall; signupDaily: CountCall; password: CountCall }
+    limits: { signupBurst: CountCall; signupDaily: CountCall; password: CountCall; oauth: CountCall }
   }
 }
 
@@ -42,6 +42,7 @@ export async function installLimits(app: FastifyInstance, deps: Deps) {
     signupBurst: limit('signup-burst', rateLimits.signupBurst, addressOf, 'refuse'),
     signupDaily: limit('signup-daily', rateLimits.signupDaily, addressOf, 'refuse'),
     password: limit('password', rateLimits.password, principalOf, 'refuse'),
+    oauth: limit('oauth', rateLimits.oauth, addressOf, 'refuse'),
   })
 
   const exceeded = new WeakMap<FastifyRequest, Error>()

@@ -114,6 +114,9 @@ describe('every route of the api', () => {
     const open = api.app.routeList.filter(({ access, method }) => access === 'public' && method !== 'HEAD')
     expect(open.map(({ method, url }) => `${method} ${url}`).sort()).toEqual([
       'GET /api/auth/bootstrap-status',
+      'GET /api/auth/oauth',
+      'GET /api/auth/oauth/:provider/callback',
+      'GET /api/auth/oauth/:provider/start',
       'GET /api/healthz',
       'GET /api/openapi.json',
       'GET /api/readyz',

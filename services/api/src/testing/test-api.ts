@@ -133,6 +133,8 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
     setupToken,
     corsOrigins: [],
     signupEnabled: true,
+    signInProviders: [],
+    signInAllowHosts: [],
     enabledBackends: ['docker'],
     limits: { vcpu: 4, ramMb: 8192, diskGb: 50, agents: 50 },
     invokeMaxBodyMb: 100,

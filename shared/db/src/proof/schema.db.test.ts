@@ -17,6 +17,8 @@ const closed = new Set([
   'audit_checkpoints',
   'configurations',
   'gone_agents',
+  'api_proof',
+  'sign_in_flows',
 ])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }

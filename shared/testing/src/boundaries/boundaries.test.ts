@@ -39,6 +39,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
       'ioredis',
       'bullmq',
       'kysely',
+      'openid-client',
       'typebox',
       'ws',
       'ipaddr.js',

@@ -70,6 +70,10 @@ const resources = {
   ownUser: async (world, { userId }) => userId ?? world.other.userId!,
   session: async ({ other }) => other.sessionId!,
   ownSession: async ({ other }, { sessionId }) => sessionId ?? other.sessionId!,
+  /** The one that authorization.db.test.ts sets up. */
+  provider: async () => 'github',
+  identity: (world) => makeIdentity(world, world.other.userId!),
+  ownIdentity: (world, { userId }) => makeIdentity(world, userId ?? world.other.userId!),
   /** Another workspace, to which whoever belongs to this one can still be invited. */
   elsewhere: ({ other }) => made(other, '/api/workspaces', { name: 'The other one' }),
   invitation: (world) =>
@@ -121,6 +125,14 @@ async function invite(world: World, email: string): Promise<string> {
   const answer = await world.other.client.post(path, { email, role: 'viewer' })
   if (answer.status !== 201) throw new Error(`inviting answered ${answer.text}`)
   return answer.body.token
+}
+
+async function makeIdentity(world: World, userId: string): Promise<string> {
+  const [row] = await world.database.asSuperuser<{ id: string }>(
+    `insert into nora.identities (user_id, provider, issuer, subject) values ($1, 'github', 'https://github.test', $2) returning id`,
+    [userId, randomUUID()],
+  )
+  return row!.id
 }
 
 async function made(

@@ -4,8 +4,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { DialOptions } from '@nora/dial/public-dialer'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { trySmtp } from './smtp.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'nora-smtp-test-'))
