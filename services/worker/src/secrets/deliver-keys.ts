@@ -2,7 +2,7 @@ import { type OperationActor, type Tx, withActor } from '@nora/db/actor'
 import { audit } from '@nora/db/audit'
 import { reportSecurityEvent } from '@nora/db/fleet'
 import type { DB } from '@nora/db/schema'
-import { type AgentRow, agentOf } from '@nora/db/worker-agents'
+import { type AgentRow, agentOf, operationOf } from '@nora/db/worker-agents'
 import {
   type AttachedKey,
   attachedSecrets,
@@ -29,7 +29,10 @@ export type DeliverDeps = {
   log: Logger
   keyring: Keyring
   backend: Pick<Backend, 'writeSecrets'>
-  /** Deliveries to one agent within `seconds`, whichever worker made them; default 120 in 10 minutes. */
+  /**
+   * Deliveries to one agent within `seconds`, whichever worker made them; default 120 in 10 minutes. What takes a key or a
+   * permission out of it may be as many more: nobody holds that up by asking for much else.
+   */
   releaseLimit?: { count: number; seconds: number }
 }
 
@@ -61,7 +64,9 @@ export async function deliverKeys(
   target: Target,
   signal: AbortSignal,
 ): Promise<Delivery> {
-  const { agent, attached } = await withActor(deps.db, actor, (tx) => readAttached(deps, tx, target.agentId))
+  const { agent, attached } = await withActor(deps.db, actor, (tx) =>
+    readAttached(deps, tx, actor, target.agentId),
+  )
   signal.throwIfAborted()
   const permitted = attached.flatMap((one) => one.row ?? [])
   const opened: OpenedKey[] = []
@@ -86,12 +91,15 @@ export async function deliverKeys(
 async function readAttached(
   deps: DeliverDeps,
   tx: Tx,
+  actor: OperationActor,
   agentId: string,
 ): Promise<{ agent: AgentRow; attached: AttachedKey[] }> {
   const agent = await agentOf(tx, agentId)
   if (!agent) throw new DomainError('not-found')
   const { count, seconds } = deps.releaseLimit ?? defaultLimit
-  if ((await recentDeliveries(tx, agentId, seconds)) >= count) {
+  const operation = await operationOf(tx, actor.operationId)
+  const takesBack = agent.keys_owed || operation?.input['takesKeyBack'] === true
+  if ((await recentDeliveries(tx, agentId, seconds)) >= (takesBack ? 2 * count : count)) {
     deps.log.error(
       { alert: 'key-release-rate', agentId, workspaceId: agent.workspace_id, count, seconds },
       'keys are asked for too often for one agent: nothing more is released for now',

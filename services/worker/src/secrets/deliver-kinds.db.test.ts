@@ -44,8 +44,12 @@ beforeEach(async () => {
   agentId = await storeAgent(database, alice)
 })
 
-async function deliver(over: Partial<DeliverDeps> = {}) {
+async function deliver(over: Partial<DeliverDeps> = {}, input = {}) {
   const actor = await leased(database, alice, { agent: agentId })
+  await database.asSuperuser('update nora.operations set input = $2 where id = $1', [
+    actor.operationId,
+    input,
+  ])
   try {
     return await deliverKeys({ ...deps, ...over }, actor, targetOf(alice, agentId), never)
   } finally {
@@ -87,6 +91,25 @@ test('an agent is given every kind, with its kind, and for an exchange what it m
   await set(exchange, `permission = 'read_only'`)
   await deliver()
   expect((await keysFile())[2]).toMatchObject({ permission: 'read_only' })
+})
+
+test('a permission that is taken back is not held up by syncs that somebody asks for all the time', async () => {
+  const id = await binance(alice)
+  await attach(database, alice, agentId, id)
+  await set(id, `permission = 'trading_enabled'`)
+  const releaseLimit = { count: 2, seconds: 600 }
+  await deliver({ releaseLimit })
+  await deliver({ releaseLimit })
+  await set(id, `permission = 'read_only'`)
+  await expect(deliver({ releaseLimit })).rejects.toMatchObject({ code: 'rate-limited' })
+  await deliver({ releaseLimit }, { takesKeyBack: true })
+  expect(await keysFile()).toMatchObject([{ permission: 'read_only' }])
+  await database.asSuperuser('update nora.agents set keys_owed = true where id = $1', [agentId])
+  await deliver({ releaseLimit })
+  // That has its own end, or it would be the way around the limit.
+  await expect(deliver({ releaseLimit }, { takesKeyBack: true })).rejects.toMatchObject({
+    code: 'rate-limited',
+  })
 })
 
 test.each([
