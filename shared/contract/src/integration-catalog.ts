@@ -196,6 +196,7 @@ export const integrationCatalog: readonly Integration[] = [
     alternatives: [['url']],
     baseUrl: 'none',
     addressField: 'url',
+    test: 'signing in by SCRAM-SHA-256, inside TLS; no query is made',
   }),
   // Trying one would set off what hangs on it.
   generic('webhook', 'Webhook', {

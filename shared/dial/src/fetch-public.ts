@@ -13,6 +13,8 @@ export type PublicAnswer = { status: number; headers: Record<string, string>; bo
 export type FetchOptions = DialOptions & {
   /** Bytes an answer may have; default 256 KiB. More is a DialError. */
   mostBytes?: number
+  /** Takes the beginning of an answer that has more bytes, or that breaks off, for enough: its status counts. */
+  beginningWillDo?: boolean
 }
 
 /**
@@ -40,15 +42,12 @@ function exchange(
   socket: Socket,
   options: FetchOptions,
 ): Promise<PublicAnswer> {
-  const { signal, mostBytes = 256 * 1024 } = options
+  const { signal, mostBytes = 256 * 1024, beginningWillDo = false } = options
   return new Promise((resolve, reject) => {
     const fail = (words: string, cause?: unknown) =>
       reject(new DialError('destination-unreachable', words, { cause }))
     const broken = (cause: unknown) =>
-      fail(
-        signal.aborted ? 'it did not answer in time' : 'the connection broke before it had answered',
-        cause,
-      )
+      fail(signal.aborted ? 'it did not answer in time' : 'the connection broke before it answered', cause)
     const body = asked.body === undefined ? undefined : Buffer.from(asked.body)
     const sent = request({
       createConnection: () => socket,
@@ -67,25 +66,30 @@ function exchange(
     })
     sent.once('error', broken)
     // One that is answered 101 closes without an error; after an answer this comes too late to matter.
-    sent.once('close', () => broken(undefined))
+    let begun = false
+    sent.once('close', () => {
+      if (!begun || !beginningWillDo) broken(undefined)
+    })
     sent.once('response', (response: IncomingMessage) => {
+      begun = true
       const chunks: Buffer[] = []
       let bytes = 0
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length
-        chunks.push(chunk)
-        if (bytes <= mostBytes) return
-        fail('it answered more than can be read')
-        response.destroy()
-      })
-      response.once('error', broken)
-      response.once('end', () =>
+      const answered = () =>
         resolve({
           status: response.statusCode ?? 0,
           headers: headersOf(response),
           body: Buffer.concat(chunks),
-        }),
-      )
+        })
+      if (beginningWillDo) response.once('close', answered)
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        chunks.push(chunk)
+        if (bytes <= mostBytes) return
+        if (!beginningWillDo) fail('it answered more than can be read')
+        response.destroy()
+      })
+      response.on('error', (error) => (beginningWillDo ? answered() : broken(error)))
+      response.once('end', answered)
     })
     sent.end(body)
   })

@@ -18,6 +18,7 @@ import { type KeyTest, type Trial, UntriableError } from './trying/call.ts'
 import { exchangeForm } from './trying/exchanges.ts'
 import { integrationForm } from './trying/integrations.ts'
 import { refused } from './trying/judge.ts'
+import { tryPostgres } from './trying/postgres.ts'
 import { providerForm } from './trying/providers.ts'
 import { trySmtp } from './trying/smtp.ts'
 
@@ -35,6 +36,7 @@ const forms = { llm: providerForm, integration: integrationForm, exchange: excha
 /** How a secret of this kind is tried, or undefined. */
 function tryingOf(kind: CredentialKind, name: string) {
   if (kind === 'integration' && name === 'smtp') return trySmtp
+  if (kind === 'integration' && name === 'postgres') return tryPostgres
   const form = forms[kind](name)
   return form && ((trial: Trial, options: DialOptions) => overHttp(form, trial, options))
 }

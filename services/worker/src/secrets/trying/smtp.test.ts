@@ -1,40 +1,18 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createSecureContext, TLSSocket } from 'node:tls'
 import type { DialOptions } from '@nora/dial/public-dialer'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { selfSigned, type TestCertificate } from '../testing/self-signed.ts'
 import { trySmtp } from './smtp.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'nora-smtp-test-'))
-let key: string
-let cert: string
+let certificate: TestCertificate
 let server: Server
 const open = new Set<Socket>()
 /** What the server was told, and whether inside TLS. */
 let heard: string[]
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 beforeAll(() => {
-  const at = (name: string) => join(folder, name)
-  const request = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:prime256v1',
-    '-nodes',
-    '-days',
-    '2',
-  ]
-  const subject = ['-subj', '/CN=mail.test', '-addext', 'subjectAltName=DNS:mail.test']
-  const files = ['-keyout', at('key.pem'), '-out', at('cert.pem')]
-  execFileSync('openssl', [...request, ...subject, ...files], { stdio: 'ignore' })
-  key = readFileSync(at('key.pem'), 'utf8')
-  cert = readFileSync(at('cert.pem'), 'utf8')
+  certificate = selfSigned('mail.test')
 })
+afterAll(() => certificate.remove())
 afterEach(async () => {
   for (const socket of open) socket.destroy()
   await new Promise((resolve) => server.close(resolve))
@@ -69,7 +47,7 @@ async function mailServer(ways: Ways = {}): Promise<number> {
         else if (line === 'STARTTLS') {
           socket.removeAllListeners('data')
           socket.write(early ? '220 go\r\n250 injected\r\n' : '220 go\r\n')
-          serve(secureSocket(socket), true)
+          serve(certificate.serve(socket), true)
         } else if (line.startsWith('AUTH PLAIN ')) say(line.slice(11) === good ? '235 ok' : '535 no')
         else if (line === 'AUTH LOGIN') {
           say('334 VXNlcm5hbWU6')
@@ -88,7 +66,7 @@ async function mailServer(ways: Ways = {}): Promise<number> {
       socket.write('220 mail.test ready\r\n')
       return serve(socket, false)
     }
-    const secure = secureSocket(socket)
+    const secure = certificate.serve(socket)
     secure.once('secure', () => secure.write('220 mail.test ready\r\n'))
     serve(secure, true)
   })
@@ -96,13 +74,10 @@ async function mailServer(ways: Ways = {}): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-const secureSocket = (socket: Socket) =>
-  new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ key, cert }) })
-
 const options = (more: Partial<DialOptions> = {}): DialOptions => ({
   allowHosts: [{ kind: 'host', host: '127.0.0.1', port: null }],
   signal: AbortSignal.timeout(5_000),
-  ca: cert,
+  ca: certificate.cert,
   resolve: async () => ['127.0.0.1'],
   ...more,
 })

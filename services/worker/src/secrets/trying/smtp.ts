@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net'
-import { DialError, type DialOptions, dialPublic } from '@nora/dial/public-dialer'
+import { type DialOptions, dialPublic } from '@nora/dial/public-dialer'
 import { bytesOf, type Fields, type KeyTest, type Trial } from './call.ts'
+import { broken, incomingOf } from './incoming.ts'
 import { judge, refused } from './judge.ts'
-
-const mostBytes = 16 * 1024
 
 type Reply = { code: number; lines: string[] }
 
@@ -60,39 +59,8 @@ type Conversation = ReturnType<typeof conversation>
 
 /** One side of a conversation of lines. */
 function conversation(socket: Socket, signal: AbortSignal) {
-  let received = ''
-  let failure: Error | undefined
-  let wake = () => {}
-  const onData = (chunk: Buffer) => {
-    received += chunk.toString('latin1')
-    if (received.length > mostBytes) onFailure('it says too much')
-    wake()
-  }
-  const onFailure = (words: string) => {
-    failure ??= broken(words)
-    wake()
-  }
-  const onClose = () => onFailure('the connection broke before it answered')
-  const onAbort = () => onFailure('it did not answer in time')
-  socket.on('data', onData)
-  socket.once('close', onClose)
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-
-  async function reply(): Promise<Reply> {
-    for (;;) {
-      if (failure) throw failure
-      const match = /^(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n/.exec(received)
-      if (match) {
-        received = received.slice(match[0].length)
-        const lines = match[0].trim().split(/\r?\n/)
-        return { code: Number(match[1]), lines: lines.map((line) => line.slice(4)) }
-      }
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    }
-  }
+  const incoming = incomingOf(socket, signal, 16 * 1024)
+  const reply = () => incoming.next(readReply)
   async function expect(code: number): Promise<Reply> {
     const got = await reply()
     if (got.code !== code) throw broken(`it answered ${got.code} where ${code} belongs`)
@@ -100,6 +68,7 @@ function conversation(socket: Socket, signal: AbortSignal) {
   }
   return {
     expect,
+    end: incoming.end,
     say: (line: string, code: number) => {
       socket.write(`${line}\r\n`)
       return expect(code)
@@ -110,15 +79,15 @@ function conversation(socket: Socket, signal: AbortSignal) {
       bytes.fill(0)
       return reply()
     },
-    /** Leaves the connection to somebody else; gives how many bytes nobody has read. */
-    end: () => {
-      socket.off('data', onData)
-      socket.off('close', onClose)
-      signal.removeEventListener('abort', onAbort)
-      socket.pause()
-      return received.length
-    },
   }
 }
 
-const broken = (message: string) => new DialError('destination-unreachable', message)
+function readReply(received: Buffer): { value: Reply; taken: number } | undefined {
+  const match = /^(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n/.exec(received.toString('latin1'))
+  if (!match) return undefined
+  const lines = match[0].trim().split(/\r?\n/)
+  return {
+    value: { code: Number(match[1]), lines: lines.map((line) => line.slice(4)) },
+    taken: match[0].length,
+  }
+}
