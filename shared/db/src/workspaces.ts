@@ -32,13 +32,13 @@ export async function beginWorkspaceEnd(tx: Tx, from: Origin): Promise<boolean> 
   return rows[0]!.gone
 }
 
-/** The context's own workspace. */
+/** The context's own workspace; undefined when it has gone since the context was entered. */
 export function thisWorkspace(tx: Tx) {
   return tx
     .selectFrom('workspaces')
     .select(['id', 'deleting_since'])
     .where('id', '=', sql<string>`(select nora.workspace())`)
-    .executeTakeFirstOrThrow()
+    .executeTakeFirst()
 }
 
 const mostNamed = 200

@@ -14,7 +14,7 @@ type Ending = WorkspaceEnding['agents'][number]
 /**
  * Deletes the caller's workspace. What is in it is said first: DomainError `workspace-not-empty` with its agents and keys
  * unless `force`. Then each agent is asked to go, and the workspace goes with the last of them; undefined when it has gone
- * already. Asked again it says how far it is. DomainError `personal-workspace`, `forbidden`.
+ * already. Asked again it says how far it is. DomainError `not-found`, `personal-workspace`, `forbidden`.
  */
 export async function deleteWorkspace(
   deps: Deps,
@@ -23,10 +23,12 @@ export async function deleteWorkspace(
 ): Promise<WorkspaceEnding | undefined> {
   const { ending, rung } = await withActor(deps.db, who.actor, async (tx) => {
     await lockWorkspace(tx, who.workspaceId)
-    const { deleting_since } = await thisWorkspace(tx)
+    const workspace = await thisWorkspace(tx)
+    // Somebody else's delete was before us in the lock, and it is gone.
+    if (!workspace) throw new DomainError('not-found')
     const { agents, keys, keyCount } = await workspaceContents(tx)
     const gone = await beginWorkspaceEnd(tx, who)
-    if (!force && deleting_since === null && agents.length + keyCount > 0)
+    if (!force && workspace.deleting_since === null && agents.length + keyCount > 0)
       throw notEmpty(agents, keys, keyCount)
     if (gone) return { ending: undefined, rung: [] }
     const asked: (Ending & { fresh: boolean })[] = []

@@ -93,6 +93,15 @@ describe('deleting a workspace', () => {
     expect((await auditOf(t)).slice(-2)).toEqual(['WORKSPACE_DELETE_REQUESTED', 'WORKSPACE_DELETED'])
   })
 
+  test('an empty one that is deleted many times at once goes once, and is then not there', async () => {
+    const t = await team(api)
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => t.owner.delete(`/api/workspaces/${t.id}`)),
+    )
+    const statuses = answers.map(({ status }) => status).sort()
+    expect(statuses).toEqual([204, ...Array(7).fill(404)])
+  })
+
   test('a personal one stays, forced or not', async () => {
     const who = await api.signUp()
     const { personalWorkspaceId: id } = (await who.get('/api/auth/me')).body
