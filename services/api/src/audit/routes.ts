@@ -39,7 +39,15 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
         description:
           'A stream that ends early when the session or the role ends; complete when it ends well.',
         querystring: AuditExportQuery,
-        response: { 200: Type.Unsafe<never>({ type: 'string' }) },
+        response: {
+          200: {
+            description: 'By `format`',
+            content: {
+              'application/x-ndjson': { schema: Type.Unsafe<never>({ type: 'string' }) },
+              'text/csv': { schema: Type.Unsafe<never>({ type: 'string' }) },
+            },
+          },
+        },
       },
     },
     async (request, reply) => {

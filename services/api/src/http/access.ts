@@ -38,7 +38,7 @@ export type RouteInfo = {
   schema: RouteOptions['schema']
 }
 
-const problem = { $ref: 'Problem#' }
+const problem = { content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } }
 
 /**
  * Deny by default: a route that says nothing about access, has no response schema, or takes a body whose fields are not
