@@ -1,3 +1,5 @@
+import type { ApiKeyScope } from './api-keys.ts'
+
 /** What a caller may do inside one workspace. Every route names one of these, or one of the few special accesses. */
 export type Permission =
   | 'workspace:read'
@@ -6,6 +8,7 @@ export type Permission =
   | 'member:read'
   | 'member:manage'
   | 'invitation:manage'
+  | 'api-key:manage'
   | 'agent:read'
   | 'agent:create'
   | 'agent:update'
@@ -18,8 +21,11 @@ export type Permission =
   | 'key:sync'
   | 'audit:read'
 
+/** Of a route for programs: a workspace API key with this scope, or (`hub`) any live one. No session enters there. */
+export type HubAccess = 'hub' | `hub:${ApiKeyScope}`
+
 /**
  * `public`: no session is looked at. `session`: any signed-in person, whatever the workspace. `platform-admin`: who runs
  * the whole server, whatever the workspace.
  */
-export type Access = Permission | 'public' | 'session' | 'platform-admin'
+export type Access = Permission | 'public' | 'session' | 'platform-admin' | HubAccess

@@ -11,6 +11,7 @@ export type Purpose =
   | 'rotation-proof'
   | 'fingerprint'
   | 'api-proof'
+  | 'hub-pepper'
 
 /**
  * HKDF-SHA256 (RFC 5869) with an empty salt and the info `nora/v1/<purpose>`.

@@ -68,7 +68,7 @@ export function deriveSealing(
  */
 export function deriveKey(
   encryptionKey: Buffer,
-  purpose: Exclude<Purpose, 'hpke-ikm' | 'hpke-psk' | 'fingerprint'>,
+  purpose: Exclude<Purpose, 'hpke-ikm' | 'hpke-psk' | 'fingerprint' | 'hub-pepper'>,
 ): Buffer {
   requireKeyBytes(encryptionKey)
   return hkdf32(encryptionKey, purpose)

@@ -12,6 +12,7 @@ const least: Record<Permission, Role> = {
   'member:read': 'viewer',
   'member:manage': 'admin',
   'invitation:manage': 'admin',
+  'api-key:manage': 'admin',
   'agent:read': 'viewer',
   'agent:create': 'editor',
   'agent:update': 'editor',
