@@ -1,12 +1,26 @@
+import type { ApiKeyScope } from '@nora/contract/api-keys'
 import type { ColumnType, Generated } from 'kysely'
 import type { Json, JsonDefault, MaybeTime, StreamKind, Time, TimeDefault, WorkspaceRole } from './columns.ts'
+
+export type ApiKeysTable = {
+  id: string
+  workspace_id: string
+  created_by: string
+  public_id: string
+  name: string
+  scopes: ColumnType<ApiKeyScope[], never, never>
+  allowed_cidrs: ColumnType<string[], string[] | undefined, string[]>
+  created_at: TimeDefault
+  expires_at: Time
+  last_used_at: MaybeTime
+}
 
 export type AuditLogTable = {
   seq: ColumnType<number, never, never>
   id: Generated<string>
   ts: TimeDefault
   event_type: string
-  actor_kind: 'user' | 'operation' | 'system' | 'anonymous'
+  actor_kind: 'user' | 'api_key' | 'operation' | 'system' | 'anonymous'
   actor_id: string | null
   workspace_id: string | null
   target_kind: string | null

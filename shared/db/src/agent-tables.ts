@@ -188,6 +188,7 @@ export type OperationsTable = {
   created_at: TimeDefault
   started_at: MaybeTime
   finished_at: MaybeTime
+  api_key_id: Generated<string | null>
 }
 
 export type WorkersTable = {

@@ -9,7 +9,7 @@ export type AuditRow = {
   id: string
   timestamp: string
   event_type: string
-  actor_kind: 'user' | 'operation' | 'system' | 'anonymous'
+  actor_kind: 'user' | 'api_key' | 'operation' | 'system' | 'anonymous'
   actor_id: string | null
   workspace_id: string | null
   target_kind: string | null
@@ -22,7 +22,7 @@ export type AuditRow = {
 
 export type AuditFilter = {
   type?: string | undefined
-  /** A person's id, `system` (an operation is the system's, too) or `anonymous`. */
+  /** A person's id (what their programs did is theirs, too), a program's key, `system` (an operation is the system's) or `anonymous`. */
   actor?: string | undefined
   /** RFC 3339 in UTC with microseconds, as rows have it. */
   from?: string | undefined
@@ -72,7 +72,8 @@ const byActor = (actor: string) =>
     ? sql`a.actor_kind in ('system', 'operation')`
     : actor === 'anonymous'
       ? sql`a.actor_kind = 'anonymous'`
-      : sql`(a.actor_kind = 'user' and a.actor_id = ${actor})`
+      : sql`(a.actor_kind in ('user', 'api_key') and (a.actor_id = ${actor}
+          or (a.actor_kind = 'api_key' and a.details ->> 'createdBy' = ${actor})))`
 
 /** The present moment of the database, as rows have it: an export ends there, however long it takes. */
 export async function databaseNow(tx: Tx): Promise<string> {

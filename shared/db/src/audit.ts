@@ -3,7 +3,8 @@ import type { Tx } from './actor.ts'
 export type AuditEntry = {
   /** Upper snake case, e.g. `PROVIDER_KEY_CREATED`. */
   type: string
-  actor: { kind: 'user' | 'operation'; id: string }
+  /** Of an `api_key` the details must say `createdBy`. */
+  actor: { kind: 'user' | 'api_key' | 'operation'; id: string }
   workspaceId: string
   target: { kind: string; id: string }
   ip?: string | null

@@ -46,6 +46,7 @@ const shown = [
   'operations.result',
   'operations.error',
   'operations.requested_by',
+  'operations.api_key_id',
   'operations.attempt',
   'operations.deadline_at',
   'operations.cancel_requested_at',

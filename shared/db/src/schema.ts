@@ -1,4 +1,5 @@
 import type {
+  ApiKeysTable,
   AuditLogTable,
   IdempotencyKeysTable,
   IdentitiesTable,
@@ -37,6 +38,7 @@ export type {
 export type DB = {
   agents: AgentsTable
   agent_credentials: AgentCredentialsTable
+  api_keys: ApiKeysTable
   audit_log: AuditLogTable
   credentials: CredentialsTable
   events: EventsTable

@@ -81,6 +81,15 @@ export async function tenantRows(database: TestDatabase, owner: Person): Promise
     ticket_expires_at: new Date(Date.now() + 30_000),
   })
   await insert('idempotency_keys', { ...w, user_id: owner.userId, key: 'k', request_hash: Buffer.alloc(32) })
+  await insert('api_keys', {
+    ...w,
+    id: randomUUID(),
+    created_by: owner.userId,
+    public_id: randomUUID().replaceAll('-', '').slice(0, 10),
+    name: 'key',
+    scopes: ['agents:read'],
+    expires_at: new Date(Date.now() + 3_600_000),
+  })
   await insert('invitations', {
     ...w,
     email: `${randomUUID()}@example.test`,

@@ -10,6 +10,7 @@ import type { DB } from '../schema.ts'
 const tenantTables = [
   'agents',
   'agent_credentials',
+  'api_keys',
   'audit_log',
   'credentials',
   'events',
@@ -162,6 +163,10 @@ const writable: Record<string, (workspace: string) => string[]> = {
   ],
   events: (w) => [
     `insert into nora.events (workspace_id, agent_id, seq, type) values ('${w}', '${hers.agentId}', 99, 'x')`,
+  ],
+  api_keys: (w) => [
+    `insert into nora.api_keys (id, workspace_id, created_by, public_id, name, scopes, expires_at)
+     values (gen_random_uuid(), '${w}', '${mallory.userId}', 'abcdefghij', 'x', '{agents:read}', now() + interval '1 day')`,
   ],
   audit_log: (w) => [
     `insert into nora.audit_log (event_type, actor_kind, actor_id, workspace_id) values ('FORGED', 'user', '${mallory.userId}', '${w}')`,

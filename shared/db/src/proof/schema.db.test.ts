@@ -19,6 +19,7 @@ const closed = new Set([
   'gone_agents',
   'api_proof',
   'sign_in_flows',
+  'api_key_secrets',
 ])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }
@@ -53,7 +54,7 @@ function describeColumn(name: string, type: string): Column {
 function basic(type: string): string {
   if (/^(Time|TimeDefault|MaybeTime)\b/.test(type)) return 'time'
   if (/^Json/.test(type) || /^ColumnType<(Record|string\[\] \| null)/.test(type)) return 'json'
-  if (/^ColumnType<string\[\],/.test(type)) return 'array'
+  if (/^ColumnType<\w+\[\],/.test(type)) return 'array'
   if (/Buffer/.test(type)) return 'bytes'
   if (/^Big\b|number/.test(type)) return 'number'
   if (/boolean/.test(type)) return 'boolean'
