@@ -1,7 +1,9 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
 import { adminQueueRoutes } from './admin/queue.ts'
+import { agentHubRoutes } from './agent-hub/routes.ts'
 import { agentRoutes } from './agents/routes.ts'
+import { apiKeyRoutes } from './api-keys/routes.ts'
 import { installErrorEvents } from './audit/report.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { authRoutes } from './auth/routes.ts'
@@ -35,6 +37,7 @@ export async function buildApp(deps: Deps) {
   await app.register(workspaceRoutes, api)
   await app.register(memberRoutes, api)
   await app.register(invitationRoutes, api)
+  await app.register(apiKeyRoutes, api)
   await app.register(providerKeyRoutes, api)
   await app.register(integrationRoutes, api)
   await app.register(exchangeCredentialRoutes, api)
@@ -43,6 +46,7 @@ export async function buildApp(deps: Deps) {
   await app.register(adminQueueRoutes, api)
   await app.register(invokeRoutes, api)
   await app.register(streamRoutes, api)
+  await app.register(agentHubRoutes, { deps, prefix: '/api/agent-hub' })
   await app.ready()
   return app
 }

@@ -18,6 +18,10 @@ export type RateLimits = {
   password: RateWindow
   /** Per address: round trips to a sign-in provider, and their returns. */
   oauth: RateWindow
+  /** Per key of the Agent Hub. */
+  hub: RateWindow
+  /** Refused API keys, per address. */
+  hubRefused: RateWindow
 }
 
 const minute = 60_000
@@ -30,6 +34,8 @@ export const defaultRateLimits: RateLimits = {
   signupDaily: { max: 10, windowMs: 24 * 60 * minute },
   password: { max: 5, windowMs: minute },
   oauth: { max: 20, windowMs: minute },
+  hub: { max: 120, windowMs: minute },
+  hubRefused: { max: 30, windowMs: minute },
 }
 
 const names = {
@@ -40,6 +46,8 @@ const names = {
   'signup-daily': 'signupDaily',
   password: 'password',
   oauth: 'oauth',
+  hub: 'hub',
+  'hub-refused': 'hubRefused',
 } as const satisfies Record<string, keyof RateLimits>
 
 /** Reads `NORA_RATE_LIMITS`, a list of `<name>=<calls>/<seconds>`; what it does not name keeps its default. */

@@ -18,7 +18,7 @@ const filters = {
 
 const Named = Type.Object({ kind: Type.String(), id: orNull(Type.String()) }, { additionalProperties: false })
 
-/** `userId` is a person's id, `system` for what Nora did by itself, `anonymous` where nobody was signed in. */
+/** `userId` is a person's id (of a program's act, whose `actor` is an `api_key`: who made the key), `system` for what Nora did by itself, `anonymous` where nobody was signed in. */
 export const AuditItem = Type.Object(
   {
     id: Uuid,

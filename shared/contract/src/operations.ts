@@ -26,6 +26,10 @@ export const Operation = Type.Object(
     agentId: orNull(Uuid),
     providerKeyId: orNull(Uuid),
     requestedBy: orNull(Uuid),
+    requestedByKey: orNull({
+      ...Uuid,
+      description: 'The workspace API key with which a program asked for it',
+    }),
     attempt: Type.Integer({ description: 'How many workers have begun it' }),
     stepAt: orNull(Time),
     startedAt: orNull(Time),

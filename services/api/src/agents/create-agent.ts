@@ -7,6 +7,7 @@ import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
+import { pathOf } from './agent-path.ts'
 import { requestOperation, viewNow } from './agent-turn.ts'
 import { replaceKeys } from './attach-keys.ts'
 import { checkSpec } from './check-spec.ts'
@@ -27,7 +28,7 @@ export async function createAgent(
   request: FastifyRequest,
   input: CreateAgent,
 ): Promise<Outcome> {
-  const who = request.actor
+  const who = request.caller
   const spec = checkSpec(deps.config, input)
   let operationId: string | null = null
   const insert = async (tx: Tx) => {
@@ -70,7 +71,7 @@ export async function createAgent(
         },
       },
     })
-    return { status: 202, location: `/api/agents/${id}`, body: await viewNow(tx, id) }
+    return { status: 202, location: pathOf(who, id), body: await viewNow(tx, id) }
   }
   const outcome = await inTurn(who.workspaceId, () => idempotently(deps, request, insert))
   await ringAll(deps, [operationId])

@@ -5,6 +5,7 @@ import { appendEvent } from '@nora/events/append'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
+import { pathOf } from './agent-path.ts'
 import {
   beforeOf,
   changeState,
@@ -39,7 +40,7 @@ export function bringUp(
       reason: `${kind} requested: waiting for a worker`,
       newGeneration: kind === 'redeploy',
     })
-    return requestOperation(tx, request.actor, agentId, { kind, input: { before: beforeOf(turn.agent) } })
+    return requestOperation(tx, request.caller, agentId, { kind, input: { before: beforeOf(turn.agent) } })
   })
 }
 
@@ -49,7 +50,7 @@ export function stop(deps: Deps, request: FastifyRequest, agentId: string): Prom
     // Being deleted includes being stopped.
     if (turn.agent.desired_state === 'deleted') return null
     const { state } = turn.agent
-    return queueBehind(tx, request.actor, turn, {
+    return queueBehind(tx, request.caller, turn, {
       kind: 'stop',
       desired: 'stopped',
       state: state === 'stopped' ? state : 'stopping',
@@ -64,7 +65,7 @@ export async function remove(
   agentId: string,
   keepData: boolean,
 ): Promise<Outcome> {
-  return ask(deps, request, agentId, (tx, turn) => queueDelete(tx, request.actor, turn, keepData))
+  return ask(deps, request, agentId, (tx, turn) => queueDelete(tx, request.caller, turn, keepData))
 }
 
 /** Asks an agent to go, in its turn: the new operation's id, or null when that was asked before. */
@@ -86,7 +87,7 @@ export async function ask(
     const view = await viewNow(tx, agentId)
     return {
       status: 202,
-      ...(view.operation && { location: `/api/agents/${agentId}/operations/${view.operation.id}` }),
+      ...(view.operation && { location: pathOf(request.caller, agentId, view.operation.id) }),
       body: view,
     }
   })

@@ -43,6 +43,7 @@ export function operationView(row: OperationRow): Operation {
     agentId: row.agent_id,
     providerKeyId: row.credential_id,
     requestedBy: row.requested_by,
+    requestedByKey: row.api_key_id,
     attempt: row.attempt,
     stepAt: row.step_at?.toISOString() ?? null,
     startedAt: row.started_at?.toISOString() ?? null,

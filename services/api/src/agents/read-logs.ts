@@ -1,5 +1,5 @@
 import type { LogLine, LogPage, LogQuery } from '@nora/contract/agent-history'
-import { type SessionActor, withActor } from '@nora/db/actor'
+import { type CallerActor, withActor } from '@nora/db/actor'
 import { chunksAfter, chunksBefore, type LogChunkRow } from '@nora/db/logs'
 import { logView } from '@nora/db/viewer-streams'
 import { DomainError } from '@nora/domain/errors'
@@ -21,7 +21,7 @@ const trimmed = 'these lines are older than what is kept'
  */
 export async function readLogs(
   deps: Deps,
-  actor: SessionActor,
+  actor: CallerActor,
   agentId: string,
   query: LogQuery,
 ): Promise<LogPage> {

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { idempotently, type Outcome } from '../http/idempotency.ts'
 import { onlyOurCopy } from '../provider-keys/take-from-agents.ts'
+import { pathOf } from './agent-path.ts'
 import { requestOperation, requireIdle, takeTurn, viewNow } from './agent-turn.ts'
 import { type KeyChange, replaceKeys } from './attach-keys.ts'
 import { changedSpec } from './changed-spec.ts'
@@ -21,7 +22,7 @@ export async function syncKeys(
   agentId: string,
   providerKeyIds: string[] | undefined,
 ): Promise<Outcome> {
-  const who = request.actor
+  const who = request.caller
   let operationId: string | null = null
   const outcome = await idempotently(deps, request, async (tx) => {
     if (providerKeyIds) await lockWorkspace(tx, who.workspaceId)
@@ -38,7 +39,7 @@ export async function syncKeys(
     })
     return {
       status: 202,
-      location: `/api/agents/${agentId}/operations/${operationId}`,
+      location: pathOf(who, agentId, operationId),
       body: withNotice(await viewNow(tx, agentId), change),
     }
   })

@@ -2,9 +2,13 @@ import type { AuditRow } from '@nora/db/audit-read'
 
 export type ExportShape = 'brief' | 'full'
 
-/** What stands for the actor in lists and exports: a person's id, `system`, or `anonymous`. */
-export function userIdOf({ actor_kind, actor_id }: AuditRow): string {
+/**
+ * What stands for the actor in lists and exports: a person's id (of a program: who made its key, which `actor` names), `system`,
+ * or `anonymous`.
+ */
+export function userIdOf({ actor_kind, actor_id, details }: AuditRow): string {
   if (actor_kind === 'user') return actor_id ?? 'anonymous'
+  if (actor_kind === 'api_key') return String((JSON.parse(details) as { createdBy?: string }).createdBy)
   return actor_kind === 'anonymous' ? 'anonymous' : 'system'
 }
 

@@ -1,5 +1,5 @@
-import { createHmac } from 'node:crypto'
-import { type Entered, type SessionActor, type Tx, withActor } from '@nora/db/actor'
+import { createHash, createHmac } from 'node:crypto'
+import { type CallerActor, type Entered, type Tx, withActor } from '@nora/db/actor'
 import { type KeptAnswer, keepAnswer, reserveKey } from '@nora/db/idempotency'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -23,10 +23,10 @@ export type Outcome = Answer & { replayed: boolean }
 export async function idempotently(
   deps: Deps,
   request: FastifyRequest,
-  run: (tx: Tx, entered: Entered<SessionActor>) => Promise<Answer>,
+  run: (tx: Tx, entered: Entered<CallerActor>) => Promise<Answer>,
 ): Promise<Outcome> {
   const key = keyOf(request)
-  return withActor(deps.db, request.actor.actor, async (tx, entered) => {
+  return withActor(deps.db, request.caller.actor, async (tx, entered) => {
     if (key === undefined) return { ...(await run(tx, entered)), replayed: false }
     const hashes = deps.config.jwtSecrets.map((secret) => hashOf(secret, request))
     const found = await reserveKey(tx, entered, key, hashes)
@@ -67,7 +67,9 @@ function keyOf(request: FastifyRequest): string | undefined {
       errors: [{ path: 'headers/idempotency-key', message: 'must be 1 to 200 printable ASCII characters' }],
     })
   }
-  return key
+  const { apiKeyId } = request.caller
+  // Rows are a person's: neither they nor another program of theirs may meet the answers of this one.
+  return apiKeyId === undefined ? key : `${apiKeyId} ${createHash('sha256').update(key).digest('base64url')}`
 }
 
 /** Keyed, because a body may hold a secret that could be guessed from a bare hash in a stolen database. */

@@ -4,6 +4,7 @@ import type { RateWindow } from '@nora/config/rate-limits'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
+import { isForPrograms } from './caller.ts'
 import { rateLimitStore } from './rate-limit-store.ts'
 
 /**
@@ -14,7 +15,10 @@ export type CountCall = (request: FastifyRequest, reply: FastifyReply) => Promis
 
 declare module 'fastify' {
   interface FastifyInstance {
-    limits: { signupBurst: CountCall; signupDaily: CountCall; password: CountCall; oauth: CountCall }
+    limits: Record<
+      'signupBurst' | 'signupDaily' | 'password' | 'oauth' | 'hub' | 'hubRefused',
+      CountCall
+    >
   }
 }
 
@@ -43,6 +47,8 @@ export async function installLimits(app: FastifyInstance, deps: Deps) {
     signupDaily: limit('signup-daily', rateLimits.signupDaily, addressOf, 'refuse'),
     password: limit('password', rateLimits.password, principalOf, 'refuse'),
     oauth: limit('oauth', rateLimits.oauth, addressOf, 'refuse'),
+    hub: limit('hub', rateLimits.hub, ({ caller }) => caller.apiKeyId ?? caller.userId, 'memory'),
+    hubRefused: limit('hub-refused', rateLimits.hubRefused, addressOf, 'memory'),
   })
 
   const exceeded = new WeakMap<FastifyRequest, Error>()
@@ -54,7 +60,9 @@ export async function installLimits(app: FastifyInstance, deps: Deps) {
     refuseExceeded: (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) =>
       done(exceeded.get(request)),
     countMutation: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
-      if (!mutating.has(request.method) || request.is404) return done()
+      // A program's key has a limit of its own for all it does.
+      const free = request.is404 || isForPrograms(request.routeOptions.config.access)
+      if (!mutating.has(request.method) || free) return done()
       mutations(request, reply).then(() => done(), done)
     },
   }

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import type { Access } from '@nora/contract/permissions'
 import type { FastifyInstance } from 'fastify'
 import type { Deps } from '../deps.ts'
+import { isForPrograms } from './caller.ts'
 import { cookieNames } from './credentials.ts'
 
 /** Describes every route, with its access and its problem answers, from the schemas that it is served by. */
@@ -17,6 +18,7 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
           'RFC 9457 problem documents with a stable `code`.',
       },
       servers: [{ url: deps.config.publicUrl }],
+      tags: [{ name: hubTag, description: 'For programs, with a workspace API key: see docs/agent-hub.md.' }],
       components: {
         securitySchemes: {
           cookie: {
@@ -26,6 +28,12 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
             description: 'Mutations also need Origin and X-CSRF-Token.',
           },
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'nora_hub_<id>_<secret>',
+            description: 'A workspace API key, for the Agent Hub alone; a session is refused there.',
+          },
         },
       },
     },
@@ -36,7 +44,8 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
       const { access, idempotency } = route.config ?? {}
       const described = { ...schema } as Record<string, unknown>
       described['x-nora-access'] = access
-      described['security'] = access === 'public' ? [] : [{ cookie: [] }, { bearer: [] }]
+      described['security'] = securityOf(access)
+      if (isForPrograms(access)) described['tags'] = [hubTag]
       described['description'] ??= describeAccess(access)
       described['headers'] ??= headersOf(access, idempotency)
       if (described['headers'] === undefined) delete described['headers']
@@ -45,10 +54,19 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
   })
 }
 
+const hubTag = 'Agent Hub'
+
+function securityOf(access: Access | undefined): Record<string, []>[] {
+  if (access === 'public') return []
+  return isForPrograms(access) ? [{ apiKey: [] }] : [{ cookie: [] }, { bearer: [] }]
+}
+
 function describeAccess(access: Access | undefined): string {
   if (access === 'public') return 'Anybody may call this.'
   if (access === 'session') return 'Any signed-in person may call this.'
   if (access === 'platform-admin') return 'For platform admins.'
+  if (access === 'hub') return 'Any live API key may call this.'
+  if (isForPrograms(access)) return `Needs an API key with the scope \`${access.slice('hub:'.length)}\`.`
   return `Needs the permission \`${access}\` in the workspace.`
 }
 
@@ -58,7 +76,7 @@ function headersOf(access: Access | undefined, idempotency: string | undefined) 
     properties['x-nora-workspace'] = {
       type: 'string',
       format: 'uuid',
-      description: 'Default: the personal workspace.',
+      description: isForPrograms(access) ? 'Only the key’s own.' : 'Default: the personal workspace.',
     }
   }
   if (idempotency === 'answer' || idempotency === 'credential') {

@@ -7,6 +7,7 @@ import { DomainError } from '@nora/domain/errors'
 import { allows, type Role } from '@nora/domain/roles'
 import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { Deps } from '../deps.ts'
+import { installCaller, isForPrograms, programOf } from './caller.ts'
 import { clientIp } from './client-ip.ts'
 import { readCredential } from './credentials.ts'
 import { requireCsrf } from './csrf.ts'
@@ -46,8 +47,10 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
       return found
     },
   })
+  installCaller(app)
   app.addHook('onRequest', async (request) => {
     const { access, oneRead } = request.routeOptions.config
+    if (isForPrograms(access)) return
     // The one route without access is the OPTIONS of @fastify/cors, which does nothing.
     if (request.is404 || access === 'public' || request.method === 'OPTIONS') return
     if (access === undefined) throw new DomainError('unauthenticated')
@@ -64,9 +67,11 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
 
 /**
  * The one query of a route with `oneRead`: Postgres checks session and membership in the same message, and what it found is given
- * to nobody whose role may not read it.
+ * to nobody whose role may not read it. A program has been let in before, and its key is checked with the query once more.
  */
 export async function readOnce(deps: Deps, request: FastifyRequest, read: Read): Promise<TextRow[]> {
+  const program = programOf(request)
+  if (program) return (await readAs(deps.db, program.actor, read)).rows
   const proof = proofs.get(request)
   if (!proof) throw new Error('readOnce needs a route with `oneRead`')
   const { entered, rows } = await readAs(deps.db, proof.actor, read)
@@ -113,7 +118,7 @@ function mayCall(access: Access | undefined, { role, platformRole }: Entered<Ses
   if (access === 'session') return true
   // Postgres checks it once more, for whatever such a route reads.
   if (access === 'platform-admin') return platformRole === 'admin'
-  return access !== undefined && access !== 'public' && allows(role, access)
+  return access !== undefined && access !== 'public' && !isForPrograms(access) && allows(role, access)
 }
 
 /** The workspace that path, query or header name; null is the personal one. An impossible id is like an absent one. */

@@ -74,7 +74,7 @@ export function toGateway(
 export function toCaller(
   answer: IncomingMessage,
   ours: OutgoingHttpHeaders,
-  agentId: string,
+  agent: { id: string; base: string },
 ): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {}
   const named = namedByConnection(answer)
@@ -82,7 +82,7 @@ export function toCaller(
     if (answerOnly.has(name) || named.has(name) || answerPrefix.test(name)) continue
     headers[name] = value
   }
-  const location = locationOf(answer.headers.location, agentId)
+  const location = locationOf(answer.headers.location, agent)
   delete headers['location']
   return {
     ...headers,
@@ -97,10 +97,13 @@ export function toCaller(
 }
 
 /** The gateway keeps redirects within `/agents/<id>/`; here the same place has a longer name. Any other is dropped. */
-function locationOf(location: string | undefined, agentId: string): string | undefined {
-  const prefix = `/agents/${agentId}/`
+function locationOf(
+  location: string | undefined,
+  { id, base }: { id: string; base: string },
+): string | undefined {
+  const prefix = `/agents/${id}/`
   return location?.startsWith(prefix)
-    ? `/api/agents/${agentId}/invoke/${location.slice(prefix.length)}`
+    ? `${base}/agents/${id}/invoke/${location.slice(prefix.length)}`
     : undefined
 }
 

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Access } from '@nora/contract/permissions'
 import { Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { agentRoute } from '@nora/db/agent-reads'
@@ -20,8 +21,14 @@ const stopGraceMs = 3_000
 const restMs = 10_000
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** `ANY agents/:id/invoke/*`: the agent's own HTTP API, through the gateway, as streams both ways. */
-export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
+/**
+ * `ANY agents/:id/invoke/*`: the agent's own HTTP API, through the gateway, as streams both ways. The same for people and, below
+ * another prefix, for programs; `access` says for whom.
+ */
+export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps; access?: Access }> = async (
+  app,
+  { deps, access = 'agent:invoke' },
+) => {
   const limits = { ...invokeDeadlines, bodyBytes: deps.config.invokeMaxBodyMb * 1024 * 1024 }
   const open = new Set<AbortController>()
   const capability = invokeCapabilities(deps.capabilitySeed, deps.clock)
@@ -42,20 +49,23 @@ export const invokeRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
       method: [...methods],
       url,
       // Repeating it is the agent's affair: its answer is not ours to keep, and Idempotency-Key goes on to it.
-      config: { access: 'agent:invoke', idempotency: 'none', rawBody: true },
+      config: { access, idempotency: 'none', rawBody: true },
       schema: {
         params: Params,
         response: {
           default: Type.Any({ description: "The agent's own answer, with `X-Nora-Answer: agent`" }),
         },
       },
-      handler: (request, reply) => invoke(deps, { pool, limits, open, capability, refused }, request, reply),
+      handler: (request, reply) =>
+        invoke(deps, { base: app.prefix, pool, limits, open, capability, refused }, request, reply),
     })
   }
 }
 
 /** What all calls share. */
 type Shared = {
+  /** What stands before `/agents/` in the path. */
+  base: string
   pool: HttpAgent
   limits: InvokeLimits
   open: Set<AbortController>
@@ -66,16 +76,16 @@ type Shared = {
 
 async function invoke(
   deps: Deps,
-  { pool, limits, open, capability, refused }: Shared,
+  { base, pool, limits, open, capability, refused }: Shared,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   refuseForeignNavigation(request)
   const { id } = request.params as { id: string }
-  const path = agentPath(request.raw.url ?? '')
+  const path = agentPath(base, request.raw.url ?? '')
   if (Number(request.headers['content-length'] ?? 0) > limits.bodyBytes)
     throw new DomainError('payload-too-large')
-  const { actor, userId } = request.actor
+  const { actor, userId, apiKeyId } = request.caller
   const route = await withActor(deps.db, actor, (tx) => agentRoute(tx, id))
   if (!route) throw new DomainError('not-found')
   if (route.state !== 'running' && route.state !== 'degraded') {
@@ -106,14 +116,14 @@ async function invoke(
         host: url.host,
       }),
     })
-    await relay(exchange, request, reply, id, () => refused(request.actor))
+    await relay(exchange, request, reply, { id, base }, () => refused(request.caller))
     if (!request.raw.complete && !request.raw.destroyed) readOff(request)
   } catch (error) {
     // What is left of the body would be read as the next request.
     if (!request.raw.complete) reply.header('connection', 'close')
     const { reason } = left.signal
     if (!reply.raw.headersSent && reason !== 'left') {
-      throw reason === 'revoked' ? new DomainError('unauthenticated') : error
+      throw reason === 'revoked' ? new DomainError(apiKeyId ? 'api-key-invalid' : 'unauthenticated') : error
     }
     reply.hijack()
     request.log.debug({ err: error }, 'an invocation was cut')
@@ -130,7 +140,7 @@ async function relay(
   { answer, end }: Exchange,
   request: FastifyRequest,
   reply: FastifyReply,
-  id: string,
+  { id, base }: { id: string; base: string },
   onRefused: () => void,
 ) {
   try {
@@ -138,7 +148,7 @@ async function relay(
     const { raw } = reply
     raw.writeHead(
       answer.statusCode ?? 502,
-      toCaller(answer, reply.getHeaders() as Record<string, string>, id),
+      toCaller(answer, reply.getHeaders() as Record<string, string>, { id, base }),
     )
     reply.hijack() // after the head: a head that cannot be written is still the error handler's
     if (answer.headers['content-length'] === undefined) raw.flushHeaders()
@@ -168,8 +178,10 @@ function readOff({ raw }: FastifyRequest): void {
 }
 
 /** The path and query after `invoke`, byte for byte: decoding it and encoding it again could make another path of it. */
-function agentPath(url: string): string {
-  const rest = /^\/api\/agents\/[^/?]+\/invoke([/?].*)?$/.exec(url)
+function agentPath(base: string, url: string): string {
+  const rest = url.startsWith(`${base}/`)
+    ? /^\/agents\/[^/?]+\/invoke([/?].*)?$/.exec(url.slice(base.length))
+    : undefined
   if (!rest) throw new DomainError('not-found')
   const path = rest[1] ?? '/'
   return path.startsWith('?') ? `/${path}` : path
@@ -178,7 +190,7 @@ function agentPath(url: string): string {
 /** A SameSite=Lax cookie comes along when another site sends a browser here; an agent's GET may have effects. */
 function refuseForeignNavigation(request: FastifyRequest): void {
   const site = request.headers['sec-fetch-site']
-  if (request.actor.transport !== 'cookie' || site === undefined) return
+  if (request.caller.transport !== 'cookie' || site === undefined) return
   if (site !== 'same-origin' && site !== 'none') {
     throw new DomainError('csrf-failed', {}, { detail: 'Sec-Fetch-Site must be same-origin' })
   }

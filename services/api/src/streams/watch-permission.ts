@@ -1,6 +1,7 @@
 import type { Permission } from '@nora/contract/permissions'
-import { refusalOf, type SessionActor, withActor } from '@nora/db/actor'
+import { type CallerActor, type Entered, refusalOf, withActor } from '@nora/db/actor'
 import { allows } from '@nora/domain/roles'
+import { keyAllows } from '@nora/domain/scopes'
 import type { Deps } from '../deps.ts'
 
 /** How soon a sign-out, a demotion or a removal ends what is open. */
@@ -39,14 +40,17 @@ export function watch(
   return { stop }
 }
 
-/** Watches that a session lives and its role in its workspace still has a permission. */
+/** Watches that a session or key lives and its role in its workspace still has a permission. */
 export function watchPermission(
   deps: Pick<Deps, 'db' | 'clock' | 'log'>,
-  held: { actor: SessionActor; permission: Permission; onRevoked: () => void },
+  held: { actor: CallerActor; permission: Permission; onRevoked: () => void },
 ): Watch {
   const check = () =>
-    withActor(deps.db, held.actor, async (_tx, { role }) =>
-      allows(role, held.permission) ? ('held' as const) : ('revoked' as const),
+    withActor(deps.db, held.actor, async (_tx, entered) =>
+      mayStill(entered, held.permission) ? ('held' as const) : ('revoked' as const),
     )
   return watch(deps, check, held.onRevoked)
 }
+
+const mayStill = (entered: Entered<CallerActor>, permission: Permission): boolean =>
+  'scopes' in entered ? keyAllows(entered.role, entered.scopes, permission) : allows(entered.role, permission)

@@ -1,0 +1,105 @@
+import type { ApiKeyScope } from '@nora/contract/api-keys'
+import type { Access } from '@nora/contract/permissions'
+import { hubKeyProver, publicIdOf } from '@nora/crypto/hub-keys'
+import { type Entered, type HubActor, refusalOf } from '@nora/db/actor'
+import { enterHub } from '@nora/db/api-keys'
+import { DomainError } from '@nora/domain/errors'
+import { effectiveScopes } from '@nora/domain/scopes'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Deps } from '../deps.ts'
+import { admitProgram } from '../http/caller.ts'
+import { clientIp } from '../http/client-ip.ts'
+import { readCredential } from '../http/credentials.ts'
+import { keyUse } from './key-use.ts'
+import { refusedKeys } from './refused-keys.ts'
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * The door of the routes it is installed in: a workspace API key in `Authorization: Bearer` and nothing else. Before any body is
+ * read: is it a key at all (no query for what is none), does Postgres take it, is it within its limit, has it the route's scope.
+ */
+export function installHubAuthentication(app: FastifyInstance, deps: Deps): void {
+  const prove = hubKeyProver(deps.capabilitySeed)
+  const refused = refusedKeys(app, deps)
+  const use = keyUse(app, deps)
+  app.addHook('onRequest', async (request, reply) => {
+    const key = keyOf(app, deps, request)
+    const publicId = publicIdOf(key)
+    if (publicId === undefined) {
+      await refused.count(request, reply)
+      throw new DomainError('api-key-invalid')
+    }
+    const actor: HubActor = {
+      kind: 'hub',
+      publicId,
+      proof: prove(key),
+      workspaceId: workspaceOf(request),
+      ip: plainIp(clientIp(request)),
+    }
+    refused.refuseBlocked(request, actor)
+    const entered = await enter(deps, actor, () => refused.count(request, reply))
+    refused.taken(actor)
+    admit(request, actor, entered)
+    await app.limits.hub(request, reply)
+    requireScope(request.routeOptions.config.access, entered)
+    use.seen(actor, entered.apiKeyId)
+  })
+
+  async function enter(deps: Deps, actor: HubActor, count: () => Promise<void>): Promise<Entered<HubActor>> {
+    try {
+      return await enterHub(deps.db, actor)
+    } catch (error) {
+      // What Postgres refuses as unknown is a guess; a key that has expired, or is used from elsewhere, was one.
+      if (refusalOf(error)?.code === 'api-key-invalid') await count()
+      throw error
+    }
+  }
+}
+
+/** The text that stands for a key. DomainError `api-key-required` for a session, `unauthenticated` for nothing. */
+function keyOf(app: FastifyInstance, deps: Deps, request: FastifyRequest): string {
+  const session = readCredential(deps.config, request)
+  if (session && app.accessTokens.verify(session.token)) throw new DomainError('api-key-required')
+  const text = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  if (session || text === undefined) {
+    throw new DomainError('unauthenticated', {}, { detail: 'send Authorization: Bearer <workspace API key>' })
+  }
+  return text
+}
+
+function admit(request: FastifyRequest, actor: HubActor, entered: Entered<HubActor>): void {
+  const { userId, workspaceId, apiKeyId } = entered
+  const { ip } = actor
+  admitProgram(request, {
+    userId,
+    workspaceId,
+    apiKeyId,
+    actor,
+    transport: 'bearer',
+    ip,
+    correlationId: request.id,
+  })
+}
+
+/** DomainError `missing-scope`, which names it and says whether the key or its creator's role lacks it. */
+function requireScope(access: Access | undefined, { role, scopes }: Entered<HubActor>): void {
+  if (access === 'hub') return
+  const scope = access?.slice('hub:'.length) as ApiKeyScope
+  if (effectiveScopes(role, scopes).includes(scope)) return
+  const detail = scopes.includes(scope)
+    ? `it has ${scope}, but the role of who made it no longer allows that`
+    : `it was made without ${scope}`
+  throw new DomainError('missing-scope', { scope }, { detail })
+}
+
+/** A key is of one workspace: naming it is allowed, naming another is an error. */
+function workspaceOf(request: FastifyRequest): string | null {
+  const named = request.headers['x-nora-workspace']
+  if (named === undefined) return null
+  if (typeof named !== 'string' || !uuid.test(named)) throw new DomainError('wrong-workspace')
+  return named
+}
+
+/** An IPv4 caller of a socket that listens on IPv6 is an IPv4 address to a list of them (RFC 4291 2.5.5.2). */
+const plainIp = (ip: string | null) => ip?.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '') ?? null
