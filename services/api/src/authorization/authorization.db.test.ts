@@ -105,7 +105,8 @@ function counted(send: Send, method?: 'HEAD'): ReturnType<Send> {
   return send(method)
 }
 
-const isMember = (principal: Principal) => ['viewer', 'editor', 'admin', 'owner'].includes(principal)
+const isMember = (principal: Principal) =>
+  ['viewer', 'editor', 'admin', 'owner', 'program', 'programWithout', 'programOfViewer'].includes(principal)
 
 /** Whether the api answers a HEAD of its own for this GET. */
 function hasHead({ route }: Row): boolean {

@@ -1,6 +1,6 @@
 import type { ProblemCode } from '@nora/contract/problem-titles'
 import type { Role } from '@nora/domain/roles'
-import { type Principal, principalNames } from './principals.ts'
+import { isProgram, type Principal, type Program, principalNames } from './principals.ts'
 
 /**
  * What a principal gets: a status means that it is let in and answered so (101: the socket stays open); otherwise the
@@ -17,6 +17,13 @@ const roles: readonly Role[] = ['viewer', 'editor', 'admin', 'owner']
 const everybody = (outcome: Outcome) =>
   Object.fromEntries(principalNames.map((principal) => [principal, outcome])) as Cells
 
+/** Every program, at a door that is not theirs or where none of them is let in. */
+export const everyProgram = (outcome: Outcome) =>
+  Object.fromEntries(principalNames.filter(isProgram).map((name) => [name, outcome])) as Record<
+    Program,
+    Outcome
+  >
+
 /** Whoever asks: nobody is looked at. */
 export const anybody = (outcome: Outcome): Cells => everybody(outcome)
 
@@ -25,6 +32,22 @@ export const signedIn = (outcome: Outcome): Cells => ({
   ...everybody(outcome),
   anonymous: unknown,
   disabled: unknown,
+  ...everyProgram(unknown),
+})
+
+/**
+ * A route of the Agent Hub: a live key that has the scope. No session enters there; the session of somebody who is disabled is one
+ * until somebody looks. `reads`: a viewer's programs may, too.
+ */
+export const programs = (outcome: Outcome, reads: boolean): Cells => ({
+  ...everybody('403 api-key-required'),
+  anonymous: unknown,
+  program: outcome,
+  programWithout: '403 missing-scope',
+  programElsewhere: absent,
+  programOfViewer: reads ? outcome : '403 missing-scope',
+  expiredProgram: '401 api-key-expired',
+  revokedProgram: '401 api-key-invalid',
 })
 
 /** Who runs the server. */

@@ -2,6 +2,7 @@ import { principalNames } from './principals.ts'
 import type { Row } from './row.ts'
 import { titleOf } from './row.ts'
 import { accountRows } from './rows/accounts.ts'
+import { hubRows } from './rows/agent-hub.ts'
 import { agentRows, invokeRows, streamRows } from './rows/agents.ts'
 import { adminRows, auditRows } from './rows/audit.ts'
 import { exchangeCredentialRows, integrationRows } from './rows/credentials.ts'
@@ -20,6 +21,7 @@ export const areas: Record<string, Row[]> = {
   Agents: agentRows,
   'Calls to an agent': invokeRows,
   Streams: streamRows,
+  'Agent Hub': hubRows,
   Audit: auditRows,
   Administration: adminRows,
 }

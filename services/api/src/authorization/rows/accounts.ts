@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { anybody, signedIn } from '../cells.ts'
+import { anybody, everyProgram, signedIn } from '../cells.ts'
 import { type Row, route } from '../row.ts'
 import type { Caller, World } from '../testing/world.ts'
 
@@ -16,7 +16,11 @@ export const accountRows: Row[] = [
   }),
   route(
     'POST /api/auth/login',
-    { ...anybody(200), anonymous: '401 invalid-credentials', disabled: '401 invalid-credentials' },
+    {
+      ...anybody(200),
+      ...everyProgram('401 invalid-credentials'),
+      ...{ anonymous: '401 invalid-credentials', disabled: '401 invalid-credentials' },
+    },
     {
       when: 'with the own password',
       body: async ({ password }, { email }) => ({

@@ -64,6 +64,24 @@ export const workspaceRows: Row[] = [
   route('DELETE /api/workspaces/:id/invitations/:invitationId', from('admin', 204), {
     ids: { id: 'workspace', invitationId: 'invitation' },
   }),
+  route('GET /api/workspaces/:id/api-keys', from('admin', 200), { ids }),
+  route('POST /api/workspaces/:id/api-keys', from('admin', 201), {
+    ids,
+    body: { name: 'ci', scopes: ['agents:read'] },
+    stepUp: true,
+  }),
+  route('POST /api/workspaces/:id/api-keys/:keyId/rotate', from('admin', 200), {
+    when: 'an own one',
+    ids: { id: 'workspace', keyId: 'ownApiKey' },
+    stepUp: true,
+  }),
+  route('POST /api/workspaces/:id/api-keys/:keyId/rotate', from('admin', '403 not-your-api-key'), {
+    when: 'somebody else’s',
+    ids: { id: 'workspace', keyId: 'apiKey' },
+  }),
+  route('DELETE /api/workspaces/:id/api-keys/:keyId', from('admin', 204), {
+    ids: { id: 'workspace', keyId: 'apiKey' },
+  }),
   route('POST /api/workspaces/invitations/accept', signedIn(200), {
     when: 'made for one’s own address',
     body: async (world, caller) => ({ token: await world.id('ownInvitationToken', caller) }),

@@ -1,7 +1,7 @@
 import type { TestDatabase } from '@nora/testing/postgres'
 
-/** Columns that being looked at changes: when a session was last seen. */
-const volatile = ['last_seen_at']
+/** Columns that being looked at changes: when a session was last seen, or a key last used. */
+const volatile = ['last_seen_at', 'last_used_at']
 
 /**
  * Gives a function that sums up every table of the schema: table -> a hash of all its rows, in any order. With a workspace,

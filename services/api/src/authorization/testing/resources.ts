@@ -65,6 +65,22 @@ const resources = {
     mayOwn(caller)
       ? testOf(caller, await world.id('ownExchangeCredential', caller))
       : world.id('exchangeOperation', caller),
+  /** The caller's; of who may have none, the maker's. */
+  ownApiKey: async (world, caller) => {
+    if (!['admin', 'owner'].includes(caller.principal)) return world.id('apiKey', caller)
+    await world.stepUp(caller)
+    const id = (await makeApiKey(world, caller, ['agents:read'])).id
+    await database(world, 'update nora.sessions set stepped_up_until = null where id = $1', caller.sessionId!)
+    return id
+  },
+  /** Nobody's who asks. */
+  apiKey: async (world) => {
+    const person = await world.join('admin')
+    await world.stepUp({ ...world.other, ...person })
+    const { id } = await makeApiKey(world, { ...world.other, ...person }, ['agents:read'])
+    return id
+  },
+  runtime: async () => 'starter',
   member: async (world) => (await world.join('editor')).userId,
   secondOwner: async (world) => (await world.join('owner')).userId,
   ownUser: async (world, { userId }) => userId ?? world.other.userId!,
@@ -119,6 +135,17 @@ function makeExchangeCredential(world: World, caller: Caller): Promise<string> {
 
 const testOf = (caller: Caller, id: string) =>
   made(caller, `/api/exchange-credentials/${id}/test`, undefined, 202)
+
+/** Made by somebody who has stepped up. */
+export async function makeApiKey(
+  { workspaceId, marker }: World,
+  { client }: Pick<Caller, 'client'>,
+  scopes: readonly string[],
+): Promise<{ id: string; key: string }> {
+  const answer = await client.post(`/api/workspaces/${workspaceId}/api-keys`, { name: marker, scopes })
+  if (answer.status !== 201) throw new Error(`making a key answered ${answer.text}`)
+  return answer.body
+}
 
 async function invite(world: World, email: string): Promise<string> {
   const path = `/api/workspaces/${await world.id('elsewhere', world.other)}/invitations`

@@ -5,7 +5,8 @@ import type { TestDatabase } from '@nora/testing/postgres'
 import { absoluteSeconds, idleSeconds, newRefreshToken } from '../../auth/tokens.ts'
 import { type Client, client } from '../../testing/client.ts'
 import { password, type TestApi } from '../../testing/test-api.ts'
-import type { Principal } from '../principals.ts'
+import { isProgram, type Principal, type Program } from '../principals.ts'
+import { arrangeProgram } from './programs.ts'
 import { makeResource } from './resources.ts'
 
 /** Somebody who asks, with a live session; of `anonymous` there is only the client. */
@@ -40,7 +41,7 @@ export type World = {
   join: (role: string) => Promise<Person>
 }
 
-type Person = Required<Omit<Caller, 'principal' | 'headers'>>
+export type Person = Required<Omit<Caller, 'principal' | 'headers'>>
 export type Worlds = { make: () => Promise<World> }
 
 /** Makes worlds. Accounts share one password, which is hashed once: an argon2id hash for each would take minutes. */
@@ -101,7 +102,7 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
       )
       return signIn(person)
     }
-    const arrange: Record<Exclude<Principal, 'anonymous'>, () => Promise<Person>> = {
+    const arrange: Record<Exclude<Principal, Program | 'anonymous'>, () => Promise<Person>> = {
       viewer: () => join('viewer'),
       editor: () => join('editor'),
       admin: () => join('admin'),
@@ -130,6 +131,8 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
     }
     const callerFor = async (principal: Principal): Promise<Caller> => {
       if (principal === 'anonymous') return { principal, client: client(api), headers }
+      if (isProgram(principal))
+        return { principal, client: await arrangeProgram(world, principal), headers: {} }
       const person = await arrange[principal]()
       return { principal, ...person, headers: principal === 'neighbour' ? {} : headers }
     }
