@@ -15,10 +15,7 @@ export type CountCall = (request: FastifyRequest, reply: FastifyReply) => Promis
 
 declare module 'fastify' {
   interface FastifyInstance {
-    limits: Record<
-      'signupBurst' | 'signupDaily' | 'password' | 'oauth' | 'hub' | 'hubRefused',
-      CountCall
-    >
+    limits: Record<'signupBurst' | 'signupDaily' | 'password' | 'oauth' | 'hub' | 'hubRefused', CountCall>
   }
 }
 
