@@ -88,6 +88,8 @@ export type SessionsTable = {
   expires_at: Time
   revoked_at: MaybeTime
   revoked_reason: string | null
+  /** Never selectable by the api; see nora.require_recent_proof. */
+  proven_at: MaybeTime
 }
 
 export type StreamsTable = {

@@ -100,6 +100,8 @@ export type Rotation = {
   sessionId: string | null
   userId: string | null
   transport: 'cookie' | 'bearer' | null
+  /** The first half of the token that follows, 32 bytes; null where none does. */
+  successor: Buffer | null
 }
 
 /** Exchanges a refresh token for its successor; `secret` is the session secret that the token carries. */
@@ -108,16 +110,15 @@ export async function rotateRefresh(
   input: {
     tokenHash: Buffer
     secret: Buffer
-    successorHash: Buffer
     idleSeconds: number
     ip: string | null
     correlationId: string
   },
 ): Promise<Rotation> {
   const { rows } = await sql<Rotation>`
-    select outcome, session_id as "sessionId", user_id as "userId", transport
-    from nora.rotate_refresh(${input.tokenHash}, ${input.secret}, ${input.successorHash},
-      make_interval(secs => ${input.idleSeconds}), ${input.ip}::inet, ${input.correlationId})`.execute(db)
+    select outcome, session_id as "sessionId", user_id as "userId", transport, successor
+    from nora.refresh_session(${input.tokenHash}, ${input.secret}, make_interval(secs => ${input.idleSeconds}),
+      ${input.ip}::inet, ${input.correlationId})`.execute(db)
   return rows[0]!
 }
 

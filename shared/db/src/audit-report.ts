@@ -17,6 +17,16 @@ export async function reportApiEvent(db: Kysely<DB>, event: ApiEvent): Promise<v
     ${JSON.stringify(details)}::jsonb)`.execute(db)
 }
 
+/** Audits that somebody did not pass the CAPTCHA; `details` say why in our words. */
+export async function reportCaptchaFailure(
+  db: Kysely<DB>,
+  from: { ip: string | null; correlationId: string },
+  details: Record<string, unknown>,
+): Promise<void> {
+  await sql`select nora.report_captcha_failure(${from.ip}::inet, ${from.correlationId},
+    ${JSON.stringify(details)}::jsonb)`.execute(db)
+}
+
 /**
  * Remembers the settings that this process (told by its role) was started with, no secret among them; what changed since
  * its last start is audited. Gives the names of what changed.

@@ -1,5 +1,6 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { SessionActor, Tx } from './actor.ts'
+import type { DB } from './schema.ts'
 import type { Origin } from './workspaces.ts'
 
 const columns = [
@@ -40,6 +41,27 @@ export async function revokeSession(tx: Tx, id: string, reason: string): Promise
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
   return numUpdatedRows > 0n
+}
+
+/** Ends every live session of the caller's, but for `except`; gives how many. */
+export async function revokeSessions(tx: Tx, reason: string, except: string | null): Promise<number> {
+  let ending = tx
+    .updateTable('sessions')
+    .set({ revoked_at: sql<Date>`now()`, revoked_reason: reason })
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .where('idle_expires_at', '>', sql<Date>`now()`)
+  if (except !== null) ending = ending.where('id', '<>', except)
+  const { numUpdatedRows } = await ending.executeTakeFirst()
+  return Number(numUpdatedRows)
+}
+
+/**
+ * Raises NR403 `step-up-required` unless the password was shown in this session within ten minutes, at sign-in or by a
+ * step-up.
+ */
+export async function requireRecentProof(db: Kysely<DB>, session: SessionActor): Promise<void> {
+  await sql`select nora.require_recent_proof(${session.sessionId}, ${session.secret})`.execute(db)
 }
 
 /**

@@ -2,7 +2,7 @@ import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { describe, expect, test } from 'vitest'
 import type { Client } from '../testing/client.ts'
-import { testApi } from '../testing/test-api.ts'
+import { password, testApi } from '../testing/test-api.ts'
 
 const database = testDatabase()
 const api = testApi(database, testRedis())
@@ -30,10 +30,10 @@ describe('refreshing', () => {
     expect(await sessionOf(user)).toBe(session)
   })
 
-  test('twenty at once all get the same successor, and the session lives on', async () => {
+  test('fifty at once all get the same successor, and the session lives on', async () => {
     const user = await api.signUp()
-    const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(user.refreshToken)))
-    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200))
+    const answers = await Promise.all(Array.from({ length: 50 }, () => refresh(user.refreshToken)))
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200))
     const successors = new Set(answers.map(({ body }) => body.refreshToken))
     expect(successors.size).toBe(1)
     expect((await refresh([...successors][0])).status).toBe(200)
@@ -51,6 +51,39 @@ describe('refreshing', () => {
       [user.user!.id],
     )
     expect(rows).toHaveLength(1)
+    expect(api.logged.join('\n')).toContain('refresh-token-reused')
+    const again = await api.login(user.user!.email, password)
+    const { body } = await again.get('/api/audit?type=REFRESH_TOKEN_REUSED')
+    expect(body.items).toMatchObject([{ userId: user.user!.id, target: { kind: 'session' } }])
+  })
+
+  test('stays within a day of rest and within seven days of the sign-in', async () => {
+    const user = await api.signUp()
+    const session = await sessionOf(user)
+    const ends = async () => {
+      const [row] = await database.asSuperuser<{ idle: number; absolute: number }>(
+        `select extract(epoch from idle_expires_at - now())::float as idle, extract(epoch from expires_at - now())::float as absolute
+         from nora.sessions where id = $1`,
+        [session],
+      )
+      return row!
+    }
+    const hour = 3600
+    expect((await ends()).idle).toBeCloseTo(24 * hour, -2)
+    expect((await ends()).absolute).toBeCloseTo(7 * 24 * hour, -2)
+    const moved = `update nora.sessions set idle_expires_at = now() + interval '1 hour', expires_at = now() + interval '2 hours' where id = $1`
+    await database.asSuperuser(moved, [session])
+    const next = await refresh(user.refreshToken)
+    expect(next.status).toBe(200)
+    // A refresh puts the end of the rest off, never the end of the week.
+    expect((await ends()).idle).toBeCloseTo(2 * hour, -2)
+    expect((await ends()).absolute).toBeCloseTo(2 * hour, -2)
+    await database.asSuperuser(
+      `update nora.sessions set expires_at = now() - interval '1 second' where id = $1`,
+      [session],
+    )
+    expect((await refresh(next.body.refreshToken)).status).toBe(401)
+    expect((await user.get('/api/auth/me')).status).toBe(401)
   })
 
   test('an older ancestor within the grace of its child is theft too', async () => {

@@ -21,19 +21,19 @@ export async function refreshSession(
 ): Promise<Refreshed> {
   const token = readRefreshToken(text)
   if (!token) throw new DomainError('unauthenticated')
-  const successor = successorOf(token, deps.config.jwtSecrets[0]!)
-  const rotation = await rotateRefresh(deps.db, {
+  const { outcome, sessionId, userId, ...rotation } = await rotateRefresh(deps.db, {
     tokenHash: token.hash,
     secret: token.secret,
-    successorHash: successor.hash,
     idleSeconds,
     ...caller,
   })
-  const { outcome, sessionId, userId } = rotation
-  if (outcome === 'invalid' || outcome === 'reuse' || rotation.transport !== transport) {
+  if (outcome === 'reuse') {
+    deps.log.warn({ alert: 'refresh-token-reused', sessionId, userId }, 'a used refresh token came again')
+  }
+  if (rotation.successor === null || rotation.transport !== transport) {
     throw new DomainError('unauthenticated')
   }
   const actor = { kind: 'session', sessionId: sessionId!, secret: token.secret, workspaceId: null } as const
   const user = await withActor(deps.db, actor, (tx) => myAccount(tx, userId!))
-  return { id: sessionId!, transport, user, refresh: successor }
+  return { id: sessionId!, transport, user, refresh: successorOf(token, rotation.successor) }
 }

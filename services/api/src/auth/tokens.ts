@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { hashToken } from '@nora/crypto/tokens'
 
 /** A session may rest for a day and last for a week. Seconds. */
@@ -25,13 +25,12 @@ export function readRefreshToken(text: string): RefreshToken | undefined {
 }
 
 /**
- * The one successor of a refresh token. It is derived, not drawn, so that a client whose answer was lost (or that asked
- * twenty times at once) gets the same one again within the grace, although only its hash is stored.
+ * The one successor of a refresh token: the first half that Postgres derived from it, and the same session secret. It is
+ * not drawn, so that a client whose answer was lost (or that asked fifty times at once) gets the same one again within
+ * the grace, although only its hash is stored.
  */
-export function successorOf(token: RefreshToken, jwtSecret: string): RefreshToken {
-  const random = createHmac('sha256', jwtSecret).update(`nora/refresh|${token.text}`).digest('base64url')
-  return join(random, token.secret)
-}
+export const successorOf = (token: RefreshToken, firstHalf: Buffer): RefreshToken =>
+  join(firstHalf.toString('base64url'), token.secret)
 
 function join(
   random: string,
