@@ -7,6 +7,7 @@ import { apiKeyRoutes } from './api-keys/routes.ts'
 import { installErrorEvents } from './audit/report.ts'
 import { auditRoutes } from './audit/routes.ts'
 import { authRoutes } from './auth/routes.ts'
+import { sessionRoutes } from './auth/session-routes.ts'
 import type { Deps } from './deps.ts'
 import { exchangeCredentialRoutes } from './exchange-credentials/routes.ts'
 import { healthRoutes } from './health/routes.ts'
@@ -34,6 +35,7 @@ export async function buildApp(deps: Deps) {
   await app.register(authRoutes, api)
   await app.register(oauthRoutes, api)
   await app.register(identityRoutes, api)
+  await app.register(sessionRoutes, api)
   await app.register(workspaceRoutes, api)
   await app.register(memberRoutes, api)
   await app.register(invitationRoutes, api)

@@ -59,6 +59,58 @@ describe('sessions', () => {
   })
 })
 
+describe('revoking all sessions', () => {
+  const several = async (transport: 'bearer' | 'cookie' = 'bearer') => {
+    const user = await api.signUp({ transport })
+    const others = [
+      await api.login(user.user!.email, password),
+      await api.login(user.user!.email, password, 'cookie'),
+    ]
+    return { user, others }
+  }
+  const auditOf = (id: string) =>
+    database.asSuperuser<{ details: unknown }>(
+      `select details from nora.audit_log where event_type = 'SESSIONS_REVOKED' and actor_id = $1 order by seq`,
+      [id],
+    )
+
+  test.each(['bearer', 'cookie'] as const)(
+    'ends every one, that of the caller (%s) too',
+    async (transport) => {
+      const { user, others } = await several(transport)
+      const stranger = await api.signUp()
+      expect((await user.delete('/api/auth/sessions')).status).toBe(204)
+      expect([...user.cookies.keys()]).toEqual([])
+      expect(await Promise.all([user, ...others].map(alive))).toEqual([false, false, false])
+      for (const { refreshToken } of [user, others[0]!]) {
+        if (refreshToken === undefined) continue
+        expect((await api.anonymous.post('/api/auth/refresh', { refreshToken })).status).toBe(401)
+      }
+      expect(await alive(stranger)).toBe(true)
+      const again = await api.login(user.user!.email, password)
+      expect((await again.get('/api/auth/sessions')).body.items).toHaveLength(1)
+      expect(await auditOf(user.user!.id)).toEqual([{ details: { ended: 3, keptCurrent: false } }])
+    },
+  )
+
+  test('spares the caller’s own when it is asked to', async () => {
+    const { user, others } = await several()
+    expect((await user.delete('/api/auth/sessions?keepCurrent=true')).status).toBe(204)
+    expect(await Promise.all([user, ...others].map(alive))).toEqual([true, false, false])
+    expect(await auditOf(user.user!.id)).toEqual([{ details: { ended: 2, keptCurrent: true } }])
+  })
+
+  test('takes no other word, and with a cookie needs the page’s own token', async () => {
+    const { user } = await several('cookie')
+    for (const query of ['keepCurrent=maybe', 'keep=1', 'keepCurrent=true&x=1']) {
+      expect((await user.delete(`/api/auth/sessions?${query}`)).status, query).toBe(400)
+    }
+    const refused = await user.delete('/api/auth/sessions', { 'x-csrf-token': undefined })
+    expect(refused.body.code).toBe('csrf-failed')
+    expect(await alive(user)).toBe(true)
+  })
+})
+
 describe('signing out', () => {
   test('ends this session alone and clears the cookies', async () => {
     const user = await api.signUp({ transport: 'cookie' })
