@@ -11,6 +11,8 @@ import { assertStrictSchema } from './strict-schema.ts'
  *   `answer`: its handler runs inside `idempotently`. `credential`: the same, and the answer is not kept.
  *   `none`: repeating it is harmless or the answer is not ours to keep; say why beside it.
  * - `oneRead`: the handler is one `readOnce`, which has Postgres check the session in the same message: see sessions.ts.
+ * - `recentProof`: the caller's password was shown in this session within ten minutes, at sign-in or by a step-up; else 403
+ *   `step-up-required`. For what a session that was stolen, or left open, must not do by itself.
  * - `rawBody`: the handler reads the body itself (a proxied request): no content type is refused.
  */
 export type RouteConfig = {
@@ -19,6 +21,7 @@ export type RouteConfig = {
   workspaceQuery?: string
   idempotency?: 'answer' | 'credential' | 'none'
   oneRead?: boolean
+  recentProof?: boolean
   rawBody?: boolean
 }
 

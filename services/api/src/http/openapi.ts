@@ -41,18 +41,21 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
       buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`),
     },
     transform: ({ schema, url, route }) => {
-      const { access, idempotency } = route.config ?? {}
+      const { access, idempotency, recentProof } = route.config ?? {}
       const described = { ...schema } as Record<string, unknown>
       described['x-nora-access'] = access
       described['security'] = securityOf(access)
       if (isForPrograms(access)) described['tags'] = [hubTag]
-      described['description'] ??= describeAccess(access)
+      described['description'] ??= describeAccess(access) + (recentProof ? recentProofText : '')
       described['headers'] ??= headersOf(access, idempotency)
       if (described['headers'] === undefined) delete described['headers']
       return { schema: described, url: url.replace('*', ':path') }
     },
   })
 }
+
+const recentProofText =
+  ' Asks for the password within ten minutes, at sign-in or by `POST auth/step-up` (403 `step-up-required`).'
 
 const hubTag = 'Agent Hub'
 

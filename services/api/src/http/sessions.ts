@@ -3,6 +3,7 @@ import { enterSession } from '@nora/db/accounts'
 import type { Entered, SessionActor } from '@nora/db/actor'
 import type { TextRow } from '@nora/db/one-flush'
 import { type Read, readAs } from '@nora/db/read'
+import { requireRecentProof } from '@nora/db/sessions'
 import { DomainError } from '@nora/domain/errors'
 import { allows, type Role } from '@nora/domain/roles'
 import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify'
@@ -49,7 +50,7 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
   })
   installCaller(app)
   app.addHook('onRequest', async (request) => {
-    const { access, oneRead } = request.routeOptions.config
+    const { access, oneRead, recentProof } = request.routeOptions.config
     if (isForPrograms(access)) return
     // The one route without access is the OPTIONS of @fastify/cors, which does nothing.
     if (request.is404 || access === 'public' || request.method === 'OPTIONS') return
@@ -59,6 +60,7 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
     const proof = prove(app, deps, request, workspaceId)
     if (oneRead) proofs.set(request, proof)
     else admit(request, proof, await enterSession(deps.db, proof.actor))
+    if (recentProof) await requireRecentProof(deps.db, proof.actor)
   })
   app.addHook('onRoute', (route) => {
     if (route.config?.oneRead) route.handler = onlyAdmitted(route.handler)
