@@ -20,6 +20,7 @@ export type ApiSettings = Pick<
   | 'signupEnabled'
   | 'signInProviders'
   | 'signInAllowHosts'
+  | 'botProtection'
   | 'enabledBackends'
   | 'limits'
   | 'invokeMaxBodyMb'

@@ -1,3 +1,4 @@
+import { type BotProtection, readBotProtection } from './bot-protection.ts'
 import type { AllowedHost } from './provider-hosts.ts'
 import { type RateLimits, readRateLimits } from './rate-limits.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
@@ -37,6 +38,8 @@ export type ApiConfig = {
   signInProviders: readonly SignInProvider[]
   /** Private or plain-http hosts that those may have. */
   signInAllowHosts: readonly AllowedHost[]
+  /** undefined: sign-up asks for no CAPTCHA. */
+  botProtection: BotProtection | undefined
   enabledBackends: readonly 'docker'[]
   limits: { vcpu: number; ramMb: number; diskGb: number; agents: number }
   /** The largest body of a call to an agent's own API, in MiB. */
@@ -54,6 +57,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
   const reader = createReader(env, 'api')
   const bind = reader.raw('NORA_BIND') ?? '127.0.0.1'
   const port = reader.number('NORA_PORT', 8080, { min: 0, max: 65_535 })
+  const providerAllowHosts = readAllowHosts(reader)
   return reader.finish<ApiConfig>({
     nodeEnv: reader.nodeEnv,
     production: reader.production,
@@ -74,6 +78,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     signupEnabled: reader.boolean('SIGNUP_ENABLED', true),
     signInProviders: readSignInProviders(reader),
     signInAllowHosts: readSignInAllowHosts(reader),
+    botProtection: readBotProtection(reader, providerAllowHosts),
     enabledBackends: readBackends(reader),
     limits: {
       vcpu: reader.number('MAX_VCPU', 4, { min: 0.1, max: 1024, integer: false }),
@@ -83,7 +88,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     },
     invokeMaxBodyMb: reader.number('NORA_INVOKE_MAX_BODY_MB', 100, { min: 1, max: 1024 }),
     trustProxy: readTrustProxy(reader),
-    providerAllowHosts: readAllowHosts(reader),
+    providerAllowHosts,
     allowPlaintextSecrets: readAllowPlaintext(reader),
     rateLimits: readRateLimits(reader),
     logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),

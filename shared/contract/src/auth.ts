@@ -11,6 +11,11 @@ const GivenPassword = Type.String({ minLength: 1, maxLength: 512 })
 
 export const TransportName = oneOf(['cookie', 'bearer'])
 
+/** `recaptcha` is version 2, whose widget people see; `recaptcha-v3` gives a score instead. */
+export const captchaProviders = ['turnstile', 'recaptcha', 'recaptcha-v3'] as const
+/** The action a token must have been made for, where the provider has actions. */
+export const signUpAction = 'signup'
+
 export const BootstrapStatus = Type.Object({ claimed: Type.Boolean() }, strict)
 
 export const SignUpBody = Type.Object(
@@ -25,10 +30,38 @@ export const SignUpBody = Type.Object(
         description: 'Needed by the first account, which claims the server.',
       }),
     ),
+    captchaToken: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 8192,
+        description:
+          'What the CAPTCHA of `GET auth/signup-options` gave; good once. Overlooked where there is none.',
+      }),
+    ),
   },
   strict,
 )
 export type SignUpBody = Static<typeof SignUpBody>
+
+/** What a sign-up page needs to know. `captcha` is null where none is asked for. */
+export const SignUpOptions = Type.Object(
+  {
+    signupEnabled: Type.Boolean({
+      description: 'Whether people may sign up. Who claims the server always may.',
+    }),
+    captcha: orNull(
+      Type.Object(
+        {
+          provider: oneOf(captchaProviders),
+          siteKey: Type.String(),
+          action: Type.String({ description: 'What the widget is to be given as its action.' }),
+        },
+        strict,
+      ),
+    ),
+  },
+  strict,
+)
 
 export const SignUpAccepted = Type.Object({ status: Type.Literal('accepted') }, strict)
 
@@ -87,6 +120,11 @@ export const SessionItem = Type.Object(
     lastSeenAt: Time,
     current: Type.Boolean(),
   },
+  strict,
+)
+
+export const RevokeSessionsQuery = Type.Object(
+  { keepCurrent: Type.Optional(Type.Boolean({ description: 'Spares the session that asks.' })) },
   strict,
 )
 

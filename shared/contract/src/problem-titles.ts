@@ -57,6 +57,7 @@ export const problemTitles = {
   'operation-finished': 'The operation has finished already',
   'payload-too-large': 'The body is too large',
   'unsupported-media-type': 'Send application/json',
+  'captcha-failed': 'The CAPTCHA was not passed: solve a new one and send its token as captchaToken',
   'workspace-limit': 'You own as many workspaces as one person may',
   'invitation-limit': 'The workspace has as many open invitations as it may have',
   'quota-exceeded': 'A quota is used up',

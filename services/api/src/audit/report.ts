@@ -63,7 +63,7 @@ export function installErrorEvents(app: FastifyInstance, deps: Deps): void {
 
 /** The settings of a start, none of them a secret: of those only whether, or how many. */
 export function settingsOf({ config }: Pick<Deps, 'config'>): Record<string, unknown> {
-  const { jwtSecrets, setupToken, signInProviders, ...open } = config
+  const { jwtSecrets, setupToken, signInProviders, botProtection, ...open } = config
   const { production, publicUrl, corsOrigins, signupEnabled, enabledBackends, limits, rateLimits } = open
   const { invokeMaxBodyMb, trustProxy, providerAllowHosts, allowPlaintextSecrets } = open
   return {
@@ -73,6 +73,7 @@ export function settingsOf({ config }: Pick<Deps, 'config'>): Record<string, unk
     signInProviders: signInProviders.map(({ clientSecret: _, ...provider }) => provider),
     signInAllowHosts: open.signInAllowHosts,
     ...{ jwtSecrets: jwtSecrets.length, setupTokenSet: setupToken !== undefined },
+    botProtection: botProtection ? { ...botProtection, secret: undefined } : null,
   }
 }
 

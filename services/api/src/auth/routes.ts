@@ -5,17 +5,16 @@ import {
   Me,
   PasswordBody,
   RefreshBody,
-  SessionItem,
   SignedIn,
   SignUpAccepted,
   SignUpBody,
+  SignUpOptions,
   StepUpBody,
+  signUpAction,
 } from '@nora/contract/auth'
-import { pageOf, Uuid } from '@nora/contract/wire'
 import { isClaimed, myAccount, myWorkspaces } from '@nora/db/accounts'
 import { withActor } from '@nora/db/actor'
-import { audit } from '@nora/db/audit'
-import { liveSessions, ownSession, revokeSession } from '@nora/db/sessions'
+import { ownSession } from '@nora/db/sessions'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
@@ -33,6 +32,7 @@ import { logOut } from './logout.ts'
 import { refreshSession } from './refresh.ts'
 import { signUpAccount } from './sign-up.ts'
 import { stepUpSession } from './step-up.ts'
+import { captchaCheck } from './verify-captcha.ts'
 
 /** Hashing takes its turn behind others; nobody waits longer than this for an answer. */
 const hashDeadlineMs = 10_000
@@ -40,11 +40,22 @@ const NoContent = Type.Null({ description: 'No content' })
 
 export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   const backoff = loginBackoff(deps)
+  const captcha = captchaCheck(deps)
 
   app.get(
     '/auth/bootstrap-status',
     { config: { access: 'public' }, schema: { response: { 200: BootstrapStatus } } },
     async () => ({ claimed: await isClaimed(deps.db) }),
+  )
+
+  app.get(
+    '/auth/signup-options',
+    { config: { access: 'public' }, schema: { response: { 200: SignUpOptions } } },
+    async () => {
+      const { signupEnabled, botProtection } = deps.config
+      const shown = botProtection && { provider: botProtection.provider, siteKey: botProtection.siteKey }
+      return { signupEnabled, captcha: shown ? { ...shown, action: signUpAction } : null }
+    },
   )
 
   app.post(
@@ -54,7 +65,8 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
       refuseForeignOrigin(deps.config, request)
       await app.limits.signupBurst(request, reply)
       await app.limits.signupDaily(request, reply)
-      await signUpAccount(deps, request.body, callerOf(request), AbortSignal.timeout(hashDeadlineMs))
+      const signal = AbortSignal.timeout(hashDeadlineMs)
+      await signUpAccount(deps, request.body, callerOf(request), { captcha, signal })
       return reply.code(202).send({ status: 'accepted' })
     },
   )
@@ -125,48 +137,6 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
           },
         }
       })
-    },
-  )
-
-  app.get(
-    '/auth/sessions',
-    { config: { access: 'session' }, schema: { response: { 200: pageOf(SessionItem) } } },
-    async (request) => {
-      const { actor } = request.actor
-      const sessions = await withActor(deps.db, actor, (tx) => liveSessions(tx))
-      const items = sessions.map(({ steppedUpUntil: _, ...session }) => ({
-        ...session,
-        createdAt: session.createdAt.toISOString(),
-        lastSeenAt: session.lastSeenAt.toISOString(),
-        current: session.id === actor.sessionId,
-      }))
-      return { items, nextCursor: null }
-    },
-  )
-
-  app.delete(
-    '/auth/sessions/:id',
-    {
-      config: { access: 'session' },
-      schema: { params: Type.Object({ id: Uuid }), response: { 204: NoContent } },
-    },
-    async (request, reply) => {
-      const { actor, userId, workspaceId, ip, correlationId } = request.actor
-      const { id } = request.params
-      await withActor(deps.db, actor, async (tx) => {
-        if (!(await revokeSession(tx, id, 'revoked by its owner'))) throw new DomainError('not-found')
-        await audit(tx, {
-          type: 'SESSION_REVOKED',
-          actor: { kind: 'user', id: userId },
-          workspaceId,
-          target: { kind: 'session', id },
-          ip,
-          correlationId,
-        })
-      })
-      if (id === actor.sessionId && request.actor.transport === 'cookie')
-        clearSessionCookies(deps.config, reply)
-      return reply.code(204).send(null)
     },
   )
 

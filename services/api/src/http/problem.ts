@@ -62,6 +62,7 @@ export const statusOfCode = {
   'unsupported-media-type': 415,
   'identity-email-missing': 422,
   'identity-limit': 422,
+  'captcha-failed': 422,
   'workspace-limit': 422,
   'invitation-limit': 422,
   'api-key-limit': 422,

@@ -117,6 +117,7 @@ describe('every route of the api', () => {
       'GET /api/auth/oauth',
       'GET /api/auth/oauth/:provider/callback',
       'GET /api/auth/oauth/:provider/start',
+      'GET /api/auth/signup-options',
       'GET /api/healthz',
       'GET /api/openapi.json',
       'GET /api/readyz',

@@ -135,6 +135,7 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
     signupEnabled: true,
     signInProviders: [],
     signInAllowHosts: [],
+    botProtection: undefined,
     enabledBackends: ['docker'],
     limits: { vcpu: 4, ramMb: 8192, diskGb: 50, agents: 50 },
     invokeMaxBodyMb: 100,
