@@ -11,6 +11,7 @@ export const accountRows: Row[] = [
   route('GET /api/readyz', anybody(200)),
   route('GET /api/openapi.json', anybody(200)),
   route('GET /api/auth/bootstrap-status', anybody(200)),
+  route('GET /api/auth/signup-options', anybody(200)),
   route('POST /api/auth/signup', anybody(202), {
     body: async ({ password }) => ({ email: `new-${randomUUID()}@nora.test`, password }),
   }),
@@ -35,6 +36,7 @@ export const accountRows: Row[] = [
   route('POST /api/auth/logout', { ...anybody(204), disabled: '401 unauthenticated' }, { body: ownTokens }),
   route('GET /api/auth/me', signedIn(200)),
   route('GET /api/auth/sessions', signedIn(200)),
+  route('DELETE /api/auth/sessions', signedIn(204)),
   route('DELETE /api/auth/sessions/:id', signedIn(204), { when: 'an own one', ids: { id: 'ownSession' } }),
   route('DELETE /api/auth/sessions/:id', signedIn('404 not-found'), {
     when: 'somebody else’s',
