@@ -43,6 +43,8 @@ export const decisions: Record<string, Decision> = {
     'opens a session for the hash of a password, and writes into the account’s own audit when it is the wrong one',
   ),
   rotate_refresh: app(),
+  refresh_session: app(),
+  require_recent_proof: app(),
   session_of_refresh: app(),
   my_password_salt: app(),
   change_password: app(),
@@ -76,6 +78,8 @@ export const decisions: Record<string, Decision> = {
   report_api_event: app(
     'writes rows of three types into the audit in nobody’s name, one of them into the personal workspace of an account that is named',
   ),
+  report_captcha_failure: app('writes rows of one type into the audit in nobody’s name'),
+  is_personal_event: app(),
   record_configuration: both,
 
   // Operations and logs.
