@@ -42,7 +42,7 @@ const services: Record<string, Service> = {
   discord: { secret: { botToken: 'x.y.z' }, takes: by('GET /users/@me', { authorization: 'Bot x.y.z' }) },
   telegram: {
     secret: { botToken: '123:abc' },
-    takes: by('GET /bot123%3Aabc/getMe', {}),
+    takes: by('GET /bot123:abc/getMe', {}),
     wrong: { status: 404, json: { ok: false } },
   },
   notion: {
@@ -95,6 +95,7 @@ const services: Record<string, Service> = {
   },
 }
 const another: Record<string, string> = {
+  telegram: '123:another',
   'google-service-account': JSON.stringify({
     client_email: 'robot@project.iam.gserviceaccount.com',
     private_key: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({
@@ -149,6 +150,8 @@ test('what an answer says is never repeated', async () => {
 test('a key file that is none, and a service without a call that tells', async () => {
   const file = await it.tryOut('integration', 'google-service-account', { serviceAccountJson: '[1]' })
   expect(file.reason).toContain('not a service account')
+  const bot = await it.tryOut('integration', 'telegram', { botToken: '123:abc/../x' })
+  expect(bot.reason).toContain('no bot can have')
   const bearer = await it.tryOut('integration', 'bearer', { token: 'x' })
   expect(bearer.reason).toContain('no call that would tell')
   expect(it.asked).toEqual([])

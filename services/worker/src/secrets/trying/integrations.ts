@@ -1,4 +1,13 @@
-import { bytesOf, type Call, type Fields, type Form, memberOf, textOf, under } from './call.ts'
+import {
+  bytesOf,
+  type Call,
+  type Fields,
+  type Form,
+  memberOf,
+  textOf,
+  UntriableError,
+  under,
+} from './call.ts'
 import { googleForm } from './google.ts'
 
 const get = (url: URL, headers: Record<string, string>): Call => ({ url, method: 'GET', headers })
@@ -31,11 +40,15 @@ const forms: Record<string, Form> = {
   }),
   discord: ({ base, fields }) =>
     get(under(base, '/users/@me'), { authorization: `Bot ${textOf(fields, 'botToken')}` }),
-  telegram: ({ base, fields }) => ({
-    ...get(under(base, `/bot${encodeURIComponent(textOf(fields, 'botToken'))}/getMe`), {}),
-    // A token that no bot can have is a path that it does not know.
-    judge: (status) => (status === 404 ? { works: false, why: 'no bot has a token like this' } : undefined),
-  }),
+  telegram: ({ base, fields }) => {
+    const token = textOf(fields, 'botToken')
+    if (!/^\d+:[\w-]+$/.test(token)) throw new UntriableError('no bot can have a token like this')
+    return {
+      ...get(under(base, `/bot${token}/getMe`), {}),
+      // A token of no bot's is a path that it does not know.
+      judge: (status) => (status === 404 ? { works: false, why: 'it does not know the bot' } : undefined),
+    }
+  },
   notion: ({ base, fields }) =>
     get(under(base, '/users/me'), { ...bearer(fields, 'token'), 'notion-version': '2022-06-28' }),
   // A personal key goes without `Bearer`.

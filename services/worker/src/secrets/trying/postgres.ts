@@ -82,7 +82,7 @@ async function signIn(messages: Messages, host: string, who: SignIn): Promise<Ke
     else if (kind === 10 && /(?:^|\0)SCRAM-SHA-256\0/.test(rest.toString('latin1'))) {
       scram = scramClient(password)
       messages.saySasl('SCRAM-SHA-256', scram.first)
-    } else if (kind === 11 && scram) messages.say('p', scram.answer(rest))
+    } else if (kind === 11 && scram) messages.say('p', await scram.answer(rest))
     else if (kind === 12 && scram) {
       scram.verify(rest)
       proven = true

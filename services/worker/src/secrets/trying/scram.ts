@@ -1,6 +1,9 @@
-import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { promisify } from 'node:util'
 import { broken } from './incoming.ts'
 
+/** Off this thread: how long it takes is the server's choice. */
+const derive = promisify(pbkdf2)
 const mac = (key: Buffer, text: string) => createHmac('sha256', key).update(text).digest()
 /** A server that asks for more would only keep us busy. */
 const mostIterations = 200_000
@@ -13,12 +16,12 @@ export function scramClient(password: Buffer) {
   return {
     first: Buffer.from(`n,,${bare}`),
     /** To the server's challenge. @throws DialError */
-    answer(challenge: Buffer): Buffer {
+    async answer(challenge: Buffer): Promise<Buffer> {
       const server = challenge.toString('utf8')
       const [, theirs, salt, count] = /^r=([^,]+),s=([A-Za-z0-9+/=]+),i=(\d{1,7})(?:,|$)/.exec(server) ?? []
       const iterations = Number(count)
       if (!theirs?.startsWith(nonce) || !salt || iterations < 1 || iterations > mostIterations) throw wrong()
-      const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), iterations, 32, 'sha256')
+      const salted = await derive(password, Buffer.from(salt, 'base64'), iterations, 32, 'sha256')
       const final = `c=biws,r=${theirs}`
       const signed = `${bare},${server},${final}`
       const clientKey = mac(salted, 'Client Key')
