@@ -3,6 +3,7 @@ import { type ProblemCode, problemTitles } from '@nora/contract/problem-titles'
 import { refusalOf } from '@nora/db/actor'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { sendBare } from './bare-answer.ts'
 import { isOutage, isUnstorableInput, isWorkspaceGone } from './outage.ts'
 import { validationProblems } from './validation.ts'
 
@@ -109,9 +110,21 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
   return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem))
 }
 
-/** The one error handler, and the answer for what has no route. */
+/**
+ * The one error handler, and the answer for what has no route. When a refusal itself cannot be sent, Fastify asks the handler
+ * around the one that it asked before: the features' is inside the api's, which answers a second time with a bare fault.
+ */
 export function installProblems(app: FastifyInstance): void {
-  app.setErrorHandler<FastifyError>((error, request, reply) => answer(error, request, reply))
+  const answered = new WeakSet<FastifyReply>()
+  const handler = (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    const again = answered.has(reply)
+    answered.add(reply)
+    return again ? fault(error, 'internal', request, reply) : answer(error, request, reply)
+  }
+  app.setErrorHandler<FastifyError>(handler)
+  app.addHook('onRegister', (feature) => {
+    feature.setErrorHandler<FastifyError>(handler)
+  })
   app.setNotFoundHandler((request, reply) => {
     const allowed = methodsOf(app, request.url)
     if (allowed.length === 0) return sendProblem(reply, problemOf('not-found', request.id))
@@ -124,11 +137,7 @@ export function installProblems(app: FastifyInstance): void {
 export function answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const known = describe(error)
   const status = statusOfCode[known.code]
-  if (status >= 500) {
-    // The log has the cause; the answer has the id with which to find it.
-    request.log.error({ err: error, code: known.code }, 'request failed')
-    return sendProblem(reply, problemOf(known.code, request.id))
-  }
+  if (status >= 500) return fault(error, known.code, request, reply)
   // What the edge should have refused itself is worth a look; everything else is the caller's business.
   if (isUnstorableInput(error))
     request.log.warn({ err: error }, 'a value reached the database that it cannot store')
@@ -136,6 +145,17 @@ export function answer(error: unknown, request: FastifyRequest, reply: FastifyRe
   const retryAfter = known.facts?.['retryAfterSeconds']
   if (typeof retryAfter === 'number') reply.header('retry-after', retryAfter)
   return sendProblem(reply, problemOf(known.code, request.id, known.facts, known.detail))
+}
+
+/** The log has the cause; the answer has the id with which to find it. */
+function fault(
+  error: unknown,
+  code: ProblemCode,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  request.log.error({ err: error, code }, 'request failed')
+  return sendBare(reply, problemOf(code, request.id))
 }
 
 type Known = { code: ProblemCode; facts?: Record<string, unknown>; detail?: string }
