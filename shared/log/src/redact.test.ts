@@ -86,6 +86,19 @@ test('each kind of value', () => {
   })
 })
 
+test('bytes that were made into numbers are bytes all the same', () => {
+  const bytes = Buffer.from('a canary of bytes')
+  expect(redact({ json: JSON.parse(JSON.stringify(bytes)), short: bytes.subarray(0, 3).toJSON() })).toEqual({
+    json: '[bytes 17]',
+    short: '[bytes 3]',
+  })
+  expect(redact({ list: [...bytes] })).toEqual({ list: '[bytes 17]' })
+  expect(redact({ few: [1, 2, 3], large: Array.from({ length: 20 }, () => 256) })).toEqual({
+    few: [1, 2, 3],
+    large: Array.from({ length: 20 }, () => 256),
+  })
+})
+
 test('an error keeps what helps and loses what does not', () => {
   const cause = Object.assign(new TypeError('inner'), { token: 'canary', code: 'E1' })
   const error = new Error('outer password=canary', { cause })

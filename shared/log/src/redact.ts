@@ -6,13 +6,14 @@ const MAX_DEPTH = 8
 // A logged request or client can drag half the process along: after so many values the rest is left out.
 const MAX_VALUES = 2000
 const MAX_TEXT_CHARS = 32_768
+const MIN_BYTES = 16
 
 type Walk = { left: number; readonly path: Set<object> }
 
 /**
  * A copy of any value that is safe to write down, made of plain objects, arrays, text, numbers, booleans and null.
  *
- * Values under names that promise a secret become `[redacted]`; text is scrubbed; bytes become `[bytes n]`; an
+ * Values under names that promise a secret become `[redacted]`; text is scrubbed; bytes, also as a list of numbers, become `[bytes n]`; an
  * error keeps its name, message, code, stack and chain of causes; Maps become objects and Sets arrays; `toJSON` is
  * honoured and its answer redacted. Deeper than 8, or after 2000 values, stands `[truncated]`; a cycle is
  * `[circular]`; what throws when it is read is `[unreadable]`. Never throws, never changes its argument.
@@ -60,7 +61,7 @@ function copyByKind(value: object, depth: number, walk: Walk): unknown {
     return `[bytes ${value.byteLength}]`
   }
   if (value instanceof Error) return copyError(value, depth, walk)
-  if (Array.isArray(value)) return copyList(value, depth, walk)
+  if (Array.isArray(value)) return isBytes(value) ? `[bytes ${value.length}]` : copyList(value, depth, walk)
   if (value instanceof Set) return copyList([...value], depth, walk)
   if (value instanceof Map || value instanceof Headers || value instanceof URLSearchParams) {
     return copyEntries([...value], depth, walk)
@@ -70,7 +71,20 @@ function copyByKind(value: object, depth: number, walk: Walk): unknown {
   const { toJSON } = value as { toJSON?: unknown }
   if (typeof toJSON === 'function') return copy(toJSON.call(value), depth + 1, walk)
   const entries = readEntries(value)
+  const bytes = bytesOfJson(entries)
+  if (bytes !== undefined) return `[bytes ${bytes}]`
   return copyEntries(entries, depth, walk, labelled(entries))
+}
+
+// Bytes that somebody made a list of: whoever reads the numbers reads the text.
+const isBytes = (list: readonly unknown[]): boolean =>
+  list.length >= MIN_BYTES &&
+  list.every((n) => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= 255)
+
+/** How many bytes there are in what a Buffer becomes in JSON. */
+function bytesOfJson(entries: [string, unknown][]): number | undefined {
+  const { type, data } = Object.fromEntries(entries)
+  return type === 'Buffer' && Array.isArray(data) ? data.length : undefined
 }
 
 // Getter by getter, so that one that throws costs its own field and no other.
