@@ -33,6 +33,31 @@ test('answers health, and nothing else', async () => {
   expect(status).toBe(404)
 })
 
+test('health tells no secret in an error’s words, and a fault of its own is a code and an id', async () => {
+  const ask = async () => {
+    const answer = await fetch(`${bench.server.url}/internal/healthz`)
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+  }
+  const before = bench.health
+  try {
+    bench.health = () => ({
+      loops: [{ lastError: 'postgres://nora_worker:canary@127.0.0.1/nora refused sk-canary0123456789' }],
+    })
+    const told = await ask()
+    expect(told.status).toBe(200)
+    expect(JSON.stringify(told.body)).not.toContain('canary')
+    bench.health = () => {
+      throw new Error('a canary of a fault')
+    }
+    const fault = await ask()
+    expect(fault.status).toBe(500)
+    expect(fault.body).toEqual({ code: 'internal', correlationId: expect.stringMatching(/^[0-9a-f-]{36}$/) })
+  } finally {
+    bench.health = before
+  }
+  expect((await ask()).status).toBe(200)
+})
+
 test('a capability must be for this worker, for logs, for this agent and for the stream’s own', async () => {
   const agentId = await bench.agent()
   const other = await bench.agent()

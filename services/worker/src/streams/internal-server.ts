@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { CapabilityError, type Claims, verifyCapability } from '@nora/crypto/capability'
 import { reportSecurityEvent } from '@nora/db/fleet'
+import { redact } from '@nora/log/redact'
 import { WebSocketServer } from 'ws'
 import { type LogStreamsDeps, logStreams } from './log-streams.ts'
 import { closeCodes, type ViewerWish } from './viewer.ts'
@@ -40,8 +42,9 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
 
   const server = createServer((request, response) => {
     const known = request.method === 'GET' && pathOf(request) === '/internal/healthz'
-    response.writeHead(known ? 200 : 404, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-    response.end(JSON.stringify(known ? { status: 'ok', ...deps.health() } : { code: 'not-found' }))
+    const { status, body } = known ? healthOf(deps) : { status: 404, body: { code: 'not-found' } }
+    response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.end(JSON.stringify(body))
   })
   server.requestTimeout = 10_000
   server.headersTimeout = 10_000
@@ -109,6 +112,17 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
       })
       clearTimeout(grace)
     },
+  }
+}
+
+/** Words of errors pass the log's redactor here too; a fault of ours is a code and the id under which it is logged. */
+function healthOf({ health, log }: InternalServerDeps): { status: number; body: unknown } {
+  try {
+    return { status: 200, body: redact({ status: 'ok', ...health() }) }
+  } catch (error) {
+    const correlationId = randomUUID()
+    log.error({ err: error, correlationId }, 'the health could not be told')
+    return { status: 500, body: { code: 'internal', correlationId } }
   }
 }
 

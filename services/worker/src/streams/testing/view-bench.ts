@@ -26,6 +26,8 @@ export type Watcher = { ws: WebSocket; frames: Frame[]; seqs: () => number[]; cl
 export type ViewBench = {
   alice: Person
   server: InternalServer
+  /** What the server says of its health. */
+  health: () => Record<string, unknown>
   /** Rings as a follower does. */
   ring(agentId: string): void
   agent(): Promise<string>
@@ -46,7 +48,7 @@ export function viewBench(database: TestDatabase, redis: TestRedis): ViewBench {
   const pair = generateKeyPairSync('ed25519')
   const seed = Buffer.from(pair.privateKey.export({ format: 'jwk' }).d!, 'base64url')
   const publicKey = Buffer.from(pair.publicKey.export({ format: 'jwk' }).x!, 'base64url')
-  const bench = {} as ViewBench
+  const bench = { health: () => ({ workerId: 'test' }) } as unknown as ViewBench
   const watchers: WebSocket[] = []
   let connection: Redis
   let bells: Bells
@@ -64,7 +66,7 @@ export function viewBench(database: TestDatabase, redis: TestRedis): ViewBench {
       capabilityPublicKey: publicKey,
       bind: '127.0.0.1',
       port: 0,
-      health: () => ({ workerId: 'test' }),
+      health: () => bench.health(),
     })
   })
   afterEach(() => {
