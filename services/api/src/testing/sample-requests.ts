@@ -25,19 +25,26 @@ export type SampleRequest = { method: string; path: string; body: unknown }
 /** A text for the field at this place (`POST /api/x body.secret.apiKey`). */
 export type TextFor = (place: string) => string
 
-/** A request for every route, right by its schema as far as that can be seen, with texts of one's own wherever any text will do. */
-export function sampleRequests(routes: readonly Route[], text: TextFor): SampleRequest[] {
+/**
+ * A request for every route, right by its schema as far as that can be seen, with texts of one's own wherever any text will do. `idOf`: what the
+ * `:id` of a path is to be; something that does not exist unless it says.
+ */
+export function sampleRequests(
+  routes: readonly Route[],
+  text: TextFor,
+  idOf: (url: string) => string | undefined = () => undefined,
+): SampleRequest[] {
   return routes
     .filter(({ method }) => ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].includes(method))
     .map(({ method, url, schema }) => {
       const { body, querystring, params } = (schema ?? {}) as Parts
       const place = `${method} ${url}`
+      const param = (name: string) => {
+        const known = name === 'id' ? idOf(url) : undefined
+        return known ?? sample(params?.properties?.[name] ?? { format: 'uuid' }, `${place} ${name}`, text)
+      }
       const path = url
-        .replace(/:(\w+)/g, (_, name) =>
-          encodeURIComponent(
-            String(sample(params?.properties?.[name] ?? { format: 'uuid' }, `${place} ${name}`, text)),
-          ),
-        )
+        .replace(/:(\w+)/g, (_, name) => encodeURIComponent(String(param(name))))
         .replace('*', encodeURIComponent(text(`${place} path`)))
       const query = querystring
         ? (sample(querystring, `${place} query`, text) as Record<string, unknown>)
