@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process'
+import { addressIn } from '@nora/testing/address-pool'
+import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { assembleTinyImage } from '../services/worker/src/images/tiny.ts'
 import { signedIn } from './client.ts'
@@ -9,11 +11,22 @@ const uids = { api: 61_001, worker: 61_002 }
 const root = process.getuid?.() === 0
 const it = stack({}, root ? uids : undefined)
 const chain = `NORA-TEST-${process.pid}`
+const sent = `${chain}-C`
 const iptables = (...words: string[]) =>
   execFileSync('iptables', ['-w', '10', ...words], { encoding: 'utf8' })
 
+/** From our gateway and our agents to anywhere else, seen before the engine's own rules let it pass. */
+const fromOurs = () => {
+  const pool = `${addressIn(it.provider.host, -1)}/22`
+  return ['PREROUTING', '-s', pool, '!', '-d', pool, '-j', sent]
+}
+const mangle = ['-t', 'mangle']
+
 beforeAll(() => {
   if (!root) return
+  iptables(...mangle, '-N', sent)
+  iptables(...mangle, '-A', sent, '-j', 'DROP')
+  iptables(...mangle, '-I', ...fromOurs())
   iptables('-N', chain)
   // Whatever leaves this machine is counted and dropped: no packet of a failing test gets anywhere.
   iptables('-A', chain, '!', '-o', 'lo', '-j', 'DROP')
@@ -26,17 +39,34 @@ afterAll(() => {
     iptables('-D', 'OUTPUT', '-m', 'owner', '--uid-owner', String(uid), '-j', chain)
   iptables('-F', chain)
   iptables('-X', chain)
+  iptables(...mangle, '-D', ...fromOurs())
+  iptables(...mangle, '-F', sent)
+  iptables(...mangle, '-X', sent)
 })
 
-const counted = () => {
-  const [, packets] = /^\s*(\d+)\s+\d+\s+DROP/m.exec(iptables('-nvxL', chain)) ?? []
+const counted = (...where: string[]) => {
+  const [, packets] = /^\s*(\d+)\s+\d+\s+DROP/m.exec(iptables(...where)) ?? []
   return Number(packets)
+}
+const ofProcesses = () => counted('-nvxL', chain)
+const ofContainers = () => counted(...mangle, '-nvxL', sent)
+
+const gateway = async () => {
+  const label = [`com.nora.installation=${it.installation}`, 'com.nora.role=gateway']
+  const [found] = await it.docker.listContainers({ filters: { label } })
+  return found
 }
 
 // Only root may ask the kernel to count; an unprivileged run has nothing to ask.
 test.runIf(root)(
-  'with the defaults, an agent from deploy to delete: api and worker send no packet off this machine',
+  'with the defaults, an agent from deploy to delete: api, worker and gateway send no packet off this machine',
   async () => {
+    // The gateway's own boot is to be watched too: this one is made anew.
+    const first = await waitUntil('the gateway', gateway, { deadlineMs: 30_000 })
+    await it.docker.getContainer(first.Id).remove({ force: true })
+    await waitUntil('a new gateway', async () => ((await gateway())?.Id ?? first.Id) !== first.Id, {
+      deadlineMs: 60_000,
+    })
     const alice = await signedIn(it, 'alice')
     const image = await assembleTinyImage(it.docker, {
       name: 'e2e-sleeper',
@@ -55,13 +85,14 @@ test.runIf(root)(
     })
     await alice.until(id, 'running')
     await alice.delete(`agents/${id}`)
-    expect(counted()).toBe(0)
+    expect([ofProcesses(), ofContainers()]).toEqual([0, 0])
   },
 )
 
 test.runIf(root)(
-  'the counter would have seen one: the same uid sending to a network of this test alone',
-  () => {
+  'the counters would have seen one: the same uid, and the gateway’s network, sending to a network of this test alone',
+  async () => {
+    const pid = (await it.docker.getContainer((await gateway())!.Id).inspect()).State.Pid
     const link = `nora${process.pid}`.slice(0, 15)
     execFileSync('ip', ['link', 'add', link, 'type', 'bridge'])
     try {
@@ -71,7 +102,9 @@ test.runIf(root)(
       const send =
         "const s = require('node:dgram').createSocket('udp4'); s.send('x', 9, '192.0.2.1', () => s.close())"
       execFileSync('setpriv', ['--reuid', String(uids.api), '--clear-groups', process.execPath, '-e', send])
-      expect(counted()).toBeGreaterThan(0)
+      expect(ofProcesses()).toBeGreaterThan(0)
+      execFileSync('nsenter', ['--target', String(pid), '--net', process.execPath, '-e', send])
+      await waitUntil('the gateway’s packet to be counted', () => ofContainers() > 0)
     } finally {
       execFileSync('ip', ['link', 'delete', link])
     }
