@@ -52,6 +52,21 @@ export const decisions: Record<string, Decision> = {
   redeem_ticket: app(),
   check_stream: app('says whether a stream, named by its random id, may still be open'),
 
+  // Accounts of sign-in providers.
+  enrol_api: app(
+    'takes the first proof of the api that there ever is, and from then on says whether one is the same',
+  ),
+  start_flow: app(),
+  take_flow: app(),
+  sign_in_by_identity: app(),
+  link_identity: app(),
+  step_up_by_identity: app(),
+  unlink_identity: app(),
+  set_first_password: app(),
+
+  // Exchange credentials.
+  set_permission: app(),
+
   // Who belongs to a workspace.
   create_workspace: app(),
   rename_workspace: app(),
