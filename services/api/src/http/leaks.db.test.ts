@@ -1,16 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
-import { freePort } from '@nora/embedded/free-port'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ApiProcess, startApiProcess } from '../testing/api-process.ts'
 import { canaries } from '../testing/canaries.ts'
+import { brokenRequests, sendBytes } from '../testing/canary-bytes.ts'
 import { type Answer, type Client, client } from '../testing/client.ts'
 import { sampleRequests } from '../testing/sample-requests.ts'
 import { password, testApi } from '../testing/test-api.ts'
@@ -20,43 +14,21 @@ import { password, testApi } from '../testing/test-api.ts'
 const database = testDatabase()
 const redis = testRedis()
 const quiet = testApi(database, redis)
-const secrets = {
-  JWT_SECRET: randomBytes(32).toString('hex'),
-  NORA_SEAL_KEY: formatSealKey(deriveSealing(randomBytes(32), 1).sealKey),
-  NORA_CAPABILITY_PRIVATE_KEY: randomBytes(32).toString('base64url'),
-  NORA_SETUP_TOKEN: randomBytes(32).toString('hex'),
-}
 const plenty = ['global', 'mutations', 'login', 'signup-burst', 'signup-daily', 'password']
 const { plant, within, planted } = canaries()
 
-let child: ChildProcess
-let output = ''
-let port: number
+let api: ApiProcess
 let monitor: Redis
 const said: string[] = []
 const answers: (Answer & { what: string })[] = []
 
 beforeAll(async () => {
-  port = await freePort()
-  child = spawn(process.execPath, [fileURLToPath(new URL('../main.ts', import.meta.url))], {
-    env: {
-      PATH: process.env['PATH'],
-      NODE_ENV: 'test',
-      REDIS_URL: redis.url,
-      DATABASE_URL: database.appUrl,
-      NORA_PORT: String(port),
-      NORA_LOG_LEVEL: 'trace',
-      NORA_RATE_LIMITS: plenty.map((name) => `${name}=100000/60`).join(','),
-      ...secrets,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  api = await startApiProcess({
+    REDIS_URL: redis.url,
+    DATABASE_URL: database.appUrl,
+    NORA_LOG_LEVEL: 'trace',
+    NORA_RATE_LIMITS: plenty.map((name) => `${name}=100000/60`).join(','),
   })
-  for (const stream of [child.stdout!, child.stderr!]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      output += text
-    })
-  }
-  await waitUntil('the api to listen', () => fetch(`http://127.0.0.1:${port}/api/healthz`))
   const connection = new Redis(redis.url)
   monitor = await connection.monitor()
   connection.disconnect()
@@ -64,10 +36,9 @@ beforeAll(async () => {
 })
 afterAll(() => {
   monitor?.disconnect()
-  child?.kill('SIGKILL')
+  api?.kill()
 })
 
-const url = () => `http://127.0.0.1:${port}`
 const headerNames = [
   ...['authorization', 'cookie', 'x-csrf-token', 'proxy-authorization', 'x-api-key', 'x-nora-capability'],
   ...[
@@ -112,21 +83,6 @@ async function ask(
   return answer
 }
 
-/** Bytes as they are, and whatever comes back. */
-async function raw(text: string): Promise<void> {
-  const socket = connect(port, '127.0.0.1')
-  let answer = ''
-  socket.setEncoding('latin1').on('data', (data) => {
-    answer += data
-    socket.end()
-  })
-  socket.on('error', () => socket.destroy())
-  socket.write(text)
-  await once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
-  const status = Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 400)
-  answers.push({ status, headers: new Headers(), text: answer, body: undefined, cookies: [], what: 'bytes' })
-}
-
 /** What paths may name, by the word before the id. */
 async function arrange(user: Client): Promise<Record<string, string>> {
   const create = async (path: string, body: unknown) => {
@@ -143,8 +99,8 @@ async function arrange(user: Client): Promise<Record<string, string>> {
 }
 
 test('a secret in any field of any route is in no log line, no refusal, and nowhere it does not belong', async () => {
-  const anonymous = client({ url: url(), origin: url() })
-  const credentials = { email: 'leaks@nora.test', password, setupToken: secrets.NORA_SETUP_TOKEN }
+  const anonymous = client({ url: api.url, origin: api.url })
+  const credentials = { email: 'leaks@nora.test', password, setupToken: api.secrets['NORA_SETUP_TOKEN'] }
   expect((await anonymous.post('/api/auth/signup', credentials)).status).toBe(202)
   const signIn = () => anonymous.login(credentials.email, password)
   let user = await signIn()
@@ -195,32 +151,19 @@ test('a secret in any field of any route is in no log line, no refusal, and nowh
     await ask(user, 'GET', `${path}/${encodeURIComponent(plant(`GET ${path} path.token`))}`, undefined)
   }
   const secret = (place: string) => plant(`bytes ${place}.token`, { header: true })
-  const head = (line: string) => `${line}\r\nhost: x\r\nauthorization: Bearer ${secret('authorization')}\r\n`
-  await raw(`${head(`GET /api/${secret('path')} HTTP/9.9`)}\r\n`)
-  await raw(
-    `${head('POST /api/auth/login HTTP/1.1')}content-type: application/json\r\nconnection: close\r\ncontent-length: 40\r\n\r\n{"password":"${secret('body')}`
-      .slice(0, 4_000)
-      .padEnd(600, ' '),
-  )
-  await raw(`${head('GET /api/healthz HTTP/1.1')}${secret('name')}\x01: x\r\n\r\n`)
-  await raw(`${head('GET /api/healthz HTTP/1.1')}x-long: ${secret('long')}${'x'.repeat(20_000)}\r\n\r\n`)
-  await raw(
-    `${head('POST /api/auth/signup HTTP/1.1')}connection: close\r\ncontent-type: application/json\r\ncontent-length: 300000\r\n\r\n{"password":"${secret('large')}"`,
-  )
-  for (const kind of ['logs', 'exec', 'nothing']) {
-    const upgrade = `${head(`GET /api/ws/${kind}/00000000-0000-4000-8000-000000000000?token=${secret('query')} HTTP/1.1`)}connection: upgrade\r\nupgrade: websocket\r\n`
-    await raw(
-      `${upgrade}sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-protocol: nora.v1, ticket.${secret('ticket')}\r\n\r\n`,
-    )
+  for (const bytes of brokenRequests(secret)) {
+    const text = await sendBytes(api.port, bytes)
+    const status = Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1] ?? 400)
+    answers.push({ status, headers: new Headers(), text, body: undefined, cookies: [], what: 'bytes' })
   }
 
   // What the process had to say of all that has been said.
-  child.kill('SIGTERM')
-  await once(child, 'exit', { signal: AbortSignal.timeout(20_000) })
+  expect(await api.end()).toBe(0)
+  const output = api.output()
   expect(planted.length).toBeGreaterThan(1_000)
   expect(output.split('\n').length).toBeGreaterThan(200)
   expect(within(output), 'in the log').toEqual([])
-  for (const value of [...Object.values(secrets), ...own, password]) expect(output).not.toContain(value)
+  for (const value of [...Object.values(api.secrets), ...own, password]) expect(output).not.toContain(value)
 
   const textOf = ({ text, headers: sent }: Answer) => `${text}\n${[...sent].join('\n')}`
   const refusals = answers.filter(({ status }) => status >= 400)
@@ -237,8 +180,8 @@ test('a secret in any field of any route is in no log line, no refusal, and nowh
   expect(within(answers.map(textOf).join('\n'), credential), 'in an answer').toEqual([])
   expect(within(await everyRow(), credential), 'in a table').toEqual([])
   // The looks themselves find what may be there: names and labels.
-  expect(within(answers.map(textOf).join('\n')).length).toBeGreaterThan(2)
-  expect(within(await everyRow()).length).toBeGreaterThan(2)
+  expect(within(answers.map(textOf).join('\n')).length).toBeGreaterThan(0)
+  expect(within(await everyRow()).length).toBeGreaterThan(0)
   expect(said.length).toBeGreaterThan(100)
   expect(within(said.join('\n'), credential), 'in what Redis was told').toEqual([])
   process.stdout.write(
