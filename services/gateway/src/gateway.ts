@@ -24,6 +24,15 @@ export type GatewayOptions = {
   acceptPeer: (remote: string | undefined) => boolean
   log: Log
   limits?: Partial<ForwardLimits & { connectMs: number }>
+  doors?: Partial<DoorLimits>
+}
+
+/** What a caller may take before its call is looked at. Times in milliseconds; connections per listener. */
+export type DoorLimits = {
+  headMs: number
+  checkMs: number
+  controlConnections: number
+  invokeConnections: number
 }
 
 export type Gateway = {
@@ -38,12 +47,22 @@ const REMEMBERED = 4_096
 
 const defaults = { connectMs: 5_000, headersMs: 120_000, idleMs: 300_000, bodyBytes: 1024 * 1024 * 1024 }
 
+const doorDefaults: DoorLimits = {
+  headMs: 10_000,
+  checkMs: 5_000,
+  controlConnections: 64,
+  invokeConnections: 2_048,
+}
+/** More than the api takes from its callers, so that what it adds has room. */
+const MOST_HEADERS = 128
+
 type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
 
 /** Starts both listeners; resolves when they listen. Rejects when an address or port is not to be had. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { allow, log } = options
   const { connectMs, ...limits } = { ...defaults, ...options.limits }
+  const doors = { ...doorDefaults, ...options.doors }
   const bootId = randomUUID()
   const table = createRouteTable(allow, connectMs)
 
@@ -57,15 +76,16 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         insecureHTTPParser: false,
         requireHostHeader: true,
         maxHeaderSize: 32 * 1024,
-        headersTimeout: 10_000,
+        headersTimeout: doors.headMs,
         keepAliveTimeout: 65_000, // longer than a caller's pool keeps a connection, so that the caller closes first
         requestTimeout: timing.requestTimeout,
-        connectionsCheckingInterval: 5_000,
+        connectionsCheckingInterval: doors.checkMs,
         noDelay: true,
         // Twice what a socket reads at once: with the default, every full read would stop the stream for a turn.
         highWaterMark: 128 * 1024,
       },
       (req, res) => {
+        if (req.rawHeaders.length > 2 * MOST_HEADERS) return sendProblem(res, problems.headers)
         handler(req, res).catch((error: Error) => {
           log('error', 'request failed', { reason: error.name })
           sendProblem(res, problems.unreachable)
@@ -73,7 +93,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       },
     )
     server.maxConnections = timing.maxConnections
-    server.maxHeadersCount = 100
+    // With a number here Node would leave out what is beyond it, and go on as if it had not been sent.
+    server.maxHeadersCount = 0
     server.on('connection', (socket: Socket) => {
       if (!options.acceptPeer(socket.remoteAddress)) socket.destroy()
     })
@@ -89,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const control = await listen(
     controlHandler({ table, verify: capabilityVerifier(options.controlKey), allow, bootId, log }),
     options.controlPort,
-    { requestTimeout: 10_000, maxConnections: 64 },
+    { requestTimeout: doors.headMs, maxConnections: doors.controlConnections },
   )
   // Calls come again and again with one capability: its signature costs more than all else that a small call needs.
   const verify = capabilityVerifier(options.capabilityKey, { remember: REMEMBERED })
@@ -97,7 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     invokeHandler({ table, verify, limits, log }),
     options.invokePort,
     // A long upload is fine as long as it moves: idleMs watches that, an hour bounds it.
-    { requestTimeout: 3_600_000, maxConnections: 2_048 },
+    { requestTimeout: 3_600_000, maxConnections: doors.invokeConnections },
   )
   const portOf = (server: Server) => (server.address() as AddressInfo).port
   log('info', 'listening', { bootId, control: portOf(control), invoke: portOf(invoke) })

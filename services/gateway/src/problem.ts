@@ -22,6 +22,7 @@ export const problems = {
   framing: { status: 400, code: 'framing-invalid', title: 'The length of the body is ambiguous' },
   method: { status: 405, code: 'method-not-allowed', title: 'This method is not passed on' },
   tooLarge: { status: 413, code: 'body-too-large', title: 'The body is too large' },
+  headers: { status: 431, code: 'headers-too-many', title: 'The request has too many headers' },
   upgrade: {
     status: 501,
     code: 'upgrade-unsupported',

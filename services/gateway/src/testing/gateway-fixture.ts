@@ -59,7 +59,7 @@ export const echo = () =>
   })
 
 /** A gateway on loopback which may dial 127.0.0.1, and only that. */
-export async function gateway(limits: GatewayOptions['limits'] = {}) {
+export async function gateway(limits: GatewayOptions['limits'] = {}, doors: GatewayOptions['doors'] = {}) {
   const lines: string[] = []
   const running = await startGateway({
     controlAddress: '127.0.0.1',
@@ -71,6 +71,7 @@ export async function gateway(limits: GatewayOptions['limits'] = {}) {
     acceptPeer: () => true,
     log: (_level, msg, fields) => void lines.push(`${msg} ${JSON.stringify(fields)}`),
     limits,
+    doors,
   })
   onTestFinished(() => running.stop(0))
   const control = (op: string, body?: unknown, capability?: string) => {
