@@ -17,6 +17,8 @@ export type InternalServerDeps = LogStreamsDeps & {
   port: number
   /** Facts for `GET /internal/healthz`: no secret, no tenant's data. */
   health: () => Record<string, unknown>
+  /** Other limits of the door than its own: a test does not wait for those. */
+  door?: Partial<typeof doorDefaults>
 }
 
 export type InternalServer = {
@@ -29,6 +31,9 @@ export type InternalServer = {
 }
 
 const closeGraceMs = 2_000
+/** What a caller may take before anybody looks at a capability; `requestMs` is for headers and body together. */
+const doorDefaults = { requestMs: 10_000, checkMs: 2_000, connections: 4_096 }
+const mostHeaders = 64
 const reportEveryMs = 10_000
 
 /**
@@ -40,14 +45,27 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
   const sockets = new WebSocketServer({ noServer: true, maxPayload: 64 * 1024, perMessageDeflate: false })
   let reportedAt = -reportEveryMs
 
-  const server = createServer((request, response) => {
-    const known = request.method === 'GET' && pathOf(request) === '/internal/healthz'
+  const door = { ...doorDefaults, ...deps.door }
+  const options = {
+    requestTimeout: door.requestMs,
+    headersTimeout: door.requestMs,
+    connectionsCheckingInterval: door.checkMs,
+    maxHeaderSize: 8 * 1024,
+  }
+  const server = createServer(options, (request, response) => {
+    const plain = isPlain(request)
+    const known = plain && request.method === 'GET' && pathOf(request) === '/internal/healthz'
     const { status, body } = known ? healthOf(deps) : { status: 404, body: { code: 'not-found' } }
-    response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      // Whoever sends a body that nobody wants is not waited for.
+      ...(!plain && { connection: 'close' }),
+    })
     response.end(JSON.stringify(body))
   })
-  server.requestTimeout = 10_000
-  server.headersTimeout = 10_000
+  server.maxConnections = door.connections
+  server.maxHeadersCount = 0 // a number would have Node leave out what is beyond it, without a word
 
   function refused(error: unknown): void {
     if (!(error instanceof CapabilityError)) throw error
@@ -74,7 +92,7 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => deps.log.debug({ err: error }, 'an internal socket broke'))
-    if (pathOf(request) !== '/internal/logs') {
+    if (pathOf(request) !== '/internal/logs' || !isPlain(request)) {
       socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
       return
     }
@@ -126,6 +144,11 @@ function healthOf({ health, log }: InternalServerDeps): { status: number; body: 
   }
 }
 
+/** Without a body, which nothing here takes, and with no more headers than our api sends. */
+const isPlain = ({ headers, rawHeaders }: IncomingMessage) =>
+  headers['content-length'] === undefined &&
+  headers['transfer-encoding'] === undefined &&
+  rawHeaders.length <= 2 * mostHeaders
 const pathOf = (request: IncomingMessage) => (request.url ?? '').split('?')[0]
 
 /** What is no number counts as not asked for: the api has checked it already. */

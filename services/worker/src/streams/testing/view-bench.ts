@@ -9,7 +9,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { WebSocket } from 'ws'
 import { storeAgent } from '../../secrets/testing/arrange.ts'
-import { type InternalServer, startInternalServer } from '../internal-server.ts'
+import { type InternalServer, type InternalServerDeps, startInternalServer } from '../internal-server.ts'
 import { quiet } from './log-bench.ts'
 
 export type Frame = {
@@ -44,7 +44,11 @@ export const numberedLines = (from: number, to: number, text = ''): LogRecord[] 
     return { seq: from + i, ts, stream: 'stdout', text: `${from + i}${text}` }
   })
 
-export function viewBench(database: TestDatabase, redis: TestRedis): ViewBench {
+export function viewBench(
+  database: TestDatabase,
+  redis: TestRedis,
+  door: InternalServerDeps['door'] = {},
+): ViewBench {
   const pair = generateKeyPairSync('ed25519')
   const seed = Buffer.from(pair.privateKey.export({ format: 'jwk' }).d!, 'base64url')
   const publicKey = Buffer.from(pair.publicKey.export({ format: 'jwk' }).x!, 'base64url')
@@ -67,6 +71,7 @@ export function viewBench(database: TestDatabase, redis: TestRedis): ViewBench {
       bind: '127.0.0.1',
       port: 0,
       health: () => bench.health(),
+      door,
     })
   })
   afterEach(() => {
