@@ -55,6 +55,8 @@ export type AgentsTable = {
   unhealthy: Generated<boolean>
   keys_owed: Generated<boolean>
   probe: ColumnType<Record<string, unknown> | null, string | null | undefined, string | null>
+  failed_tries: Generated<number>
+  failed_at: MaybeTime
 }
 
 export type AgentCredentialsTable = {

@@ -24,6 +24,9 @@ export type FleetAgent = {
   openOperation: boolean
   /** A key is still to be taken out of it. */
   keysOwed: boolean
+  /** Failures in a row on its program, which runs on, that looking again may mend; and when the last one was. */
+  failedTries: number
+  failedAt: Date | null
 }
 
 /** Every agent that is or may still be somewhere, with one query. */
@@ -34,7 +37,7 @@ export async function fleet(db: Kysely<DB> | Tx): Promise<FleetAgent[]> {
       container_id as "containerId", container_ip as "containerIp", http_port as "httpPort",
       network_slot as "networkSlot", gateway_id as "gatewayId", disk_enforced as "diskEnforced", disk_mb as "diskMb",
       crash_count as "crashCount", last_crash_at as "lastCrashAt", open_operation as "openOperation",
-      keys_owed as "keysOwed"
+      keys_owed as "keysOwed", failed_tries as "failedTries", failed_at as "failedAt"
     from nora.fleet()`.execute(db)
   return rows
 }

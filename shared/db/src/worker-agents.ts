@@ -56,6 +56,8 @@ export type ContainerFacts = {
   last_crash_at?: Date | null
   unhealthy?: boolean
   keys_owed?: boolean
+  failed_tries?: number
+  failed_at?: Date | null
   probe?: { path: string; timeoutMs: number; expect: Record<string, unknown> } | null
 }
 

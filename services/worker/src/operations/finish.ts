@@ -15,6 +15,7 @@ import {
   setAgentState,
 } from '@nora/db/worker-agents'
 import { appendEvent } from '@nora/events/append'
+import { failureWords, isLookedAtAgain, mostLooks } from './looked-at-again.ts'
 import { agentKey, type Run, type RunDeps, showState } from './run.ts'
 import { crashedState, saysLacksKey, withLastWords, workingState } from './words.ts'
 
@@ -29,7 +30,7 @@ export async function succeed(deps: RunDeps, run: Run): Promise<Outcome | undefi
   const { kind } = run.operation
   const { desired, probe } = run.target
   // Whatever the way here: its keys are the attached ones, and it answers.
-  const well = { unhealthy: false, keys_owed: false }
+  const well = { unhealthy: false, keys_owed: false, failed_tries: 0, failed_at: null }
   return withActor(deps.db, run.operation.actor, async (tx, { cancelRequested }) => {
     if (cancelRequested && kind !== 'delete') {
       run.lease.noteCancel()
@@ -74,12 +75,20 @@ function keptProblem({ agent, facts, operation }: Run): string | undefined {
 /** Ends in a state with a reason and the program's last lines. `code` is stable; `reason` is for people. */
 export async function fail(deps: RunDeps, run: Run, code: string, reason: string): Promise<Outcome> {
   const lines = await lastWords(deps, run)
-  const words = withLastWords(reason, lines)
+  const state = failedState(run, code)
+  const unhealthy = code === 'not-healthy' && state === 'degraded'
+  const again = state === 'degraded' && isLookedAtAgain(run, code)
+  const tries = again ? run.agent.failed_tries + 1 : 0
+  const words = withLastWords(again ? failureWords(reason, tries) : reason, lines)
   await withActor(deps.db, run.operation.actor, async (tx) => {
-    const state = failedState(run, code)
-    const unhealthy = code === 'not-healthy' && state === 'degraded'
+    const looks = tries <= mostLooks ? tries : 0
+    await recordFacts(tx, run.target.agentId, {
+      failed_tries: looks,
+      failed_at: looks > 0 ? new Date() : null,
+    })
     // A crash was counted when it was recorded; one that runs and does not answer is not started again, so no try waits.
-    if (code !== 'program-exited' && !unhealthy) await countFailure(tx, run.target.agentId)
+    // One that is looked at again has a count of its own: its program has not failed.
+    if (code !== 'program-exited' && !unhealthy && !again) await countFailure(tx, run.target.agentId)
     if (unhealthy) await recordFacts(tx, run.target.agentId, { unhealthy })
     if (run.takesKeyBack) await recordFacts(tx, run.target.agentId, { keys_owed: true })
     await auditFailure(tx, run.operation, code)

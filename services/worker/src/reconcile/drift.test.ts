@@ -27,6 +27,8 @@ const agent = (over: Partial<FleetAgent> = {}): FleetAgent => ({
   lastCrashAt: null,
   openOperation: false,
   keysOwed: false,
+  failedTries: 0,
+  failedAt: null,
   ...over,
 })
 
@@ -43,6 +45,11 @@ const container = (over: Partial<ListedContainer> = {}): ListedContainer => ({
   ...over,
 })
 
+const looked = (failedTries: number, ms: number) => ({
+  state: 'degraded' as const,
+  failedTries,
+  failedAt: ago(ms),
+})
 const failed = (failures: number, ms: number) => ({ crashCount: failures, lastCrashAt: ago(ms) })
 
 type Row = [string, FleetAgent, ListedContainer | undefined, string | undefined]
@@ -99,6 +106,36 @@ test.each<Row>([
     'its program ended',
   ],
   ['degraded for a key, and running', agent({ state: 'degraded' }), container(), undefined],
+  ['degraded by a failure, a moment ago', agent(looked(1, 900)), container(), undefined],
+  ['degraded by a failure', agent(looked(1, 1_000)), container(), 'trying again after a failure (1 of 10)'],
+  ['degraded by the fourth failure in a row', agent(looked(4, 7_900)), container(), undefined],
+  [
+    'degraded by the fourth failure in a row, later',
+    agent(looked(4, 8_000)),
+    container(),
+    'trying again after a failure (4 of 10)',
+  ],
+  ['degraded for the tenth time', agent(looked(10, 299_000)), container(), undefined],
+  [
+    'degraded for the tenth time, later',
+    agent(looked(10, 300_000)),
+    container(),
+    'trying again after a failure (10 of 10)',
+  ],
+  ['degraded too often', agent(looked(11, 9_000_000)), container(), undefined],
+  [
+    'degraded, and an operation is open',
+    agent({ ...looked(1, 1_000), openOperation: true }),
+    container(),
+    undefined,
+  ],
+  [
+    'degraded, and stopped by its owner since',
+    agent({ ...looked(1, 1_000), desiredState: 'stopped', state: 'stopped' }),
+    container({ status: 'exited' }),
+    undefined,
+  ],
+  ['degraded, and its container went', agent(looked(1, 1_000)), undefined, 'its container is gone'],
   ['left in the middle', agent({ state: 'provisioning' }), container(), 'nothing works on it'],
   ['stopped although it is to run', agent({ state: 'stopped' }), undefined, 'it is to run and was stopped'],
   [
@@ -140,6 +177,7 @@ test.each<Row>([
 test('the pass that a back-off waits for comes when it ends', () => {
   const resting = agent({ state: 'error', ...failed(3, 1_000) })
   expect(nextRetryMs([agent(), resting, agent({ state: 'error', ...failed(9, 1_000) })], now)).toBe(3_000)
+  expect(nextRetryMs([agent(looked(2, 500)), resting], now)).toBe(1_500)
   expect(
     nextRetryMs([agent(failed(3, 1_000)), agent({ ...resting, openOperation: true })], now),
   ).toBeUndefined()

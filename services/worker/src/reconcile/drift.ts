@@ -4,6 +4,7 @@ import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
 import { answering } from '../backends/answering.ts'
 import type { Backend, ListedContainer } from '../backends/backend.ts'
+import { mostLooks } from '../operations/looked-at-again.ts'
 import { retryDelayMs } from './backoff.ts'
 
 export type Drift = { agentId: string; reason: string }
@@ -42,7 +43,15 @@ function driftOf(agent: FleetAgent, container: ListedContainer | undefined, now:
   if (agent.state === 'stopped') return 'it is to run and was stopped'
   if (agent.state === 'error') return 'trying again after a failure'
   const reason = changed(agent, container) ?? (agent.keysOwed ? owed : undefined)
-  return reason ?? (agent.state === 'degraded' ? undefined : 'nothing works on it')
+  if (reason !== undefined || agent.state === 'degraded') return reason ?? failedBefore(agent, now)
+  return 'nothing works on it'
+}
+
+/** An operation failed on a program that runs on: looking again may mend it, each time later and not for ever. */
+function failedBefore({ failedTries, failedAt }: FleetAgent, now: number): string | undefined {
+  if (failedTries === 0 || failedTries > mostLooks) return undefined
+  if (now < (failedAt?.getTime() ?? 0) + retryDelayMs(failedTries)) return undefined
+  return `trying again after a failure (${failedTries} of ${mostLooks})`
 }
 
 const owed = 'a key is still to be taken out of it'
@@ -81,8 +90,11 @@ export async function reconcileFleet(
 /** When the next back-off ends, in milliseconds from `now`, so that the pass need not be waited for. */
 export function nextRetryMs(agents: readonly FleetAgent[], now: number): number | undefined {
   const ends = agents
-    .filter((agent) => agent.lastCrashAt !== null && agent.state !== 'running' && !agent.openOperation)
-    .map((agent) => (agent.lastCrashAt?.getTime() ?? 0) + retryDelayMs(agent.crashCount) - now)
+    .filter((agent) => agent.state !== 'running' && !agent.openOperation)
+    .flatMap(({ lastCrashAt, crashCount, failedAt, failedTries }) => [
+      ...(lastCrashAt ? [lastCrashAt.getTime() + retryDelayMs(crashCount) - now] : []),
+      ...(failedAt ? [failedAt.getTime() + retryDelayMs(failedTries) - now] : []),
+    ])
     .filter((ms) => ms > 0)
   return ends.length > 0 ? Math.min(...ends) : undefined
 }

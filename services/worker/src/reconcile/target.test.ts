@@ -43,6 +43,8 @@ const row = (over: Partial<AgentRow> = {}): AgentRow => ({
   deleted_at: null,
   unhealthy: false,
   keys_owed: false,
+  failed_tries: 0,
+  failed_at: null,
   probe: null,
   ...over,
 })
