@@ -38,7 +38,7 @@ export async function apiUnderTest(
     NORA_CAPABILITY_PRIVATE_KEY: randomBytes(32).toString('base64url'),
     NORA_SETUP_TOKEN: setupToken,
     NORA_RATE_LIMITS:
-      'global=99999999/60,mutations=99999999/60,login=99999999/60,signup-burst=99999/60,signup-daily=99999/60',
+      'global=99999999/60,mutations=99999999/60,tickets=99999999/60,login=99999999/60,signup-burst=99999/60,signup-daily=99999/60',
     MAX_AGENTS: '1000',
   })
   await untilReady(`${url}/api/healthz`, signal)

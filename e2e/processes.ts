@@ -122,7 +122,7 @@ function environmentsOf(it: Processes, ground: Ground, options: { pool: string; 
     NORA_CAPABILITY_PRIVATE_KEY: seed.toString('base64url'),
     NORA_SETUP_TOKEN: it.setupToken,
     NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,
-    NORA_RATE_LIMITS: 'global=60000/60,mutations=60000/60,signup-burst=100/60',
+    NORA_RATE_LIMITS: 'global=60000/60,mutations=60000/60,tickets=60000/60,signup-burst=100/60',
     ...ground.settings,
   }
   const worker = {

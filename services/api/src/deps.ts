@@ -7,6 +7,7 @@ import type { Queue } from 'bullmq'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { Kysely } from 'kysely'
+import type { EdgeTimes } from './http/edge-times.ts'
 
 /** What the operator set, without the secrets that only `main.ts` turns into something (URLs, the seal key's text). */
 export type ApiSettings = Pick<
@@ -25,9 +26,15 @@ export type ApiSettings = Pick<
   | 'limits'
   | 'invokeMaxBodyMb'
   | 'trustProxy'
+  | 'allowedHosts'
+  | 'connections'
   | 'providerAllowHosts'
   | 'allowPlaintextSecrets'
-> & { rateLimits: RateLimits }
+> & {
+  rateLimits: RateLimits
+  /** Other deadlines than the edge's own: a test does not wait for those. */
+  edgeTimes?: Partial<EdgeTimes>
+}
 
 /** Everything the api works with, made in `main.ts` (or by a test) and passed down as it is. */
 export type Deps = {

@@ -46,6 +46,10 @@ export type ApiConfig = {
   invokeMaxBodyMb: number
   /** Addresses and blocks whose X-Forwarded-* are believed. */
   trustProxy: readonly string[]
+  /** Further names under which callers may reach us, in lower case, without a port. */
+  allowedHosts: readonly string[]
+  /** Open connections, in all and of one address. */
+  connections: { all: number; perAddress: number }
   providerAllowHosts: readonly AllowedHost[]
   allowPlaintextSecrets: boolean
   rateLimits: RateLimits
@@ -88,6 +92,11 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     },
     invokeMaxBodyMb: reader.number('NORA_INVOKE_MAX_BODY_MB', 100, { min: 1, max: 1024 }),
     trustProxy: readTrustProxy(reader),
+    allowedHosts: readAllowedHosts(reader),
+    connections: {
+      all: reader.number('NORA_MAX_CONNECTIONS', 4096, { min: 16, max: 1_000_000 }),
+      perAddress: reader.number('NORA_MAX_CONNECTIONS_PER_ADDRESS', 512, { min: 8, max: 1_000_000 }),
+    },
     providerAllowHosts,
     allowPlaintextSecrets: readAllowPlaintext(reader),
     rateLimits: readRateLimits(reader),
@@ -163,13 +172,30 @@ function readBackends(reader: Reader): 'docker'[] {
   return ['docker']
 }
 
+/** One address or block whose word is believed; a block so wide that strangers are in it is a mistake. */
 function readTrustProxy(reader: Reader): string[] {
   return reader.list('NORA_TRUST_PROXY').filter((text) => {
     const block = parseCidr(text)
-    if (!block) reader.problem('NORA_TRUST_PROXY', 'must list addresses or CIDR blocks')
-    else if (block.prefix === 0) {
+    if (!block) {
+      reader.problem(
+        'NORA_TRUST_PROXY',
+        'must list addresses or CIDR blocks (never `true` or a number of hops)',
+      )
+    } else if (block.prefix < (block.family === 4 ? 8 : 7)) {
       reader.problem('NORA_TRUST_PROXY', 'must not trust every address: list the proxy alone')
+    } else if (/^[0:]*:ffff:/i.test(block.address)) {
+      reader.problem('NORA_TRUST_PROXY', 'must name an IPv4 address as IPv4')
     }
     return block !== undefined
+  })
+}
+
+function readAllowedHosts(reader: Reader): string[] {
+  return reader.list('NORA_ALLOWED_HOSTS').map((text) => {
+    const host = text.toLowerCase()
+    if (!/^[a-z0-9._-]+$|^\[[0-9a-f:.]+\]$/.test(host)) {
+      reader.problem('NORA_ALLOWED_HOSTS', 'must list host names or addresses, without scheme, port or `*`')
+    }
+    return host
   })
 }

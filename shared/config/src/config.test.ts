@@ -84,6 +84,16 @@ test.each([
   [{ NORA_SEAL_KEY: 'nsk1.0.x.y' }, 'NORA_SEAL_KEY must read'],
   [{ NORA_CAPABILITY_PRIVATE_KEY: 'A'.repeat(43) }, 'NORA_CAPABILITY_PRIVATE_KEY has too little entropy'],
   [{ NORA_TRUST_PROXY: '0.0.0.0/0' }, 'NORA_TRUST_PROXY must not trust every address'],
+  [{ NORA_TRUST_PROXY: '127.0.0.1, 128.0.0.0/1' }, 'NORA_TRUST_PROXY must not trust every address'],
+  [{ NORA_TRUST_PROXY: '2000::/3' }, 'NORA_TRUST_PROXY must not trust every address'],
+  [{ NORA_TRUST_PROXY: '::ffff:0:0/96' }, 'NORA_TRUST_PROXY must name an IPv4 address as IPv4'],
+  [{ NORA_TRUST_PROXY: 'true' }, 'NORA_TRUST_PROXY must list addresses or CIDR blocks'],
+  [{ NORA_TRUST_PROXY: '1' }, 'NORA_TRUST_PROXY must list addresses or CIDR blocks'],
+  [{ NORA_TRUST_PROXY: 'loopback' }, 'NORA_TRUST_PROXY must list addresses or CIDR blocks'],
+  [{ NORA_ALLOWED_HOSTS: '*' }, 'NORA_ALLOWED_HOSTS must list host names'],
+  [{ NORA_ALLOWED_HOSTS: 'https://nora.org' }, 'NORA_ALLOWED_HOSTS must list host names'],
+  [{ NORA_ALLOWED_HOSTS: 'nora.org:8080' }, 'NORA_ALLOWED_HOSTS must list host names'],
+  [{ NORA_MAX_CONNECTIONS: '0' }, 'NORA_MAX_CONNECTIONS must be'],
   [{ ENABLED_BACKENDS: 'docker,proxmox' }, 'ENABLED_BACKENDS may only list'],
   [{ ENCRYPTION_KEY: hex() }, 'ENCRYPTION_KEY must not be given to api'],
   [{ ENCRYPTION_KEY_FILE: '/nowhere' }, 'ENCRYPTION_KEY_FILE must not be given to api'],
@@ -174,6 +184,13 @@ test('allowed provider hosts match by host, port and block', () => {
   expect(isAllowedHost(allowed, '10.1.2.3', 1)).toBe(true)
   expect(isAllowedHost(allowed, '10.2.0.1', 1)).toBe(false)
   expect(isAllowedHost(allowed, '[::1]', 8080)).toBe(true)
+})
+
+test('hosts and connections are read', () => {
+  const env = { ...api, NORA_ALLOWED_HOSTS: 'Nora.lan, [fd00::1]', NORA_MAX_CONNECTIONS_PER_ADDRESS: '9' }
+  const { allowedHosts, connections } = loadApiConfig(env)
+  expect(allowedHosts).toEqual(['nora.lan', '[fd00::1]'])
+  expect(connections).toEqual({ all: 4096, perAddress: 9 })
 })
 
 test('NORA_RATE_LIMITS changes what it names and nothing else; anything odd is refused', () => {

@@ -22,6 +22,10 @@ export type RateLimits = {
   hub: RateWindow
   /** Refused API keys, per address. */
   hubRefused: RateWindow
+  /** Per person: beginnings of exec sessions. */
+  exec: RateWindow
+  /** Per person: tickets for sockets. A ticket lives 30 s. */
+  tickets: RateWindow
 }
 
 const minute = 60_000
@@ -36,6 +40,8 @@ export const defaultRateLimits: RateLimits = {
   oauth: { max: 20, windowMs: minute },
   hub: { max: 120, windowMs: minute },
   hubRefused: { max: 30, windowMs: minute },
+  exec: { max: 10, windowMs: minute },
+  tickets: { max: 20, windowMs: minute / 2 },
 }
 
 const names = {
@@ -48,6 +54,8 @@ const names = {
   oauth: 'oauth',
   hub: 'hub',
   'hub-refused': 'hubRefused',
+  exec: 'exec',
+  tickets: 'tickets',
 } as const satisfies Record<string, keyof RateLimits>
 
 /** Reads `NORA_RATE_LIMITS`, a list of `<name>=<calls>/<seconds>`; what it does not name keeps its default. */

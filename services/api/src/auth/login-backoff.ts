@@ -1,5 +1,6 @@
 import { DomainError } from '@nora/domain/errors'
 import type { Deps } from '../deps.ts'
+import { answerWithin } from '../http/answer-within.ts'
 import { blind } from '../http/limits.ts'
 
 // State of one account: n attempts in the window, and from when the next one is let through.
@@ -23,6 +24,8 @@ const admitScript = `
   return {0, 0}
 `
 const knownSeconds = 30 * 24 * 3600
+/** Without Redis nobody signs in: whoever waits for one that hangs is told soon. */
+const redisMs = 1_500
 
 /**
  * Slows down guessing at one account: the first attempts of a window pass freely, later ones one at a time with growing
@@ -64,7 +67,7 @@ export function loginBackoff(deps: Deps) {
 
 async function orUnavailable<T>(deps: Deps, run: () => Promise<T>): Promise<T> {
   if (deps.redis.status !== 'ready') throw new DomainError('unavailable')
-  return run().catch((cause: unknown) => {
+  return answerWithin(redisMs, run()).catch((cause: unknown) => {
     throw new DomainError('unavailable', {}, { cause })
   })
 }

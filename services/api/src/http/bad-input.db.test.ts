@@ -1,9 +1,8 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { describe, expect, test } from 'vitest'
 import type { RequestOptions } from '../testing/client.ts'
+import { sendRaw } from '../testing/raw.ts'
 import { password, testApi } from '../testing/test-api.ts'
 
 const api = testApi(testDatabase(), testRedis())
@@ -32,7 +31,10 @@ describe('a body', () => {
     ],
     ['nested 100,000 deep', raw(`{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`), 400, 'bad-request'],
     ['nested 100 deep', raw(`{"a":${'{"a":'.repeat(100)}1${'}'.repeat(100)}}`), 400, 'bad-request'],
+    ['of 30,000 values', raw(`{"a":[${'0,'.repeat(30_000)}0]}`), 400, 'bad-request'],
     ['with __proto__', raw('{"__proto__":{"admin":true}}'), 400, 'bad-request'],
+    ['with __proto__ further in', raw('{"name":{"x":[{"__proto__":1}]}}'), 400, 'bad-request'],
+    ['with __proto__ spelt otherwise', raw('{"\\u005f_proto_\\u005f":{"admin":true}}'), 400, 'bad-request'],
     ['with constructor.prototype', raw('{"constructor":{"prototype":{"admin":true}}}'), 400, 'bad-request'],
     [
       'with bytes that are no UTF-8',
@@ -99,17 +101,7 @@ describe('an address', () => {
 })
 
 describe('bytes that are no request', () => {
-  const send = async (text: string): Promise<string> => {
-    const { hostname, port } = new URL(api.url)
-    const socket = connect(Number(port), hostname)
-    let answer = ''
-    socket.setEncoding('utf8').on('data', (data) => {
-      answer += data
-    })
-    socket.write(text)
-    await once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
-    return answer
-  }
+  const send = (text: string) => sendRaw(api.url, text)
 
   test('are answered with a problem', async () => {
     const answer = await send('NONSENSE\r\n\r\n')
@@ -118,27 +110,29 @@ describe('bytes that are no request', () => {
     expect(answer).toMatch(/x-correlation-id: [0-9a-f-]{36}/i)
   })
   test('with headers beyond measure are 431', async () => {
-    expect(await send(`GET /api/healthz HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(
-      /^HTTP\/1\.1 431 /,
-    )
+    expect(
+      await send(`GET /api/healthz HTTP/1.1\r\nHost: localhost\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`),
+    ).toMatch(/^HTTP\/1\.1 431 /)
   })
   test('with two lengths are refused', async () => {
     const text =
-      'POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+      'POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
     expect(await send(text)).toMatch(/^HTTP\/1\.1 400 /)
   })
   test.each(['/api/auth/me', '/api/ws/nothing', '/', '/api/healthz'])(
     'an upgrade to %s is closed without a word',
     async (path) => {
-      const upgrade = `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
+      const upgrade = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
       expect(await send(upgrade)).toBe('')
     },
   )
   test('an offer of another protocol is overlooked', async () => {
     const offer =
       'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n'
-    expect(await send(`GET /api/healthz HTTP/1.1\r\nHost: x\r\n${offer}`)).toMatch(/^HTTP\/1\.1 200 /)
-    expect(await send(`GET /api/ws/logs/x HTTP/1.1\r\nHost: x\r\n${offer}`)).toMatch(/^HTTP\/1\.1 404 /)
+    expect(await send(`GET /api/healthz HTTP/1.1\r\nHost: localhost\r\n${offer}`)).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await send(`GET /api/ws/logs/x HTTP/1.1\r\nHost: localhost\r\n${offer}`)).toMatch(
+      /^HTTP\/1\.1 404 /,
+    )
   })
 })
 

@@ -8,7 +8,7 @@ import { installBodyDeadline } from './body-deadline.ts'
 const app = fastify({ logger: false })
 let port: number
 beforeAll(async () => {
-  installBodyDeadline(app, 100)
+  installBodyDeadline(app, { bodyMs: 100, restMs: 100 })
   app.post('/read', async () => 'ok')
   await app.register(async (raw) => {
     raw.removeAllContentTypeParsers()

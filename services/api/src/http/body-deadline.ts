@@ -1,42 +1,37 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 
-/** How long a caller may take to send the body of a call that is ours to read. */
-const bodyDeadlineMs = 30_000
+export type BodyDeadlines = {
+  /** How long a caller may take to send the body of a call that is ours to read. */
+  bodyMs: number
+  /** How long the rest of a body may take that nobody waits for: the call is answered. */
+  restMs: number
+}
 
 /**
- * Ends a connection whose body does not arrive in time, so that slow senders cannot hold requests open. Node's own
- * deadline is one for all routes and has to bear uploads to agents, which are read as they come.
+ * Ends a connection whose body does not arrive in time, whether anybody reads it or it is only thrown away, so that slow
+ * senders cannot hold connections. Node's own deadline is one for all routes and has to bear uploads to agents, which are
+ * read as they come.
  */
-export function installBodyDeadline(app: FastifyInstance, deadlineMs = bodyDeadlineMs): void {
-  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>()
-  const clear = (request: FastifyRequest) => clearTimeout(timers.get(request))
-  app.addHook('preParsing', (request, _reply, payload, done) => {
-    if (!request.routeOptions.config.rawBody && announcesBody(request)) {
-      timers.set(
-        request,
-        setTimeout(() => request.raw.destroy(), deadlineMs),
-      )
-    }
-    done(null, payload)
-  })
-  app.addHook('preValidation', (request, _reply, done) => {
-    clear(request)
+export function installBodyDeadline(app: FastifyInstance, { bodyMs, restMs }: BodyDeadlines): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (announcesBody(request.raw) && !request.routeOptions.config.rawBody) expectEnd(request.raw, bodyMs)
     done()
   })
-  app.addHook('onError', (request, _reply, _error, done) => {
-    clear(request)
-    done()
-  })
-  app.addHook('onResponse', (request, _reply, done) => {
-    clear(request)
-    done()
-  })
-  app.addHook('onRequestAbort', (request, done) => {
-    clear(request)
+  app.addHook('onResponse', ({ raw }, _reply, done) => {
+    if (announcesBody(raw) && !raw.complete) expectEnd(raw, restMs)
     done()
   })
 }
 
+function expectEnd(request: IncomingMessage, deadlineMs: number): void {
+  if (request.complete) return
+  const late = setTimeout(() => request.destroy(), deadlineMs)
+  const clear = () => clearTimeout(late)
+  request.once('end', clear)
+  request.once('close', clear)
+}
+
 /** A request has a body exactly when one of these fields is there (RFC 9112 6.3); Node reads it so, too. */
-const announcesBody = ({ headers }: FastifyRequest): boolean =>
+const announcesBody = ({ headers }: IncomingMessage): boolean =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined

@@ -2,6 +2,8 @@ import { DomainError } from '@nora/domain/errors'
 import type { FastifyInstance } from 'fastify'
 
 const maxDepth = 32
+/** Values in one body, counted at every level: what is done with each is work that a caller could order. */
+const maxValues = 20_000
 
 /**
  * JSON alone; anything else with a body is 415. No body is like `{}`: its schema says what it misses. What Postgres could not store, or could only
@@ -29,6 +31,7 @@ const refuse = (message: string) => new DomainError('bad-request', { errors: [{ 
 /** Why a parsed body cannot be kept, or undefined. Walks with a list, since recursion is what deep nesting attacks. */
 function unstorable(root: unknown): string | undefined {
   const waiting: { value: unknown; depth: number }[] = [{ value: root, depth: 1 }]
+  let count = 1
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { value, depth } = next
     if (typeof value === 'string') {
@@ -39,6 +42,7 @@ function unstorable(root: unknown): string | undefined {
       for (const [key, inner] of Object.entries(value)) {
         const problem = unstorableText(key)
         if (problem) return problem
+        if (++count > maxValues) return `must not hold more than ${maxValues} values`
         waiting.push({ value: inner, depth: depth + 1 })
       }
     }

@@ -4,17 +4,22 @@ import cookie from '@fastify/cookie'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import { Problem } from '@nora/contract/problem'
-import { DomainError } from '@nora/domain/errors'
 import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { installAccess } from './access.ts'
 import { installAccessTokens } from './access-tokens.ts'
+import { bareHeaders } from './bare-headers.ts'
 import { installBodyParser } from './body.ts'
 import { installBodyDeadline } from './body-deadline.ts'
 import { answerBrokenRequest } from './broken-request.ts'
+import { installCallers, trustedProxies } from './client-ip.ts'
+import { limitConnections } from './connections.ts'
+import { edgeTimes } from './edge-times.ts'
+import { installExpectations } from './expectations.ts'
 import { installLimits } from './limits.ts'
 import { installOpenapi } from './openapi.ts'
-import { answer, installProblems } from './problem.ts'
+import { answer, installProblems, refuseAbsent } from './problem.ts'
+import { formCheck, routedTarget } from './request-form.ts'
 import { installSessions } from './sessions.ts'
 import { installUpgrades } from './upgrades.ts'
 import { validatorFactory } from './validators.ts'
@@ -24,31 +29,37 @@ export const bodyLimit = 256 * 1024
 
 /** How the server reads requests. All times in milliseconds. */
 export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
+  const times = timesOf(deps)
   return {
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'correlationId' }),
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    trustProxy: deps.config.trustProxy.length > 0 ? [...deps.config.trustProxy] : false,
+    trustProxy: deps.config.trustProxy.length > 0 ? trustedProxies(deps.config.trustProxy) : false,
     bodyLimit,
-    connectionTimeout: 120_000,
-    // For the slowest upload to an agent; any other body has `bodyDeadlineMs` (body-deadline.ts).
+    connectionTimeout: times.idleMs,
+    // For the slowest upload to an agent; any other body has `bodyMs` (body-deadline.ts).
     requestTimeout: 3_600_000,
-    keepAliveTimeout: 72_000,
+    keepAliveTimeout: times.keepAliveMs,
     http: {
-      headersTimeout: 15_000,
-      // How often Node looks at the timeouts of headers and requests.
-      connectionsCheckingInterval: 5_000,
+      headersTimeout: times.headersMs,
+      connectionsCheckingInterval: times.checkMs,
       maxHeaderSize: 16 * 1024,
+      requireHostHeader: false, // what is wrong with Host is answered with a problem (request-form.ts)
       // Some clients offer HTTP/2 on every plain connection; RFC 9110 7.8 lets us overlook it.
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     },
     forceCloseConnections: 'idle',
+    rewriteUrl: routedTarget,
     routerOptions: { maxParamLength: 200 },
     schemaController: { compilersFactory: { buildValidator: validatorFactory } },
+    // Met before routing, so no hook has seen it: it is counted here.
     frameworkErrors: (error, request, reply) => {
-      reply.header('x-correlation-id', request.id)
-      answer(error, request, reply)
+      for (const [name, value] of Object.entries(bareHeaders(request.id))) reply.header(name, value)
+      request.server.limits.address(request, reply).then(
+        () => answer(error, request, reply),
+        (refused) => answer(refused, request, reply),
+      )
     },
     clientErrorHandler: answerBrokenRequest,
   }
@@ -57,6 +68,7 @@ export function serverOptions(deps: Deps): FastifyHttpOptions<Server> {
 /** Installs everything that stands in front of the routes, in the order in which a request meets it. */
 export async function installEdge(app: FastifyInstance, deps: Deps): Promise<void> {
   app.addSchema(Problem)
+  installProblems(app) // before any route: one keeps the error handler that it was registered under
   // Hooks that wait for nothing call back: every promise of theirs is paid for by every request.
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-correlation-id', request.id)
@@ -72,22 +84,32 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
     )
     done()
   })
-  const limits = await installLimits(app, deps)
+  const trusts = trustedProxies(deps.config.trustProxy)
+  const checkForm = formCheck(deps.config)
+  // Node would leave out those beyond a number without a word; too many are refused (request-form.ts).
+  app.server.maxHeadersCount = 0
+  limitConnections(app.server, deps.config.connections, { trusts, log: deps.log })
+  installCallers(app, trusts)
+  installExpectations(app)
+  const limits = installLimits(app, deps)
   app.addHook('onRequest', limits.countAddress)
   await app.register(helmet, helmetOptions(deps))
+  app.addHook('onRequest', (request, _reply, done) => {
+    const wrong = checkForm(request.raw)
+    done(wrong && (limits.exceededBy(request) ?? wrong))
+  })
   await app.register(cors, corsOptions(deps))
   app.addHook('onRequest', limits.refuseExceeded)
   await app.register(cookie)
   await installAccessTokens(app, deps)
   await installOpenapi(app, deps)
   installAccess(app)
-  installProblems(app)
+  refuseAbsent(app)
   installBodyParser(app)
-  installBodyDeadline(app)
-  refuseUnstorableUrls(app)
+  installBodyDeadline(app, timesOf(deps))
   installSessions(app, deps)
   app.addHook('onRequest', limits.countMutation)
-  installUpgrades(app)
+  installUpgrades(app, checkForm)
 }
 
 // The api serves no page: nothing may be loaded, framed or sniffed.
@@ -133,10 +155,4 @@ function corsOptions(deps: Deps) {
   }
 }
 
-// Postgres has no text with a NUL in it: refused here it is a 400, further in it would be a fault.
-function refuseUnstorableUrls(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (!request.url.includes('%00')) return done()
-    done(new DomainError('bad-request', { errors: [{ path: 'url', message: 'must not hold a NUL' }] }))
-  })
-}
+const timesOf = (deps: Deps) => ({ ...edgeTimes, ...deps.config.edgeTimes })

@@ -1,11 +1,13 @@
 import { createHmac } from 'node:crypto'
-import rateLimit, { normalizeIP } from '@fastify/rate-limit'
-import type { RateWindow } from '@nora/config/rate-limits'
+import type { IncomingMessage } from 'node:http'
+import type { RateLimits, RateWindow } from '@nora/config/rate-limits'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { isForPrograms } from './caller.ts'
-import { rateLimitStore } from './rate-limit-store.ts'
+import { subscriberOf } from './client-ip.ts'
+import { callCounter, type OnLoss } from './count-calls.ts'
+import { remembered } from './remembered.ts'
 
 /**
  * Counts this call, sets the RateLimit-* headers, and throws DomainError `rate-limited` past the limit, or `unavailable`
@@ -13,9 +15,29 @@ import { rateLimitStore } from './rate-limit-store.ts'
  */
 export type CountCall = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
+/** Where one caller stands with one limit, this call counted. */
+export type Standing = { limit: number; remaining: number; resetSeconds: number; exceeded: boolean }
+
 declare module 'fastify' {
   interface FastifyInstance {
-    limits: Record<'signupBurst' | 'signupDaily' | 'password' | 'oauth' | 'hub' | 'hubRefused', CountCall>
+    limits: {
+      /** Per address; every call passes it, and only what has no hooks need ask. */
+      address: CountCall
+      /** The same for an upgrade, which has no reply. */
+      upgrade: (request: IncomingMessage) => Promise<Standing>
+      signupBurst: CountCall
+      signupDaily: CountCall
+      password: CountCall
+      oauth: CountCall
+      /** Per API key. */
+      hub: CountCall
+      /** API keys that are none, per address. */
+      hubRefused: CountCall
+      /** Beginnings of exec sessions, per person. */
+      exec: CountCall
+      /** Tickets for sockets, per person. */
+      tickets: CountCall
+    }
   }
 }
 
@@ -25,27 +47,40 @@ const mutating = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
  * Prepares the limits: `countAddress` and `refuseExceeded` are hooks for every request (apart, so that a refusal passes
  * the CORS hook between them and can be read by the page), `countMutation` one for after the session is known.
  */
-export async function installLimits(app: FastifyInstance, deps: Deps) {
-  const { rateLimits } = deps.config
-  await app.register(rateLimit, { global: false, store: rateLimitStore(deps.redis) })
+export function installLimits(app: FastifyInstance, deps: Deps) {
+  const stand = standings(deps)
   const limit = (
-    name: string,
-    window: RateWindow,
-    principal: (request: FastifyRequest) => string,
-    onLoss: 'memory' | 'refuse',
-  ) => countCall(app, deps, { name, window, principal, onLoss })
+    name: keyof RateLimits | 'health',
+    of: (request: FastifyRequest) => string,
+    onLoss: OnLoss,
+  ) => {
+    const window = deps.config.rateLimits[name === 'health' ? 'global' : name]
+    const count: CountCall = async (request, reply) => {
+      const standing = await stand(name, window, of(request), onLoss)
+      setHeaders(reply, standing)
+      if (standing.exceeded) throw tooMany(standing)
+    }
+    return count
+  }
 
-  const everything = limit('global', rateLimits.global, addressOf, 'memory')
+  const everything = limit('global', addressOf, 'memory')
   // A bucket of its own, so that a flood elsewhere does not make the server look dead to whoever watches it.
-  const health = limit('health', rateLimits.global, addressOf, 'memory')
-  const mutations = limit('mutations', rateLimits.mutations, principalOf, 'memory')
+  const health = limit('health', addressOf, 'memory')
+  const mutations = limit('mutations', principalOf, 'memory')
   app.decorate('limits', {
-    signupBurst: limit('signup-burst', rateLimits.signupBurst, addressOf, 'refuse'),
-    signupDaily: limit('signup-daily', rateLimits.signupDaily, addressOf, 'refuse'),
-    password: limit('password', rateLimits.password, principalOf, 'refuse'),
-    oauth: limit('oauth', rateLimits.oauth, addressOf, 'refuse'),
-    hub: limit('hub', rateLimits.hub, ({ caller }) => caller.apiKeyId ?? caller.userId, 'memory'),
-    hubRefused: limit('hub-refused', rateLimits.hubRefused, addressOf, 'memory'),
+    address: everything,
+    upgrade: (request) => {
+      const who = subscriberOf(app.callers.addressOf(request))
+      return stand('global', deps.config.rateLimits.global, who, 'memory')
+    },
+    signupBurst: limit('signupBurst', addressOf, 'refuse'),
+    signupDaily: limit('signupDaily', addressOf, 'refuse'),
+    password: limit('password', principalOf, 'refuse'),
+    oauth: limit('oauth', addressOf, 'refuse'),
+    hub: limit('hub', ({ caller }) => caller.apiKeyId ?? caller.userId, 'memory'),
+    hubRefused: limit('hubRefused', addressOf, 'memory'),
+    exec: limit('exec', principalOf, 'memory'),
+    tickets: limit('tickets', principalOf, 'memory'),
   })
 
   const exceeded = new WeakMap<FastifyRequest, Error>()
@@ -54,6 +89,8 @@ export async function installLimits(app: FastifyInstance, deps: Deps) {
       const count = /^\/api\/(healthz|readyz)$/.test(request.routeOptions.url ?? '') ? health : everything
       await count(request, reply).catch((error) => exceeded.set(request, error))
     },
+    /** The refusal that `refuseExceeded` will give; undefined for a call within the limit. */
+    exceededBy: (request: FastifyRequest) => exceeded.get(request),
     refuseExceeded: (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) =>
       done(exceeded.get(request)),
     countMutation: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
@@ -65,54 +102,39 @@ export async function installLimits(app: FastifyInstance, deps: Deps) {
   }
 }
 
-type Limit = {
-  name: string
-  window: RateWindow
-  principal: (request: FastifyRequest) => string
-  onLoss: 'memory' | 'refuse'
-}
+/** The refusal of a call past its limit. */
+export const tooMany = ({ resetSeconds }: Standing) =>
+  new DomainError('rate-limited', { retryAfterSeconds: Math.max(1, resetSeconds) })
 
-function countCall(app: FastifyInstance, deps: Deps, { name, window, principal, onLoss }: Limit): CountCall {
-  const keyOf = remembered((who) => `${name}:${blind(deps, who)}`)
-  const check = app.createRateLimit({
-    max: window.max,
-    timeWindow: window.windowMs,
-    // Only an HMAC reaches Redis: neither addresses nor ids of people lie about there.
-    keyGenerator: (request: FastifyRequest) => keyOf(principal(request)),
-    skipOnError: onLoss === 'memory',
-  })
-  return async (request, reply) => {
-    const result = await check(request).catch((cause: unknown) => {
+/** The headers that tell a standing, by their names on the wire. */
+export const standingHeaders = ({ limit, remaining, resetSeconds }: Standing) => ({
+  'ratelimit-limit': limit,
+  'ratelimit-remaining': remaining,
+  'ratelimit-reset': resetSeconds,
+})
+
+function standings(deps: Deps) {
+  const count = callCounter(deps.redis, deps.log)
+  // Only an HMAC reaches Redis: neither addresses nor ids of people lie about there.
+  const blinded = remembered((principal) => blind(deps, principal))
+  return async (name: string, { max, windowMs }: RateWindow, principal: string, onLoss: OnLoss) => {
+    const counted = await count(`${name}:${blinded(principal)}`, windowMs, onLoss).catch((cause: unknown) => {
       throw new DomainError('unavailable', {}, { cause })
     })
-    if (result.isAllowed) return
-    const { max, remaining, ttlInSeconds, isExceeded } = result
-    setHeaders(reply, max, remaining, ttlInSeconds)
-    if (isExceeded) throw new DomainError('rate-limited', { retryAfterSeconds: Math.max(1, ttlInSeconds) })
+    return {
+      limit: max,
+      remaining: Math.max(0, max - counted.current),
+      resetSeconds: Math.ceil(counted.ttlMs / 1000),
+      exceeded: counted.current > max,
+    } satisfies Standing
   }
 }
 
 /** The headers speak of the limit that is nearest. */
-function setHeaders(reply: FastifyReply, max: number, remaining: number, resetSeconds: number): void {
+function setHeaders(reply: FastifyReply, standing: Standing): void {
   const before = reply.getHeader('ratelimit-remaining')
-  if (before !== undefined && Number(before) <= remaining) return
-  reply.header('ratelimit-limit', max)
-  reply.header('ratelimit-remaining', remaining)
-  reply.header('ratelimit-reset', resetSeconds)
-}
-
-/** The answers for those who called last, up to a bound. */
-function remembered(make: (text: string) => string, most = 1_000): (text: string) => string {
-  const known = new Map<string, string>()
-  return (text) => {
-    let found = known.get(text)
-    if (found === undefined) {
-      found = make(text)
-      known.set(text, found)
-      if (known.size > most) known.delete(known.keys().next().value!)
-    }
-    return found
-  }
+  if (before !== undefined && Number(before) <= standing.remaining) return
+  for (const [name, value] of Object.entries(standingHeaders(standing))) reply.header(name, value)
 }
 
 /** What stands for a person or an address in a key of Redis. */
@@ -125,11 +147,7 @@ export function blind(deps: Pick<Deps, 'config'>, principal: string): string {
 
 /** The caller's address; of IPv6 the /64, which is what one subscriber has. */
 export function addressOf(request: FastifyRequest): string {
-  try {
-    return normalizeIP(request.ip, 64)
-  } catch {
-    return 'unknown' // a proxy that we trust sent something that is no address: they all share one bucket
-  }
+  return subscriberOf(request.server.callers.addressOf(request.raw))
 }
 
 function principalOf(request: FastifyRequest): string {

@@ -59,11 +59,15 @@ export const statusOfCode = {
   'idempotency-in-progress': 409,
   'operation-finished': 409,
   'api-key-ended': 409,
+  'request-timeout': 408,
   'payload-too-large': 413,
+  'uri-too-long': 414,
   'unsupported-media-type': 415,
   'identity-email-missing': 422,
   'identity-limit': 422,
   'captcha-failed': 422,
+  'expectation-failed': 417,
+  'wrong-host': 421,
   'workspace-limit': 422,
   'invitation-limit': 422,
   'api-key-limit': 422,
@@ -79,6 +83,7 @@ export const statusOfCode = {
   'profile-unavailable': 422,
   'rate-limited': 429,
   'oauth-unreachable': 502,
+  'headers-too-large': 431,
   'agent-unreachable': 502,
   unavailable: 503,
   'agent-timeout': 504,
@@ -125,12 +130,22 @@ export function installProblems(app: FastifyInstance): void {
   app.addHook('onRegister', (feature) => {
     feature.setErrorHandler<FastifyError>(handler)
   })
-  app.setNotFoundHandler((request, reply) => {
-    const allowed = methodsOf(app, request.url)
-    if (allowed.length === 0) return sendProblem(reply, problemOf('not-found', request.id))
-    reply.header('allow', allowed.join(', '))
-    return sendProblem(reply, problemOf('method-not-allowed', request.id))
+  app.setNotFoundHandler((request, reply) => answerAbsent(app, request, reply))
+}
+
+/** Answers what has no route before its body, which nobody will read, is waited for. */
+export function refuseAbsent(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) answerAbsent(app, request, reply)
+    else done()
   })
+}
+
+function answerAbsent(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const allowed = methodsOf(app, request.url)
+  if (allowed.length === 0) return sendProblem(reply, problemOf('not-found', request.id))
+  reply.header('allow', allowed.join(', '))
+  return sendProblem(reply, problemOf('method-not-allowed', request.id))
 }
 
 /** Turns any error into its problem document and sends it. Also serves errors met before routing (`frameworkErrors`). */
@@ -187,6 +202,7 @@ const byStatus: Record<number, ProblemCode> = {
   404: 'not-found',
   405: 'method-not-allowed',
   413: 'payload-too-large',
+  414: 'uri-too-long',
   415: 'unsupported-media-type',
   429: 'rate-limited',
   503: 'unavailable',

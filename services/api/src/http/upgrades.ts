@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { standingHeaders, tooMany } from './limits.ts'
+import { endWith, rawProblem } from './raw-problem.ts'
+import type { CheckForm } from './request-form.ts'
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
@@ -13,8 +16,11 @@ declare module 'fastify' {
   }
 }
 
-/** An upgrade to a path that nobody has taken is closed at once, without an answer. Only WebSockets come here (see `serverOptions`). */
-export function installUpgrades(app: FastifyInstance): void {
+/**
+ * An upgrade to a path that nobody has taken is closed at once, without an answer; any other is held to the form and the
+ * limit that every request is held to. Only WebSockets come here (see `serverOptions`).
+ */
+export function installUpgrades(app: FastifyInstance, checkForm: CheckForm): void {
   const handlers = new Map<string, UpgradeHandler>()
   app.decorate('upgradeList', [])
   app.decorate('onUpgrade', (prefix, handler) => {
@@ -25,7 +31,33 @@ export function installUpgrades(app: FastifyInstance): void {
     socket.on('error', () => socket.destroy()) // a peer that resets must not end the process
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     const found = [...handlers].find(([prefix]) => path.startsWith(prefix))
-    if (found) found[1](request, socket, head)
-    else socket.destroy()
+    if (!found) {
+      socket.destroy()
+      return
+    }
+    const pass = async () => {
+      const refused = await refusal(app, checkForm, request)
+      if (refused !== undefined) endWith(socket, refused)
+      else if (!socket.destroyed) found[1](request, socket, head)
+    }
+    pass().catch((error: unknown) => {
+      app.log.error({ err: error }, 'an upgrade failed')
+      socket.destroy()
+    })
   })
+}
+
+/** The answer for an upgrade that is not let through; undefined for one that is. */
+async function refusal(
+  app: FastifyInstance,
+  checkForm: CheckForm,
+  request: IncomingMessage,
+): Promise<string | undefined> {
+  const wrong = checkForm(request)
+  if (wrong) return rawProblem(wrong.code, { facts: wrong.facts })
+  const standing = await app.limits.upgrade(request)
+  if (!standing.exceeded) return undefined
+  const { code, facts } = tooMany(standing)
+  const headers = { ...standingHeaders(standing), 'retry-after': facts['retryAfterSeconds'] }
+  return rawProblem(code, { facts, headers })
 }

@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { streamClose, streamProtocol } from '@nora/contract/streams'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { ApiSettings, Deps } from '../deps.ts'
 import type { AccessClaims } from './access-tokens.ts'
 import { readCredential } from './credentials.ts'
-import { problemOf } from './problem.ts'
+import { endWith, rawProblem } from './raw-problem.ts'
 
 /** A request to open a stream, before anybody has looked at its ticket. */
 export type StreamRequest = {
@@ -49,8 +48,8 @@ export function serveStreams(app: FastifyInstance, deps: Deps, kind: string, adm
       return
     }
     const read = readUpgrade(app, deps.config, request)
-    if ('status' in read) {
-      refuse(socket, read)
+    if ('code' in read) {
+      endWith(socket, rawProblem(read.code, { detail: read.detail }))
       return
     }
     waiting++
@@ -84,7 +83,7 @@ export function serveStreams(app: FastifyInstance, deps: Deps, kind: string, adm
   })
 }
 
-type Refusal = { status: number; title: string; detail: string }
+type Refusal = { code: 'bad-request' | 'csrf-failed'; detail: string }
 type Credentials = Pick<StreamRequest, 'ticket' | 'claims'>
 
 function readUpgrade(
@@ -103,7 +102,7 @@ function readUpgrade(
     if (cookie !== undefined || origin !== undefined)
       return bad('Authorization allows neither Cookie nor Origin')
   } else if (origin === undefined || (origin !== config.publicUrl && !config.corsOrigins.includes(origin))) {
-    return { status: 403, title: 'Forbidden', detail: 'this Origin is not allowed' }
+    return { code: 'csrf-failed', detail: 'this Origin is not allowed' }
   }
   const cookies = cookie === undefined ? {} : app.parseCookie(cookie)
   const credential = readCredential(config, { headers: request.headers, cookies } as FastifyRequest)
@@ -114,15 +113,4 @@ function readUpgrade(
   }
 }
 
-const bad = (detail: string): Refusal => ({ status: 400, title: 'Bad Request', detail })
-
-/** A problem document by hand: Node has already taken the HTTP response away from an upgrade. */
-function refuse(socket: Duplex, { status, title, detail }: Refusal): void {
-  const document = problemOf(status === 403 ? 'csrf-failed' : 'bad-request', 'none', {}, detail)
-  const body = JSON.stringify(document)
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
-  )
-}
+const bad = (detail: string): Refusal => ({ code: 'bad-request', detail })

@@ -111,7 +111,7 @@ test('an agent that answers before it has read the body leaves the connection us
     answers += data
   })
   const body = Buffer.alloc(8_000_000)
-  const caller = `host: api\r\nauthorization: Bearer ${agent.owner.accessToken}`
+  const caller = `host: localhost\r\nauthorization: Bearer ${agent.owner.accessToken}`
   socket.write(`POST ${agent.path('/x')} HTTP/1.1\r\n${caller}\r\ncontent-length: ${body.length}\r\n\r\n`)
   socket.write(body)
   socket.write(`GET /api/auth/me HTTP/1.1\r\n${caller}\r\n\r\n`)

@@ -10,6 +10,7 @@ import type { WebSocket } from 'ws'
 import type { Deps } from '../deps.ts'
 import type { StreamRequest } from '../http/websocket.ts'
 import { keepAlive } from './keep-alive.ts'
+import type { SocketPlaces } from './socket-places.ts'
 import { watch } from './watch-permission.ts'
 
 /** An admitted stream. `signal` aborts when its socket has closed, for whatever reason. */
@@ -20,17 +21,14 @@ export type OpenStream = RedeemedStream & {
   signal: AbortSignal
 }
 
-const mostPerUser = 20
 /** A stream is over after eight hours; its client comes back with a new ticket, a little before the proof ends. */
 const longestMs = 8 * 3_600_000 - 60_000
 
 /**
- * Admits streams of one kind: a live session, its one-use ticket, the permission, a free place among the user's 20. An
+ * Admits streams of one kind: a live session, its one-use ticket, the permission, a free place among the user's. An
  * open one is held to all of that (checked every few seconds) until its socket closes.
  */
-export function admitStream(deps: Deps, kind: StreamKind, permission: Permission) {
-  const open = new Map<string, number>()
-
+export function admitStream(deps: Deps, kind: StreamKind, permission: Permission, places: SocketPlaces) {
   return async (
     request: StreamRequest,
     serve: (stream: OpenStream) => Promise<void>,
@@ -45,10 +43,27 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
     if (verdict !== 'held') return verdict
 
     return (socket) => {
-      // Counted only now: a handshake that fails has no close that would give its place back.
-      const count = open.get(redeemed.userId) ?? 0
-      if (count >= mostPerUser) return socket.close(streamClose.tooMany)
-      open.set(redeemed.userId, count + 1)
+      const { userId, streamId } = redeemed
+      let gone = false
+      socket.on('close', () => {
+        gone = true
+      })
+      // Only now: a handshake that fails has no close that would give its place back.
+      places.take(userId, streamId).then(
+        (taken) => {
+          if (!taken) return socket.close(streamClose.tooMany)
+          if (gone) return places.giveBack(userId, streamId)
+          socket.on('close', () => places.giveBack(userId, streamId))
+          hold(socket, redeemed)
+        },
+        (error: unknown) => {
+          deps.log.error({ err: error, streamId }, 'a place could not be taken')
+          socket.close(streamClose.tryAgain)
+        },
+      )
+    }
+
+    function hold(socket: WebSocket, redeemed: RedeemedStream): void {
       const over = new AbortController()
       let code: number = streamClose.permission
       const check = async () => {
@@ -64,7 +79,6 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
         watching.stop()
         stopPings()
         clearTimeout(late)
-        leave(redeemed.userId)
         over.abort()
       })
       serve({ ...redeemed, agentId, query, socket, signal: over.signal }).catch((error: unknown) => {
@@ -73,12 +87,6 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
         socket.close(streamClose.tryAgain)
       })
     }
-  }
-
-  function leave(userId: string): void {
-    const left = (open.get(userId) ?? 1) - 1
-    if (left > 0) open.set(userId, left)
-    else open.delete(userId)
   }
 }
 

@@ -12,9 +12,12 @@ import { idempotently, sendOutcome } from '../http/idempotency.ts'
 import { serveStreams } from '../http/websocket.ts'
 import { admitStream } from './admit-stream.ts'
 import { pipeLogs } from './pipe-logs.ts'
+import { socketPlaces } from './socket-places.ts'
 
 /** How long a ticket waits for its connection. */
 const ticketMs = 30_000
+/** Open sockets of one person, of every kind. */
+const mostSockets = 20
 
 /** `ws-tickets`, and the sockets they open. */
 export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
@@ -26,6 +29,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
       schema: { body: CreateTicket, response: { 201: Ticket } },
     },
     async (request, reply) => {
+      await app.limits.tickets(request, reply)
       const who = request.actor
       const { agentId, kind } = request.body
       const ticket = randomToken()
@@ -53,6 +57,8 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
     },
   )
 
-  const admit = admitStream(deps, 'logs', 'logs:read')
+  const places = socketPlaces(deps, mostSockets)
+  app.addHook('onClose', async () => places.stop())
+  const admit = admitStream(deps, 'logs', 'logs:read', places)
   serveStreams(app as unknown as FastifyInstance, deps, 'logs', (request) => admit(request, pipeLogs(deps)))
 }

@@ -140,6 +140,8 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
     limits: { vcpu: 4, ramMb: 8192, diskGb: 50, agents: 50 },
     invokeMaxBodyMb: 100,
     trustProxy: [],
+    allowedHosts: [],
+    connections: { all: 10_000, perAddress: 10_000 },
     providerAllowHosts: [],
     allowPlaintextSecrets: false,
     ...config,
