@@ -33,7 +33,6 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
       '@fastify/cors',
       '@fastify/helmet',
       '@fastify/jwt',
-      '@fastify/rate-limit',
       '@fastify/swagger',
       '@fastify/type-provider-typebox',
       'ioredis',
