@@ -40,7 +40,8 @@ export function messagesOf(socket: Socket, signal: AbortSignal) {
   }
 }
 
-function readMessage(received: Buffer): { value: Message; taken: number } | undefined {
+/** The first whole message of what came; undefined while there is none. @throws DialError */
+export function readMessage(received: Buffer): { value: Message; taken: number } | undefined {
   if (received.length < 5) return undefined
   const type = String.fromCharCode(received[0]!)
   const length = received.readInt32BE(1) - 4

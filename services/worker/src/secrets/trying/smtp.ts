@@ -82,7 +82,8 @@ function conversation(socket: Socket, signal: AbortSignal) {
   }
 }
 
-function readReply(received: Buffer): { value: Reply; taken: number } | undefined {
+/** The first whole reply of what came; undefined while there is none. */
+export function readReply(received: Buffer): { value: Reply; taken: number } | undefined {
   const match = /^(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n/.exec(received.toString('latin1'))
   if (!match) return undefined
   const lines = match[0].trim().split(/\r?\n/)
