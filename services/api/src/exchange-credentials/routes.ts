@@ -35,7 +35,7 @@ export const exchangeCredentialRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }>
   app.post(
     '/exchange-credentials',
     {
-      config: { access: 'key:write', idempotency: 'answer' },
+      config: { access: 'key:write', idempotency: 'answer', recentProof: true },
       schema: { tags, body: CreateExchangeCredential, response: { 201: ExchangeCredential } },
     },
     async (request, reply) => sendOutcome(reply, await createCredential(deps, request, request.body)),
@@ -44,7 +44,7 @@ export const exchangeCredentialRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }>
   app.put(
     '/exchange-credentials/:id',
     {
-      config: { access: 'key:write' },
+      config: { access: 'key:write', recentProof: true },
       schema: { tags, params: Id, body: ReplaceExchangeCredential, response: { 200: ExchangeCredential } },
     },
     async (request) => replaceCredential(deps, request.actor, request.params.id, request.body),

@@ -1,5 +1,6 @@
 import type { Access } from '@nora/contract/permissions'
 import type { FastifyInstance, RouteOptions } from 'fastify'
+import { isForPrograms } from './caller.ts'
 import { assertStrictSchema } from './strict-schema.ts'
 
 /**
@@ -57,6 +58,9 @@ export function installAccess(app: FastifyInstance): void {
     if (!route.schema?.response) throw new Error(`${name} declares no response schema`)
     if (methods.includes('POST') && access !== 'public' && !route.config?.idempotency) {
       throw new Error(`${name} does not say what it does with an Idempotency-Key`)
+    }
+    if (route.config?.recentProof && (access === 'public' || isForPrograms(access))) {
+      throw new Error(`${name} asks for a recent proof of callers who have no session`)
     }
     assertStrictSchema(name, route.schema)
     route.schema.response = {

@@ -66,7 +66,7 @@ export function credentialRoutes(
   app.delete(
     `/${path}/:id`,
     {
-      config: { access: 'key:write' },
+      config: { access: 'key:write', recentProof: true },
       schema: {
         tags,
         params: Id,

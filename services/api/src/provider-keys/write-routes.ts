@@ -6,6 +6,7 @@ import {
   type ReplaceProviderKey,
   type UpdateProviderKey,
 } from '@nora/contract/provider-keys'
+import { requireRecentProof } from '@nora/db/sessions'
 import type { Deps } from '../deps.ts'
 import { sendOutcome } from '../http/idempotency.ts'
 import { createKey } from './create-key.ts'
@@ -36,30 +37,27 @@ export function writeRoutes(
   app.post(
     path,
     {
-      config: { access: 'key:write', idempotency: 'answer' },
+      config: { access: 'key:write', idempotency: 'answer', recentProof: true },
       schema: { tags, body: Create, response: { 201: Shown } },
     },
     async (request, reply) => sendOutcome(reply, await createKey(deps, request, family, request.body)),
   )
 
-  for (const [method, body] of [
-    ['PUT', Replace],
-    ['PATCH', Update],
+  for (const [method, body, recentProof] of [
+    ['PUT', Replace, true],
+    // A change of the label, or taking a key back from the workspace, asks for nothing.
+    ['PATCH', Update, false],
   ] as const) {
     app.route({
       method,
       url: `${path}/:id`,
-      config: { access: 'key:write' },
+      config: { access: 'key:write', recentProof },
       schema: { tags, params: Id, querystring: ForceQuery, body, response: { 200: Shown } },
-      handler: async (request) =>
-        replaceKey(
-          deps,
-          request.actor,
-          family,
-          request.params.id,
-          request.body,
-          request.query.force ?? false,
-        ),
+      handler: async (request) => {
+        const { actor, params, body, query } = request
+        if (body.sharedWithWorkspace === true) await requireRecentProof(deps.db, actor.actor)
+        return replaceKey(deps, actor, family, params.id, body, query.force ?? false)
+      },
     })
   }
 }
