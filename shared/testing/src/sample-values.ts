@@ -93,8 +93,11 @@ function matching(pattern: string): string {
   const sequence = (): string => {
     let text = ''
     while (at < pattern.length && pattern[at] !== '|' && pattern[at] !== ')') {
+      const ofDigits = pattern.startsWith('[0-9', at)
       const atom = one()
-      text += atom.repeat(repetition())
+      const times = repetition()
+      // Long ones are names: no two rows may have the same by chance of the sample.
+      text += ofDigits && times >= 8 ? String(counter++).padStart(times, '0') : atom.repeat(times)
     }
     return text
   }

@@ -28,6 +28,8 @@ export const decisions: Record<string, Decision> = {
   agent: both,
   credential: both,
   may_write: both,
+  api_key: both,
+  key_may: both,
   leads_to: app(),
   may_deliver: worker(),
 
@@ -66,6 +68,16 @@ export const decisions: Record<string, Decision> = {
 
   // Exchange credentials.
   set_permission: app(),
+
+  // Workspace API keys.
+  enter_hub: app(),
+  touch_api_key: app(),
+  create_api_key: {
+    to: ['nora_app'],
+    tells: 'that an id or a key’s hash is taken, to whoever can guess such',
+  },
+  rotate_api_key: { to: ['nora_app'], tells: 'that a key’s hash is taken, to whoever can guess such' },
+  revoke_api_key: app(),
 
   // Who belongs to a workspace.
   create_workspace: app(),

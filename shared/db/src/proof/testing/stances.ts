@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { TestDatabase } from '@nora/testing/clone-database'
 import type { Made } from '@nora/testing/made-rows'
 import type { Person } from '@nora/testing/people'
@@ -70,6 +70,13 @@ export const proofs: Record<
       'a session': `select nora.enter_session('${sessionId}', '\\x${secret.toString('hex')}', '${workspaceId}')`,
     }),
   },
+  enter_hub: {
+    role: 'nora_app',
+    statements: (_, made) => ({
+      'an API key': `select nora.enter_hub('${made.rows.get('api_keys')!.row['public_id']}',
+        '\\x${keyProofs.get(made)!.toString('hex')}', null, null)`,
+    }),
+  },
   enter_operation: {
     role: 'nora_worker',
     statements: (_, made) => ({
@@ -90,12 +97,13 @@ export const proofs: Record<
 }
 
 const keyOperations = new WeakMap<Made, string>()
+const keyProofs = new WeakMap<Made, Buffer>()
 const idOf = (made: Made, table: string) => made.rows.get(table)!.row['id']!
 const keyOperation = (made: Made) => keyOperations.get(made)!
 
 /**
  * Makes the person's rows what a worker of this name and a viewer prove themselves with: a running agent, a leased operation on it
- * and one on a key, a followed log, an open stream.
+ * and one on a key, a followed log, an open stream, an API key with every scope.
  */
 export async function makeLive(
   database: TestDatabase,
@@ -123,6 +131,17 @@ export async function makeLive(
     ...[agentId, worker],
   )
   await change(`update nora.streams set kind = 'logs', redeemed_at = now() where id = $1`, streamId)
+  const [apiKeyId, proof] = [idOf(made, 'api_keys'), randomBytes(32)]
+  keyProofs.set(made, proof)
+  await change(
+    `update nora.api_keys set allowed_cidrs = '{}', scopes = array['agents:read', 'agents:write', 'agents:invoke', 'keys:sync',
+       'logs:read', 'metrics:read', 'catalog:read', 'catalog:submit'] where id = $1`,
+    apiKeyId,
+  )
+  await change(
+    `insert into nora.api_key_secrets (hash, key_id, ends_at) values ($1, $2, now() + interval '1 hour')`,
+    ...[createHash('sha256').update(proof).digest(), apiKeyId],
+  )
 }
 
 /** Every stance there is of somebody whose rows are live: of each role without a context, and with each proof. */
