@@ -82,7 +82,7 @@ export async function insertAgent(
 
 export type LockedAgent = NonNullable<Awaited<ReturnType<typeof lockAgent>>>
 
-/** The agent's row, locked until the transaction ends: whoever changes its desired state or spec goes one by one. */
+/** What is and should be of the agent, locked until the transaction ends: whoever changes it goes one by one. */
 export function lockAgent(tx: Tx, id: string) {
   return tx
     .selectFrom('agents')
@@ -90,6 +90,26 @@ export function lockAgent(tx: Tx, id: string) {
       'id',
       'workspace_id',
       'owner_id',
+      'name',
+      'desired_state',
+      'state',
+      'state_reason',
+      'generation',
+    ])
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+}
+
+export type SpecOfAgent = Awaited<ReturnType<typeof specOfAgent>>
+
+/** What a locked agent was asked to be. */
+export function specOfAgent(tx: Tx, id: string) {
+  return tx
+    .selectFrom('agents')
+    .select([
+      'id',
       'name',
       'runtime',
       'image',
@@ -101,15 +121,15 @@ export function lockAgent(tx: Tx, id: string) {
       'config',
       'command',
       'port',
-      'desired_state',
-      'state',
-      'state_reason',
-      'generation',
     ])
     .where('id', '=', id)
-    .where('deleted_at', 'is', null)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
+    .executeTakeFirstOrThrow()
+}
+
+/** Whether the whole server has room for the agents that this transaction has made; nobody else counts until it ends. Call it last. */
+export async function takeAgentRoom(tx: Tx, limit: number): Promise<boolean> {
+  const { rows } = await sql<{ room: boolean }>`select nora.take_agent_room(${limit}) as room`.execute(tx)
+  return rows[0]!.room
 }
 
 /** Changes name or spec of a locked agent; a new spec is a new generation. */

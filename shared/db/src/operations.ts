@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Tx } from './actor.ts'
 import { afterCursor, createdUs, decodeCursor, pageOfRows } from './cursor.ts'
-import type { OperationKind } from './schema.ts'
+import type { OperationKind, OperationStatus } from './schema.ts'
 
 export type NewOperation = {
   workspaceId: string
@@ -67,6 +67,21 @@ export function operationOfAgent(tx: Tx, agentId: string, id: string) {
     .executeTakeFirst()
 }
 
+/** How an operation of an agent stands; undefined when there is none. */
+export async function statusOfOperation(
+  tx: Tx,
+  agentId: string,
+  id: string,
+): Promise<OperationStatus | undefined> {
+  const row = await tx
+    .selectFrom('operations')
+    .select('status')
+    .where('agent_id', '=', agentId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row?.status
+}
+
 /** One operation about a credential, or undefined. */
 export function operationOfCredential(tx: Tx, credentialId: string, id: string) {
   return tx
@@ -104,7 +119,7 @@ export type OpenOperation = Awaited<ReturnType<typeof openOperations>>[number]
 export function openOperations(tx: Tx, agentIds: readonly string[]) {
   return tx
     .selectFrom('operations')
-    .select(['id', 'seq', 'agent_id', 'kind', 'status', 'input', 'cancel_requested_at'])
+    .select(['id', 'seq', 'agent_id', 'kind', 'status', 'input', 'cancel_requested_at', 'started_at'])
     .where('agent_id', 'in', agentIds.length > 0 ? [...agentIds] : [sql<string>`null`])
     .where('status', 'in', ['pending', 'leased'])
     .orderBy('seq')

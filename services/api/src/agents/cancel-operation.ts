@@ -1,5 +1,5 @@
 import type { Tx } from '@nora/db/actor'
-import { cancelOperation, type OpenOperation, operationOfAgent } from '@nora/db/operations'
+import { cancelOperation, type OpenOperation, operationOfAgent, statusOfOperation } from '@nora/db/operations'
 import type { DesiredState } from '@nora/db/schema'
 import { requireOpenWorkspace } from '@nora/db/workspaces'
 import { DomainError } from '@nora/domain/errors'
@@ -12,30 +12,40 @@ import { operationView } from './operation-view.ts'
 import { ringAll } from './ring-all.ts'
 import { auditAction, type Who } from './write-audit.ts'
 
-/**
- * Cancels an operation: at once when no worker has begun it, else by asking a worker to undo it. What the agent should be
- * goes back to what it was before the operation. DomainError `not-found`, `operation-finished`, `agent-busy` for a delete
- * that has begun, since nobody can put back what it took, and for a sync that takes a key or a permission back.
- */
+/** `cancelInTurn` for the people of the agent's workspace, with the operation as it stands afterwards. */
 export async function cancel(
   deps: Deps,
   request: FastifyRequest,
   agentId: string,
   operationId: string,
 ): Promise<Outcome> {
-  const who = request.actor
   let rung: string | null = null
   const outcome = await idempotently(deps, request, async (tx) => {
-    const turn = await takeTurn(tx, agentId)
-    const found = await operationOfAgent(tx, agentId, operationId)
-    if (!found) throw new DomainError('not-found')
-    const open = turn.open.find((operation) => operation.id === operationId)
-    if (!open) throw new DomainError('operation-finished', { status: found.status })
-    rung = await cancelOpen(tx, who, turn, open, found.started_at !== null)
+    rung = await cancelInTurn(tx, request.actor, agentId, operationId)
     return { status: 202, body: operationView((await operationOfAgent(tx, agentId, operationId))!) }
   })
   await ringAll(deps, [rung])
   return outcome
+}
+
+/**
+ * Cancels an operation: at once when no worker has begun it, else by asking a worker to undo it. What the agent should be
+ * goes back to what it was before the operation. Gives an operation to ring for, if undoing takes one. DomainError
+ * `not-found`, `operation-finished`, `agent-busy` for a delete that has begun, since nobody can put back what it took, and for
+ * a sync that takes a key or a permission back.
+ */
+export async function cancelInTurn(
+  tx: Tx,
+  who: Who,
+  agentId: string,
+  operationId: string,
+): Promise<string | null> {
+  const turn = await takeTurn(tx, agentId)
+  const open = turn.open.find((operation) => operation.id === operationId)
+  if (open) return cancelOpen(tx, who, turn, open, open.started_at !== null)
+  const status = await statusOfOperation(tx, agentId, operationId)
+  if (status === undefined) throw new DomainError('not-found')
+  throw new DomainError('operation-finished', { status })
 }
 
 async function cancelOpen(

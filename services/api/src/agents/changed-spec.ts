@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { UpdateAgent } from '@nora/contract/agents'
-import type { AgentSpecRow, LockedAgent } from '@nora/db/agents'
+import type { AgentSpecRow, SpecOfAgent } from '@nora/db/agents'
 import type { Deps } from '../deps.ts'
 import { checkSpec } from './check-spec.ts'
 
@@ -10,7 +10,7 @@ import { checkSpec } from './check-spec.ts'
  */
 export function changedSpec(
   deps: Deps,
-  agent: LockedAgent,
+  agent: SpecOfAgent,
   asked: Omit<UpdateAgent, 'name' | 'providerKeyIds'>,
   providerKeyIds: readonly string[],
 ): Partial<AgentSpecRow> {

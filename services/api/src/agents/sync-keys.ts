@@ -1,5 +1,5 @@
 import type { Agent } from '@nora/contract/agents'
-import { lockWorkspace } from '@nora/db/agents'
+import { lockWorkspace, specOfAgent } from '@nora/db/agents'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
@@ -31,7 +31,7 @@ export async function syncKeys(
     if (turn.agent.desired_state !== 'running') {
       throw new DomainError('agent-not-running', {}, { detail: 'its keys are delivered at its next start' })
     }
-    if (providerKeyIds) changedSpec(deps, turn.agent, {}, providerKeyIds)
+    if (providerKeyIds) changedSpec(deps, await specOfAgent(tx, agentId), {}, providerKeyIds)
     const change = providerKeyIds ? await replaceKeys(tx, who, turn.agent, providerKeyIds) : noChange
     operationId = await requestOperation(tx, who, agentId, {
       kind: 'sync-keys',

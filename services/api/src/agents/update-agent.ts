@@ -1,7 +1,7 @@
 import type { Agent, UpdateAgent } from '@nora/contract/agents'
 import { type Tx, withActor } from '@nora/db/actor'
 import { attachedKeys, holdsForeignKey } from '@nora/db/agent-keys'
-import { type AgentSpecRow, lockWorkspace, updateAgentSpec } from '@nora/db/agents'
+import { type AgentSpecRow, lockWorkspace, specOfAgent, updateAgentSpec } from '@nora/db/agents'
 import { DomainError } from '@nora/domain/errors'
 import { appendEvent } from '@nora/events/append'
 import type { Deps } from '../deps.ts'
@@ -34,7 +34,7 @@ export async function updateAgent(
     const renamesOnly = !providerKeyIds && Object.keys(asked).length === 0
     if (!renamesOnly) requireIdle(turn)
     const keyIds = providerKeyIds ?? (await attachedKeys(tx, id))
-    const spec = renamesOnly ? {} : changedSpec(deps, turn.agent, asked, keyIds)
+    const spec = renamesOnly ? {} : changedSpec(deps, await specOfAgent(tx, id), asked, keyIds)
     const changed = Object.keys(spec) as (keyof AgentSpecRow)[]
     if (changed.some((field) => powerful.includes(field)) && (await holdsForeignKey(tx, id))) {
       throw new DomainError('agent-holds-foreign-key')
