@@ -30,19 +30,23 @@ export type AuditFilter = {
   to?: string | undefined
 }
 
+/** Of the context's workspace, or (inside `withAdminRead`) of one or every workspace. */
+export type AuditScope = 'here' | { workspace: string | undefined }
+
 /**
- * A page of the context's workspace, in order of time, newest first or oldest first, after a place. What the caller may not
- * see is left out by the policy. `next` is null at the end.
+ * A page in order of time, newest first or oldest first, after a place. What the caller may not see is left out by the
+ * policy. `next` is null at the end.
  */
 export async function auditPage(
   tx: Tx,
   filter: AuditFilter,
   page: { order: 'newest' | 'oldest'; after?: Cursor | undefined; limit: number },
+  scope: AuditScope = 'here',
 ): Promise<{ rows: AuditRow[]; next: Cursor | null }> {
   const { type, actor, from, to } = filter
   const [direction, beyond] = page.order === 'newest' ? [sql`desc`, sql`<`] : [sql`asc`, sql`>`]
   const conditions = [
-    sql`a.workspace_id = (select nora.workspace())`,
+    of(scope),
     ...(type === undefined ? [] : [sql`a.event_type = ${type}`]),
     ...(actor === undefined ? [] : [byActor(actor)]),
     ...(from === undefined ? [] : [sql`a.ts >= ${from}::timestamptz`]),
@@ -65,6 +69,11 @@ export async function auditPage(
     rows: kept,
     next: rows.length > page.limit && last ? { createdUs: last.at_us, id: last.id } : null,
   }
+}
+
+function of(scope: AuditScope) {
+  if (scope === 'here') return sql`a.workspace_id = (select nora.workspace())`
+  return scope.workspace === undefined ? sql`true` : sql`a.workspace_id = ${scope.workspace}`
 }
 
 const byActor = (actor: string) =>

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
+import { withActor } from '@nora/db/actor'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../testing/client.ts'
 import { testApi } from '../testing/test-api.ts'
-import { auditExports } from './export-audit.ts'
+import { auditExports, type EnterPart } from './export-audit.ts'
 
 const database = testDatabase()
 const api = testApi(database, testRedis())
@@ -205,14 +206,16 @@ describe('GET audit/export', () => {
   test('reads no further than its reader', async () => {
     const claims = api.app.accessTokens.verify(ada.accessToken!)!
     const actor = { kind: 'session', ...claims, workspaceId: workspace } as const
-    const stream = auditExports(api.deps)(actor, ada.user!.id, { type: 'HEAVY' }, {})
+    const enter: EnterPart = (run) => withActor(database.app, actor, run)
+    const asked = { userId: ada.user!.id, enter, filter: { type: 'HEAVY' }, query: {} }
+    const stream = auditExports()(asked)
     await once(stream, 'readable')
     const held = stream.readableLength
     expect(held).toBeLessThan(2_000_000)
     for (let n = 0; n < 20; n++) await ada.get('/api/audit')
     expect(stream.readableLength).toBe(held)
     stream.destroy()
-    await expect(auditExports(api.deps, 0)(actor, ada.user!.id, {}, {}).toArray()).rejects.toThrow('timeout')
+    await expect(auditExports(0)(asked).toArray()).rejects.toThrow('timeout')
   })
 
   test('two at once are enough for anybody', async () => {

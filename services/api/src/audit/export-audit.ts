@@ -1,29 +1,42 @@
 import { Readable } from 'node:stream'
 import type { AuditExportQuery } from '@nora/contract/audit'
-import { type SessionActor, type Tx, withActor } from '@nora/db/actor'
-import { type AuditFilter, auditPage, databaseNow } from '@nora/db/audit-read'
+import type { Tx } from '@nora/db/actor'
+import { type AuditFilter, type AuditScope, auditPage, databaseNow } from '@nora/db/audit-read'
 import type { Cursor } from '@nora/db/cursor'
 import { DomainError } from '@nora/domain/errors'
-import { allows } from '@nora/domain/roles'
-import type { Deps } from '../deps.ts'
 import { csvHead, csvLine, jsonLine } from './export-rows.ts'
+
+/** The content type of each format. */
+export const exportTypes = { jsonl: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' }
 
 const rowsAtOnce = 200
 const mostAtOnce = 2
 const exportDeadlineMs = 900_000
 
+/** Runs one part of an export in a transaction that proves anew who reads. */
+export type EnterPart = <T>(run: (tx: Tx) => Promise<T>) => Promise<T>
+
+type Export = {
+  userId: string
+  enter: EnterPart
+  filter: AuditFilter
+  scope?: AuditScope
+  query: Pick<AuditExportQuery, 'format' | 'shape'>
+}
+
 /**
- * Exports as streams: a page at a time, the next when the reader has taken the last, each in a transaction of its own
- * that proves session and role anew. Two at once for a person, fifteen minutes each.
+ * Exports as streams: a page at a time, the next when the reader has taken the last. Two at once for a person, fifteen
+ * minutes each.
  */
-export function auditExports(deps: Deps, deadlineMs = exportDeadlineMs) {
+export function auditExports(deadlineMs = exportDeadlineMs) {
   const running = new Map<string, number>()
 
-  return (actor: SessionActor, userId: string, filter: AuditFilter, query: AuditExportQuery): Readable => {
+  return (asked: Export): Readable => {
+    const { userId } = asked
     const count = running.get(userId) ?? 0
     if (count >= mostAtOnce) throw new DomainError('rate-limited', { retryAfterSeconds: 10 })
     running.set(userId, count + 1)
-    const stream = Readable.from(texts(deps, actor, filter, query, AbortSignal.timeout(deadlineMs)), {
+    const stream = Readable.from(texts(asked, AbortSignal.timeout(deadlineMs)), {
       objectMode: false,
       highWaterMark: 64 * 1024,
     })
@@ -37,10 +50,7 @@ export function auditExports(deps: Deps, deadlineMs = exportDeadlineMs) {
 }
 
 async function* texts(
-  deps: Deps,
-  actor: SessionActor,
-  filter: AuditFilter,
-  { format = 'jsonl', shape = 'brief' }: AuditExportQuery,
+  { enter, filter, scope = 'here', query: { format = 'jsonl', shape = 'brief' } }: Export,
   signal: AbortSignal,
 ): AsyncIterable<Buffer> {
   const line = format === 'csv' ? csvLine : jsonLine
@@ -51,10 +61,14 @@ async function* texts(
   while (after !== null) {
     signal.throwIfAborted()
     const place = after
-    const page = await withActor(deps.db, actor, async (tx, { role }) => {
-      if (!allows(role, 'audit:read')) throw new DomainError('forbidden')
+    const page = await enter(async (tx) => {
       end ??= await earlier(tx, filter.to)
-      return auditPage(tx, { ...filter, to: end }, { order: 'oldest', limit: rowsAtOnce, after: place })
+      return auditPage(
+        tx,
+        { ...filter, to: end },
+        { order: 'oldest', limit: rowsAtOnce, after: place },
+        scope,
+      )
     })
     if (page.rows.length > 0) yield Buffer.from(page.rows.map((row) => line(row, shape)).join(''))
     after = page.next

@@ -65,9 +65,11 @@ export function installErrorEvents(app: FastifyInstance, deps: Deps): void {
 export function settingsOf({ config }: Pick<Deps, 'config'>): Record<string, unknown> {
   const { jwtSecrets, setupToken, signInProviders, botProtection, ...open } = config
   const { production, publicUrl, corsOrigins, signupEnabled, enabledBackends, limits, rateLimits } = open
+  const { adminUrl = null, maxAgentsTotal } = open
   const { invokeMaxBodyMb, trustProxy, providerAllowHosts, allowPlaintextSecrets } = open
   return {
     ...{ production, publicUrl, corsOrigins, signupEnabled, enabledBackends, limits, rateLimits },
+    ...{ adminUrl, maxAgentsTotal },
     ...{ invokeMaxBodyMb, trustProxy, providerAllowHosts, allowPlaintextSecrets },
     // Who may say who somebody is.
     signInProviders: signInProviders.map(({ clientSecret: _, ...provider }) => provider),

@@ -1,20 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AuditExportQuery, type AuditItem, AuditPage, AuditQuery } from '@nora/contract/audit'
+import { AuditExportQuery, AuditPage, AuditQuery } from '@nora/contract/audit'
 import { withActor } from '@nora/db/actor'
-import { type AuditFilter, type AuditRow, auditPage } from '@nora/db/audit-read'
+import { auditPage } from '@nora/db/audit-read'
 import { decodeCursor, encodeCursor } from '@nora/db/cursor'
 import { DomainError } from '@nora/domain/errors'
+import { allows } from '@nora/domain/roles'
 import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
-import { auditExports } from './export-audit.ts'
-import { userIdOf } from './export-rows.ts'
-
-const types = { jsonl: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' }
+import { filterOf, itemOf } from './audit-view.ts'
+import { auditExports, type EnterPart, exportTypes } from './export-audit.ts'
 
 /** `audit`: what happened in a workspace, for its admins and owners. */
 export const auditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   const config = { access: 'audit:read', workspaceQuery: 'workspace' } as const
-  const startExport = auditExports(deps)
+  const startExport = auditExports()
 
   app.get(
     '/audit',
@@ -53,50 +52,14 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     async (request, reply) => {
       const { actor, userId } = request.actor
       const { format = 'jsonl' } = request.query
-      const stream = startExport(actor, userId, filterOf(request.query), request.query)
-      reply.type(types[format]).header('content-disposition', `attachment; filename="audit.${format}"`)
+      const enter: EnterPart = (run) =>
+        withActor(deps.db, actor, (tx, { role }) => {
+          if (!allows(role, 'audit:read')) throw new DomainError('forbidden')
+          return run(tx)
+        })
+      const stream = startExport({ userId, enter, filter: filterOf(request.query), query: request.query })
+      reply.type(exportTypes[format]).header('content-disposition', `attachment; filename="audit.${format}"`)
       return reply.send(stream as never)
     },
   )
 }
-
-function filterOf({
-  type,
-  actor,
-  from,
-  to,
-}: Pick<AuditQuery, 'type' | 'actor' | 'from' | 'to'>): AuditFilter {
-  return { type, actor, from: momentOf('from', from), to: momentOf('to', to) }
-}
-
-/** A moment as Postgres has it: UTC, all six digits of it kept, within the years that it can tell. */
-function momentOf(name: string, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const moment = new Date(text)
-  const year = Number.isFinite(moment.getTime()) ? moment.getUTCFullYear() : 0
-  if (year >= 1 && year <= 9999) {
-    const fraction = (/\.(\d{1,6})/.exec(text)?.[1] ?? '').padEnd(6, '0')
-    return `${moment.toISOString().slice(0, 19)}.${fraction}Z`
-  }
-  throw new DomainError('bad-request', {
-    errors: [{ path: `querystring/${name}`, message: 'is not a moment' }],
-  })
-}
-
-const itemOf = (row: AuditRow): AuditItem => ({
-  id: row.id,
-  timestamp: row.timestamp,
-  eventType: row.event_type,
-  userId: userIdOf(row),
-  actor: { kind: row.actor_kind, id: row.actor_id },
-  target: { kind: row.target_kind ?? '', id: row.target_id },
-  ip: row.ip,
-  correlationId: row.correlation_id,
-  details: objectOf(JSON.parse(row.details)),
-})
-
-/** Every row of ours has an object; one that somebody smuggled in must not break the list. */
-const objectOf = (value: unknown) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : { value }
