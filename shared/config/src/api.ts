@@ -1,3 +1,4 @@
+import { readAdminUrl } from './admin-url.ts'
 import { type BotProtection, readBotProtection } from './bot-protection.ts'
 import type { AllowedHost } from './provider-hosts.ts'
 import { type RateLimits, readRateLimits } from './rate-limits.ts'
@@ -23,6 +24,8 @@ export type ApiConfig = {
   port: number
   /** Origin under which browsers see us, no trailing slash. */
   publicUrl: string
+  /** Origin of the admin app; undefined: the Admin API lets nobody sign in. */
+  adminUrl: string | undefined
   databaseUrl: string
   /** redis:// URL, or the path of a unix socket (as ioredis takes it). */
   redisUrl: string
@@ -42,6 +45,8 @@ export type ApiConfig = {
   botProtection: BotProtection | undefined
   enabledBackends: readonly 'docker'[]
   limits: { vcpu: number; ramMb: number; diskGb: number; agents: number }
+  /** The most agents of all workspaces together. */
+  maxAgentsTotal: number
   /** The largest body of a call to an agent's own API, in MiB. */
   invokeMaxBodyMb: number
   /** Addresses and blocks whose X-Forwarded-* are believed. */
@@ -61,13 +66,15 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
   const reader = createReader(env, 'api')
   const bind = reader.raw('NORA_BIND') ?? '127.0.0.1'
   const port = reader.number('NORA_PORT', 8080, { min: 0, max: 65_535 })
+  const publicUrl = readPublicUrl(reader, bind, port)
   const providerAllowHosts = readAllowHosts(reader)
   return reader.finish<ApiConfig>({
     nodeEnv: reader.nodeEnv,
     production: reader.production,
     bind,
     port,
-    publicUrl: readPublicUrl(reader, bind, port),
+    publicUrl,
+    adminUrl: readAdminUrl(reader, publicUrl),
     databaseUrl: readDatabaseUrl(reader, 'nora_app'),
     redisUrl: readRedisUrl(reader),
     jwtSecrets: readJwtSecrets(reader),
@@ -90,6 +97,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
       diskGb: reader.number('MAX_DISK_GB', 50, { min: 1, max: 65_536 }),
       agents: reader.number('MAX_AGENTS', 50, { min: 0, max: 1_000_000 }),
     },
+    maxAgentsTotal: reader.number('MAX_AGENTS_TOTAL', 1000, { min: 0, max: 1_000_000 }),
     invokeMaxBodyMb: reader.number('NORA_INVOKE_MAX_BODY_MB', 100, { min: 1, max: 1024 }),
     trustProxy: readTrustProxy(reader),
     allowedHosts: readAllowedHosts(reader),

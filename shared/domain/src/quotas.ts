@@ -5,7 +5,7 @@ export type Size = { cpus: number; memoryMb: number; diskMb: number }
 
 /** A quota that a request does not fit in, named as the operator set it; `unit` is that of both numbers. */
 export type Exceeded = {
-  quota: 'MAX_AGENTS' | 'MAX_VCPU' | 'MAX_RAM_MB' | 'MAX_DISK_GB'
+  quota: 'MAX_AGENTS' | 'MAX_AGENTS_TOTAL' | 'MAX_VCPU' | 'MAX_RAM_MB' | 'MAX_DISK_GB'
   limit: number
   requested: number
 }

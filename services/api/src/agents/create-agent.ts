@@ -1,6 +1,6 @@
 import type { CreateAgent } from '@nora/contract/agents'
 import type { Tx } from '@nora/db/actor'
-import { countAgents, insertAgent, lockWorkspace } from '@nora/db/agents'
+import { countAgents, insertAgent, lockWorkspace, takeAgentRoom } from '@nora/db/agents'
 import { requireOpenWorkspace } from '@nora/db/workspaces'
 import { countExceeds } from '@nora/domain/quotas'
 import { appendEvent } from '@nora/events/append'
@@ -18,7 +18,8 @@ import { auditAction } from './write-audit.ts'
 
 /**
  * Writes an agent that should run, with its keys, its first operation, event and audit rows, in one transaction, and
- * then rings. Counting and inserting happen under one lock of the workspace, so its quota is exact whoever else creates.
+ * then rings. Counting and inserting happen under one lock of the workspace, and at last under one of the server, so both quotas
+ * are exact whoever else creates.
  * DomainError `quota-exceeded`, `target-unavailable`, `profile-unavailable`, `runtime-unknown`, `invalid-agent`,
  * `secret-in-env`, `not-found` or `key-not-shared` for a key.
  */
@@ -71,7 +72,13 @@ export async function createAgent(
         },
       },
     })
-    return { status: 202, location: pathOf(who, id), body: await viewNow(tx, id) }
+    const body = await viewNow(tx, id)
+    // Last, so that others' creations wait for no more than the end of this one.
+    const total = deps.config.maxAgentsTotal
+    if (!(await takeAgentRoom(tx, total))) {
+      throw quotaExceeded({ quota: 'MAX_AGENTS_TOTAL', limit: total, requested: total + 1 })
+    }
+    return { status: 202, location: pathOf(who, id), body }
   }
   const outcome = await inTurn(who.workspaceId, () => idempotently(deps, request, insert))
   await ringAll(deps, [operationId])

@@ -14,6 +14,8 @@ export type Client = {
   delete: (path: string, headers?: Headers) => Promise<Answer>
   /** A new client of that account. Throws when it is refused. */
   login: (email: string, password: string, transport?: 'bearer' | 'cookie') => Promise<Client>
+  /** A new client with an admin session of that account. Throws when it is refused. */
+  adminLogin: (email: string, password: string) => Promise<Client>
 }
 
 export type Headers = Record<string, string | undefined>
@@ -62,6 +64,13 @@ export function client({ url, origin }: { url: string; origin: string }): Client
       if (answer.status !== 200) throw new Error(`sign-in answered ${answer.status} ${answer.text}`)
       const { accessToken, refreshToken, csrfToken, user } = answer.body
       return Object.assign(other, { accessToken, refreshToken, csrfToken, user })
+    },
+    adminLogin: async (email, password) => {
+      const other = client({ url, origin })
+      const answer = await other.post('/api/admin/auth/login', { email, password })
+      if (answer.status !== 200) throw new Error(`admin sign-in answered ${answer.status} ${answer.text}`)
+      const { csrfToken, user } = answer.body
+      return Object.assign(other, { csrfToken, user })
     },
   }
   return self
