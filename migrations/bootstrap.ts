@@ -4,8 +4,10 @@ import pg from 'pg'
 const heldRoles = ['nora_owner', 'nora_definer']
 /** Roles that a process signs in as; the migrator gives them their passwords. */
 const loginRoles = ['nora_app', 'nora_worker']
+/** Roles that nora_app becomes for one transaction, after Postgres has seen a platform admin's proof (0020). */
+const adminRoles = ['nora_admin_reader', 'nora_admin_operator']
 /** Roles of later processes: they exist so that grants can name them, and cannot sign in yet. */
-const laterRoles = ['nora_rotator', 'nora_audit', 'nora_admin_reader', 'nora_backup']
+const laterRoles = ['nora_rotator', 'nora_audit', 'nora_backup']
 
 /**
  * What only a superuser can do, once a cluster: the roles and an empty database that `nora_migrator` may migrate.
@@ -23,17 +25,22 @@ export async function bootstrapDatabase(
   signal.addEventListener('abort', abort, { once: true })
   try {
     await client.query('select pg_advisory_lock(7104000)')
-    for (const role of [...heldRoles, ...laterRoles]) await ensureRole(client, role, 'nologin')
-    for (const role of loginRoles) await ensureRole(client, role, 'login')
+    for (const role of [...heldRoles, ...adminRoles, ...laterRoles]) await ensureRole(client, role, 'nologin')
+    // Without inheriting: what nora_app may become, it is not until it says so.
+    for (const role of loginRoles) await ensureRole(client, role, 'login noinherit')
     await ensureRole(client, 'nora_migrator', 'login createrole')
     await client.query(`alter role nora_migrator password ${client.escapeLiteral(options.migratorPassword)}`)
     await client.query(`grant nora_owner, nora_definer, nora_audit to nora_migrator`)
     const { rows } = await client.query('show server_version_num')
-    if (Number(rows[0].server_version_num) >= 160000) {
+    const perGrant = Number(rows[0].server_version_num) >= 160000
+    if (perGrant) {
       await client.query(
         `grant nora_app, nora_worker to nora_migrator with admin true, inherit false, set false`,
       )
     }
+    await client.query(
+      `grant ${adminRoles.join(', ')} to nora_app${perGrant ? ' with inherit false, set true' : ''}`,
+    )
     const name = client.escapeIdentifier(options.database)
     const found = await client.query('select 1 from pg_database where datname = $1', [options.database])
     if (found.rowCount === 0) await client.query(`create database ${name} owner nora_migrator`)

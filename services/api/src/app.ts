@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { type FastifyInstance, fastify } from 'fastify'
-import { adminQueueRoutes } from './admin/queue.ts'
+import { adminRoutes } from './admin/routes.ts'
 import { agentHubRoutes } from './agent-hub/routes.ts'
 import { agentRoutes } from './agents/routes.ts'
 import { apiKeyRoutes } from './api-keys/routes.ts'
@@ -45,7 +45,7 @@ export async function buildApp(deps: Deps) {
   await app.register(exchangeCredentialRoutes, api)
   await app.register(agentRoutes, api)
   await app.register(auditRoutes, api)
-  await app.register(adminQueueRoutes, api)
+  await app.register(adminRoutes, { deps, prefix: '/api/admin' })
   await app.register(invokeRoutes, api)
   await app.register(streamRoutes, api)
   await app.register(agentHubRoutes, { deps, prefix: '/api/agent-hub' })

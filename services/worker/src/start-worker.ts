@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { version } from '@nora/contract/version'
 import { expireRows } from '@nora/db/fleet'
 import { endLeasesOf } from '@nora/db/leases'
 import { beatWorker, releaseGateways, removeWorker } from '@nora/db/registry'
@@ -126,6 +127,7 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     keyVersion: current.version,
     opens: Buffer.concat(parts.keyring.keys.map((key) => key.kid8)),
     internalUrl: url,
+    version,
   }
   loops.every('heartbeat', periods.beat, () => beatWorker(db, beat))
   loops.every('gateways', periods.gateways, () => dataplane.keep())

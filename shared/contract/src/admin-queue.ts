@@ -68,3 +68,9 @@ export const AdminRetried = Type.Object(
   { operationId: Uuid },
   { $id: 'AdminRetried', additionalProperties: false },
 )
+
+/** Of an operation that a worker has begun, the worker undoes it next. */
+export const AdminCancelled = Type.Object(
+  { operationId: Uuid },
+  { $id: 'AdminCancelled', additionalProperties: false },
+)

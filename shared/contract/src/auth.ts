@@ -7,7 +7,7 @@ export const Email = Type.String({ format: 'email', minLength: 3, maxLength: 254
 /** For a password that is being chosen; any characters, counted as Unicode code points. */
 export const NewPassword = Type.String({ minLength: 12, maxLength: 128 })
 /** For one that is being checked: its length is not the caller's to learn from. */
-const GivenPassword = Type.String({ minLength: 1, maxLength: 512 })
+export const GivenPassword = Type.String({ minLength: 1, maxLength: 512 })
 
 export const TransportName = oneOf(['cookie', 'bearer'])
 

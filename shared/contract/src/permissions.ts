@@ -26,6 +26,6 @@ export type HubAccess = 'hub' | `hub:${ApiKeyScope}`
 
 /**
  * `public`: no session is looked at. `session`: any signed-in person, whatever the workspace. `platform-admin`: who runs
- * the whole server, whatever the workspace.
+ * the whole server, in a session of the admin app, which opens nothing else.
  */
 export type Access = Permission | 'public' | 'session' | 'platform-admin' | HubAccess

@@ -117,6 +117,8 @@ export type UsersTable = {
   disabled_at: MaybeTime
   created_at: TimeDefault
   updated_at: TimeDefault
+  /** `lower(email)`, in C. */
+  email_key: ColumnType<string, never, never>
 }
 
 export type WorkspacesTable = {

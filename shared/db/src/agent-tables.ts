@@ -201,4 +201,5 @@ export type WorkersTable = {
   started_at: TimeDefault
   last_seen_at: TimeDefault
   opens: Generated<Buffer>
+  version: string | null
 }

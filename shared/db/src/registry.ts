@@ -12,6 +12,8 @@ export type WorkerBeat = {
   /** The ids of every key it opens with, eight bytes each. */
   opens: Buffer
   internalUrl: string
+  /** Of its program. */
+  version?: string
 }
 
 /** Says that a worker lives: which keys it opens with and where the api reaches it. */
@@ -21,6 +23,7 @@ export async function beatWorker(db: Kysely<DB>, beat: WorkerBeat): Promise<void
     key_version: beat.keyVersion,
     opens: beat.opens,
     internal_url: beat.internalUrl,
+    version: beat.version ?? null,
   }
   await db
     .insertInto('workers')

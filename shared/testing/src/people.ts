@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { SessionActor } from '@nora/db/actor'
+import type { AdminProof } from '@nora/db/admin-session'
 import { sql } from 'kysely'
 import type { TestDatabase } from './postgres.ts'
 
@@ -47,4 +48,19 @@ export async function person(database: TestDatabase, name: string): Promise<Pers
     secret,
     actor: { kind: 'session', sessionId, secret, workspaceId: null },
   }
+}
+
+/** An admin session of somebody's, past the password that the api asks for. */
+export async function adminSession(
+  database: TestDatabase,
+  userId: string,
+  { steppedUp }: { steppedUp: boolean },
+): Promise<AdminProof> {
+  const secret = randomBytes(32)
+  const [row] = await database.asSuperuser<{ id: string }>(
+    `insert into nora.admin_sessions (user_id, secret_hash, idle_expires_at, expires_at, stepped_up_until)
+     values ($1, $2, now() + interval '30 minutes', now() + interval '12 hours', $3) returning id`,
+    [userId, createHash('sha256').update(secret).digest(), steppedUp ? new Date(Date.now() + 600_000) : null],
+  )
+  return { sessionId: row!.id, secret }
 }

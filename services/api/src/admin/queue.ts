@@ -1,7 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AdminQueue, AdminQueueQuery, AdminRetried, type QueuedOperation } from '@nora/contract/admin-queue'
+import {
+  AdminCancelled,
+  AdminQueue,
+  AdminQueueQuery,
+  AdminRetried,
+  type QueuedOperation,
+} from '@nora/contract/admin-queue'
 import { NoBody, Uuid } from '@nora/contract/wire'
-import { withActor } from '@nora/db/actor'
 import {
   adminQueue,
   adminQueueDepth,
@@ -9,11 +14,13 @@ import {
   type QueueRow,
   type QueueStatus,
 } from '@nora/db/admin-queue'
+import { withAdminTurn } from '@nora/db/admin-session'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'
+import { cancelInTurn } from '../agents/cancel-operation.ts'
 import { ringAll } from '../agents/ring-all.ts'
 import type { Deps } from '../deps.ts'
-import { idempotently, sendOutcome } from '../http/idempotency.ts'
+import { readAsAdmin } from './read.ts'
 import { whyItWaits } from './why-it-waits.ts'
 
 const Id = Type.Object({ id: Uuid }, { additionalProperties: false })
@@ -22,19 +29,19 @@ const shown = { pending: 'queued', leased: 'running', failed: 'failed' } as cons
   QueuedOperation['status']
 >
 
-/** `admin/queue`: why each operation of the whole server waits, for platform admins; reading it is audited. */
+/** `admin/queue`: why each operation of the whole server waits; one is tried again, or cancelled. */
 export const adminQueueRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   app.get(
-    '/admin/queue',
+    '/queue',
     {
       config: { access: 'platform-admin' },
       schema: { querystring: AdminQueueQuery, response: { 200: AdminQueue } },
     },
     async (request) => {
       const { limit = 50, cursor, status } = request.query
-      const who = { ip: request.actor.ip, correlationId: request.actor.correlationId }
-      const { rows, depth, workers } = await withActor(deps.db, request.actor.actor, async (tx) => ({
-        rows: await adminQueue(tx, who, {
+      const asked = { what: 'queue', how: { ...request.query } }
+      const { rows, depth, workers } = await readAsAdmin(deps, request, asked, async (tx) => ({
+        rows: await adminQueue(tx, {
           open: status !== 'failed',
           failed: status !== 'open',
           before: cursor === undefined ? null : Number(cursor),
@@ -59,22 +66,42 @@ export const adminQueueRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async
   )
 
   app.post(
-    '/admin/queue/:id/retry',
+    '/queue/:id/retry',
     {
-      config: { access: 'platform-admin', idempotency: 'answer' },
+      // What waits no more, or is looked at already, is not made twice.
+      config: { access: 'platform-admin', idempotency: 'none' },
       schema: { params: Id, body: NoBody, response: { 202: AdminRetried } },
     },
-    async (request, reply) => {
-      const who = { ip: request.actor.ip, correlationId: request.actor.correlationId }
-      let rung: string | null = null
-      const outcome = await idempotently(deps, request, async (tx) => {
-        rung = await adminRetry(tx, who, request.params.id)
-        if (rung !== null) return { status: 202, body: { operationId: rung } }
+    async ({ admin, params }, reply) => {
+      const operationId = await adminRetry(deps.db, admin.proof, params.id, admin)
+      if (operationId === null) {
         const detail = 'it runs, or nothing of it is left to try again'
         throw new DomainError('operation-finished', {}, { detail })
-      })
+      }
+      await ringAll(deps, [operationId])
+      return reply.code(202).send({ operationId })
+    },
+  )
+
+  app.post(
+    '/queue/:id/cancel',
+    {
+      // Cancelled once, it is finished; while a worker undoes it, asking again changes nothing.
+      config: { access: 'platform-admin', idempotency: 'none' },
+      schema: { params: Id, body: NoBody, response: { 202: AdminCancelled } },
+    },
+    async ({ admin, params }, reply) => {
+      const operationId = params.id
+      const rung = await withAdminTurn(deps.db, admin.proof, operationId, admin, (tx, turn) =>
+        cancelInTurn(
+          tx,
+          { ...turn, ip: admin.ip, correlationId: admin.correlationId },
+          turn.agentId,
+          operationId,
+        ),
+      )
       await ringAll(deps, [rung])
-      return sendOutcome(reply, outcome)
+      return reply.code(202).send({ operationId })
     },
   )
 }

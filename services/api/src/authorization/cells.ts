@@ -27,12 +27,13 @@ export const everyProgram = (outcome: Outcome) =>
 /** Whoever asks: nobody is looked at. */
 export const anybody = (outcome: Outcome): Cells => everybody(outcome)
 
-/** Any person with a live session, whatever the workspace. */
+/** Any person with a live session of the console, whatever the workspace. */
 export const signedIn = (outcome: Outcome): Cells => ({
   ...everybody(outcome),
   anonymous: unknown,
   disabled: unknown,
   ...everyProgram(unknown),
+  adminSession: unknown,
 })
 
 /**
@@ -42,6 +43,7 @@ export const signedIn = (outcome: Outcome): Cells => ({
 export const programs = (outcome: Outcome, reads: boolean): Cells => ({
   ...everybody('403 api-key-required'),
   anonymous: unknown,
+  adminSession: unknown,
   program: outcome,
   programWithout: '403 missing-scope',
   programElsewhere: absent,
@@ -50,10 +52,10 @@ export const programs = (outcome: Outcome, reads: boolean): Cells => ({
   revokedProgram: '401 api-key-invalid',
 })
 
-/** Who runs the server. */
-export const platformAdmins = (outcome: Outcome): Cells => ({
-  ...signedIn(refused),
-  platformAdmin: outcome,
+/** Who runs the server, in the admin app; no session of the console is looked at. */
+export const inAdminApp = (outcome: Outcome): Cells => ({
+  ...everybody(unknown),
+  adminSession: outcome,
 })
 
 /** Members of the workspace from a role upwards; to everybody else what is in it does not exist. */

@@ -16,6 +16,7 @@ export const principals = {
   programOfViewer: 'a program with a key that has every scope, whose maker has become a viewer',
   expiredProgram: 'a program whose key has expired',
   revokedProgram: 'a program whose key has been revoked',
+  adminSession: 'a platform admin in a session of the admin app',
 } as const
 
 export type Principal = keyof typeof principals

@@ -25,6 +25,8 @@ export type AccessTokens = {
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: AccessTokens
+    /** Those of the admin app: neither kind is taken for the other. */
+    adminTokens: AccessTokens
   }
 }
 
@@ -33,14 +35,20 @@ type Namespace = { sign: (payload: object) => string; verify: (token: string) =>
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const issuer = 'nora'
-const audience = 'nora-api'
+
+/** Makes both kinds of access token. */
+export async function installAccessTokens(app: FastifyInstance, deps: Deps): Promise<void> {
+  app.decorate('accessTokens', await tokensFor(app, deps, 'nora-api'))
+  app.decorate('adminTokens', await tokensFor(app, deps, 'nora-admin'))
+}
 
 /**
  * JWTs (RFC 7519), HS256 alone (RFC 8725 3.1), never cached. One namespace a secret, because a verifier made for one key in
  * advance is quick and a list of keys is not something the library takes.
  */
-export async function installAccessTokens(app: FastifyInstance, deps: Deps): Promise<void> {
+async function tokensFor(app: FastifyInstance, deps: Deps, audience: string): Promise<AccessTokens> {
   const { jwtSecrets } = deps.config
+  const nameOf = (index: number) => `${audience}${index}`
   for (const [index, secret] of jwtSecrets.entries()) {
     await app.register(jwt, {
       namespace: nameOf(index),
@@ -58,7 +66,7 @@ export async function installAccessTokens(app: FastifyInstance, deps: Deps): Pro
   const namespaces = jwtSecrets.map(
     (_, index) => (app.jwt as unknown as Record<string, Namespace>)[nameOf(index)]!,
   )
-  app.decorate('accessTokens', {
+  return {
     sign({ userId, sessionId, secret, transport }) {
       const iat = Math.floor(deps.clock() / 1000)
       const sec = secret.toString('base64url')
@@ -72,7 +80,7 @@ export async function installAccessTokens(app: FastifyInstance, deps: Deps): Pro
       }
       return undefined
     },
-  } satisfies AccessTokens)
+  }
 }
 
 function tryVerify(namespace: Namespace, token: string): AccessClaims | undefined {
@@ -88,5 +96,3 @@ function tryVerify(namespace: Namespace, token: string): AccessClaims | undefine
   const secret = Buffer.from(wire.sec, 'base64url')
   return { userId: wire.sub, sessionId: wire.sid, secret, transport: wire.via }
 }
-
-const nameOf = (index: number) => `secret${index}`

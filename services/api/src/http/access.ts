@@ -14,6 +14,7 @@ import { assertStrictSchema } from './strict-schema.ts'
  * - `oneRead`: the handler is one `readOnce`, which has Postgres check the session in the same message: see sessions.ts.
  * - `recentProof`: the caller's password was shown in this session within ten minutes, at sign-in or by a step-up; else 403
  *   `step-up-required`. For what a session that was stolen, or left open, must not do by itself.
+ * - `beforeSecondFactor`: with access `platform-admin`, also for an admin who has yet to show a second factor.
  * - `rawBody`: the handler reads the body itself (a proxied request): no content type is refused.
  */
 export type RouteConfig = {
@@ -23,6 +24,7 @@ export type RouteConfig = {
   idempotency?: 'answer' | 'credential' | 'none'
   oneRead?: boolean
   recentProof?: boolean
+  beforeSecondFactor?: boolean
   rawBody?: boolean
 }
 

@@ -5,6 +5,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import { Problem } from '@nora/contract/problem'
 import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
+import { installAdminSessions } from '../admin/session.ts'
 import type { Deps } from '../deps.ts'
 import { installAccess } from './access.ts'
 import { installAccessTokens } from './access-tokens.ts'
@@ -108,6 +109,7 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   installBodyParser(app)
   installBodyDeadline(app, timesOf(deps))
   installSessions(app, deps)
+  installAdminSessions(app, deps)
   app.addHook('onRequest', limits.countMutation)
   installUpgrades(app, checkForm)
 }

@@ -152,5 +152,6 @@ export function addressOf(request: FastifyRequest): string {
 
 function principalOf(request: FastifyRequest): string {
   const { access } = request.routeOptions.config
+  if (access === 'platform-admin') return request.admin.userId
   return access === 'public' ? addressOf(request) : request.actor.userId
 }

@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger'
 import type { Access } from '@nora/contract/permissions'
+import { version } from '@nora/contract/version'
 import type { FastifyInstance } from 'fastify'
+import { adminCookieNames } from '../admin/cookies.ts'
 import type { Deps } from '../deps.ts'
 import { isForPrograms } from './caller.ts'
 import { cookieNames } from './credentials.ts'
@@ -12,7 +14,7 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
       openapi: '3.1.0',
       info: {
         title: 'Nora',
-        version: '0.1.0',
+        version,
         description:
           'Self-hosted control plane for AI agents. Every answer has X-Correlation-Id and RateLimit-* headers; errors are ' +
           'RFC 9457 problem documents with a stable `code`.',
@@ -26,6 +28,12 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
             in: 'cookie',
             name: cookieNames(deps.config).access,
             description: 'Mutations also need Origin and X-CSRF-Token.',
+          },
+          admin: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: adminCookieNames(deps.config).access,
+            description: 'A session of the admin app. Mutations also need Origin and X-CSRF-Token.',
           },
           bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
           apiKey: {
@@ -46,6 +54,7 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
       described['x-nora-access'] = access
       described['security'] = securityOf(access)
       if (isForPrograms(access)) described['tags'] = [hubTag]
+      if (url.startsWith('/api/admin/')) described['tags'] ??= ['admin']
       described['description'] ??= describeAccess(access) + (recentProof ? recentProofText : '')
       described['headers'] ??= headersOf(access, idempotency)
       if (described['headers'] === undefined) delete described['headers']
@@ -61,13 +70,14 @@ const hubTag = 'Agent Hub'
 
 function securityOf(access: Access | undefined): Record<string, []>[] {
   if (access === 'public') return []
+  if (access === 'platform-admin') return [{ admin: [] }]
   return isForPrograms(access) ? [{ apiKey: [] }] : [{ cookie: [] }, { bearer: [] }]
 }
 
 function describeAccess(access: Access | undefined): string {
   if (access === 'public') return 'Anybody may call this.'
   if (access === 'session') return 'Any signed-in person may call this.'
-  if (access === 'platform-admin') return 'For platform admins.'
+  if (access === 'platform-admin') return 'For platform admins, in a session of the admin app.'
   if (access === 'hub') return 'Any live API key may call this.'
   if (isForPrograms(access)) return `Needs an API key with the scope \`${access.slice('hub:'.length)}\`.`
   return `Needs the permission \`${access}\` in the workspace.`

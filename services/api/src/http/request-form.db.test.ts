@@ -5,7 +5,11 @@ import { sendRaw, statusesIn } from '../testing/raw.ts'
 import { testApi } from '../testing/test-api.ts'
 
 const api = testApi(testDatabase(), testRedis(), {
-  config: { publicUrl: 'http://nora.example.test:8080', allowedHosts: ['api.internal'] },
+  config: {
+    publicUrl: 'http://nora.example.test:8080',
+    adminUrl: 'http://runs.example.test:8080',
+    allowedHosts: ['api.internal'],
+  },
 })
 const host = 'Host: localhost'
 const request = (line: string, ...headers: string[]) =>
@@ -141,6 +145,7 @@ describe('let in:', () => {
   test.each([
     ['the public host', request(health, 'Host: nora.example.test:8080')],
     ['the public host at another port, in capitals', request(health, 'Host: NORA.example.test')],
+    ['the host of the admin app', request(health, 'Host: runs.example.test')],
     ['an allowed host', request(health, 'Host: api.internal:80')],
     ['loopback', request(health, 'Host: [::1]:9')],
     ['the address that was dialled', request(health, 'Host: 127.0.0.1:1')],

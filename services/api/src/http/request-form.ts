@@ -33,7 +33,7 @@ export type CheckForm = (request: IncomingMessage) => DomainError | undefined
  * Judges a request's target, the number and the doubles of its headers, its framing and its Host. Node's parser has
  * refused what is no HTTP; here goes what is HTTP and means two things, or was meant for somebody else.
  */
-export function formCheck(config: Pick<ApiSettings, 'publicUrl' | 'allowedHosts'>): CheckForm {
+export function formCheck(config: Pick<ApiSettings, 'publicUrl' | 'adminUrl' | 'allowedHosts'>): CheckForm {
   const isOurs = ourHosts(config)
   return (request) => {
     const { rawHeaders, httpVersion } = request
@@ -91,8 +91,12 @@ function misdirected(request: IncomingMessage, isOurs: (host: string) => boolean
 }
 
 /** Names under which we are called, whatever the port: a tunnel or a proxy may have another one. */
-function ourHosts({ publicUrl, allowedHosts }: Pick<ApiSettings, 'publicUrl' | 'allowedHosts'>) {
-  const names = new Set([new URL(publicUrl).hostname, ...allowedHosts])
+function ourHosts({
+  publicUrl,
+  adminUrl = publicUrl,
+  allowedHosts,
+}: Pick<ApiSettings, 'publicUrl' | 'adminUrl' | 'allowedHosts'>) {
+  const names = new Set([new URL(publicUrl).hostname, new URL(adminUrl).hostname, ...allowedHosts])
   return remembered((host: string) => {
     const name = host.toLowerCase().replace(/:\d+$/, '')
     return names.has(name) || isLoopback(name)

@@ -1,103 +1,86 @@
 import { randomBytes } from 'node:crypto'
-import { type Person, person } from '@nora/testing/people'
+import { adminSession, type Person, person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
 import { tenantRows } from '@nora/testing/rows'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Tx } from '../actor.ts'
-import { refusalOf, withActor } from '../actor.ts'
-import type { DB } from '../schema.ts'
+import { refusalOf, type Tx } from '../actor.ts'
+import { type AdminProof, proveAdmin, withAdminRead, withAdminTurn } from '../admin-session.ts'
 
-// What runs over all workspaces answers to a platform admin's proof alone, whatever the api was made to say.
+// What runs over all workspaces answers to the proof of an admin session alone, whatever the api was made to say.
 
 const database = testDatabase()
+const from = { ip: null, correlationId: 'test' }
 let admin: Person
 let alice: Person
+let carol: Person
 let operationId: string
+let proof: AdminProof
+
+const session = (userId: string, steppedUp = true) => adminSession(database, userId, { steppedUp })
 
 beforeAll(async () => {
   admin = await person(database, 'admin')
   alice = await person(database, 'alice')
+  carol = await person(database, 'carol')
   operationId = (await tenantRows(database, alice)).operationId
+  proof = await session(admin.userId)
 })
 
-const calls = (db: Kysely<DB> | Tx) =>
-  ({
-    queue: () => sql`select * from nora.admin_queue(true, true, null, 50, null, 'test')`.execute(db),
-    depth: () => sql`select * from nora.admin_queue_depth()`.execute(db),
-    workers: () => sql`select nora.admin_live_workers()`.execute(db),
-    retry: () => sql`select nora.admin_retry(${operationId}, null, 'test')`.execute(db),
-  }) as const
-const names = ['queue', 'depth', 'workers', 'retry'] as const
-const codeOf = (error: unknown) => (error as { code?: string }).code
+const read = <T>(run: (tx: Tx) => Promise<T>, as = proof) =>
+  withAdminRead(database.app, as, { what: 'test' }, from, run)
+const turn = <T>(run: (tx: Tx) => Promise<T>, as = proof) =>
+  withAdminTurn(database.app, as, operationId, from, run)
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
     () => 'answered',
-    (error) => refusalOf(error)?.code,
+    (error) => refusalOf(error)?.code ?? (error as { code?: string }).code,
   )
 
-describe.each(names)('%s', (name) => {
-  test('answers a platform admin, whichever workspace they are in', async () => {
-    const { rows } = await withActor(database.app, admin.actor, (tx) => calls(tx)[name]())
-    expect(rows.length).toBeGreaterThan(0)
-  })
-
-  test('refuses the owner of a workspace', async () => {
-    const asked = withActor(database.app, alice.actor, (tx) => calls(tx)[name]())
-    expect(await refusal(asked)).toBe('forbidden')
-  })
-
-  test('refuses whoever brings no proof, a bare setting, or a context of another connection', async () => {
-    expect(await refusal(calls(database.app)[name]())).toBe('forbidden')
-    const forged = ['user', admin.userId, admin.workspaceId, 'owner', '', '', '1', '1', 'f'.repeat(64)].join(
-      '|',
-    )
-    const kept = await withActor(
+const acts = (as: AdminProof) => ({
+  read: () => read(async () => undefined, as),
+  turn: () => turn(async () => undefined, as),
+  prove: () => proveAdmin(database.app, as),
+  change: () =>
+    sql`select * from nora.admin_change_user(${as.sessionId}, ${as.secret}, ${alice.userId}, null, 'user', null, 'test')`.execute(
       database.app,
-      admin.actor,
-      async (tx) =>
-        (await sql<{ value: string }>`select current_setting('nora.context') as value`.execute(tx)).rows[0]!
-          .value,
-    )
-    for (const value of [forged, kept]) {
-      const asked = database.app.transaction().execute(async (tx) => {
-        await sql`select set_config('nora.context', ${value}, true)`.execute(tx)
-        return calls(tx)[name]()
-      })
-      expect(await refusal(asked)).toBe('forbidden')
-    }
-    const wrong = withActor(database.app, { ...admin.actor, secret: randomBytes(32) }, (tx) =>
-      calls(tx)[name](),
-    )
-    expect(await refusal(wrong)).toBe('session-invalid')
+    ),
+  'sign out': () =>
+    sql`select nora.admin_sign_out(${as.sessionId}, ${as.secret}, ${carol.userId}, null, 'test')`.execute(
+      database.app,
+    ),
+  retry: () =>
+    sql`select nora.admin_retry(${as.sessionId}, ${as.secret}, ${operationId}, null, 'test')`.execute(
+      database.app,
+    ),
+})
+type Act = keyof ReturnType<typeof acts>
+
+describe.each<[Act, boolean]>([
+  ['read', false],
+  ['prove', false],
+  ['turn', true],
+  ['change', true],
+  ['retry', true],
+  ['sign out', true],
+])('%s', (name, needsStepUp) => {
+  test('answers an admin session, and asks for a step-up where it changes something', async () => {
+    expect(await refusal(acts(proof)[name]())).toBe('answered')
+    const plain = await session(admin.userId, false)
+    expect(await refusal(acts(plain)[name]())).toBe(needsStepUp ? 'step-up-required' : 'answered')
   })
 
-  test('is not the worker’s to call', async () => {
-    await expect(calls(database.worker)[name]().catch(codeOf)).resolves.toBe('42501')
+  test('refuses a session of the console, another secret, somebody who is no admin, and one who cannot act', async () => {
+    const { sessionId, secret } = admin
+    const others: AdminProof[] = [
+      { sessionId, secret },
+      { ...proof, secret: randomBytes(32) },
+      await session(alice.userId),
+    ]
+    for (const other of others) expect(await refusal(acts(other)[name]())).toBe('session-invalid')
+    await database.asSuperuser('update nora.users set disabled_at = now() where id = $1', [admin.userId])
+    expect(await refusal(acts(proof)[name]())).toBe('session-invalid')
+    await database.asSuperuser('update nora.users set disabled_at = null where id = $1', [admin.userId])
+    proof = await session(admin.userId)
   })
-})
-
-test('an admin whose role was taken away, or who was disabled, is refused', async () => {
-  const ask = () => withActor(database.app, admin.actor, (tx) => calls(tx).depth())
-  await database.asSuperuser(`update nora.users set platform_role = 'user' where id = $1`, [admin.userId])
-  expect(await refusal(ask())).toBe('forbidden')
-  await database.asSuperuser(
-    `update nora.users set platform_role = 'admin', disabled_at = now() where id = $1`,
-    [admin.userId],
-  )
-  expect(await refusal(ask())).toBe('session-invalid')
-  await database.asSuperuser('update nora.users set disabled_at = null where id = $1', [admin.userId])
-})
-
-test('reading leaves a row of who read; without it nothing is read', async () => {
-  await withActor(database.app, admin.actor, (tx) => calls(tx).queue())
-  const rows = await database.asSuperuser(
-    `select actor_id from nora.audit_log where event_type = 'ADMIN_READ' and target_kind = 'queue'`,
-  )
-  expect(rows.at(-1)).toEqual({ actor_id: admin.userId })
-  for (const role of ['app', 'worker'] as const) {
-    await expect(sql`select nora.platform_admin()`.execute(database[role]).catch(codeOf)).resolves.toBe(
-      '42501',
-    )
-  }
 })

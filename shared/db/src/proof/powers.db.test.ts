@@ -1,7 +1,7 @@
 import { testDatabase } from '@nora/testing/postgres'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Scene, setScene } from './testing/attack-tables.ts'
-import { connectAs } from './testing/stances.ts'
+import { connectAs, roles } from './testing/stances.ts'
 import { allowed } from './testing/within.ts'
 
 // What a role could make for itself: by the real passwords, with a live proof.
@@ -13,7 +13,7 @@ beforeAll(async () => {
 })
 
 describe.each(['nora_app', 'nora_worker'])('%s', (role) => {
-  test('becomes no other role', async () => {
+  test('becomes no other role but one that is attacked as well', async () => {
     const rows = await database.asSuperuser<{ name: string }>(
       `select rolname as name from pg_roles where rolname <> $1`,
       [role],
@@ -28,7 +28,14 @@ describe.each(['nora_app', 'nora_worker'])('%s', (role) => {
       `grant "${name}" to ${role}`,
       `alter role "${name}" nologin`,
     ])
-    expect(await allowed(scene, role, turns)).toEqual([])
+    const declared = [...(roles[role]!.becomes ?? [])].sort()
+    expect(declared.filter((name) => !roles[name]!.attacked)).toEqual([])
+    const becomes = declared.flatMap((name) => [
+      `set role "${name}": done`,
+      `set local role "${name}": done`,
+      `select set_config('role', '${name}', true): done`,
+    ])
+    expect((await allowed(scene, role, turns)).sort()).toEqual(becomes.sort())
   })
 
   test('makes nothing, in no schema, and nothing that shadows what is ours', async () => {

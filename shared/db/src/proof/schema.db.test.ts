@@ -20,6 +20,9 @@ const closed = new Set([
   'api_proof',
   'sign_in_flows',
   'api_key_secrets',
+  'admin_sessions',
+  'admin_refresh_tokens',
+  'agent_room',
 ])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }

@@ -56,7 +56,8 @@ export const streamRows: Row[] = [
     'WS /api/ws/logs/:id',
     {
       ...signedIn('closed 4401'),
-      ...{ anonymous: 'closed 4401', disabled: 'closed 4401', ...everyProgram('closed 4401') },
+      ...{ anonymous: 'closed 4401', disabled: 'closed 4401', adminSession: 'closed 4401' },
+      ...everyProgram('closed 4401'),
       ...{ viewer: 101, editor: 101, admin: 101, owner: 101 },
     },
     { when: 'with the own ticket, or one of somebody else’s where none can be had', ids },

@@ -81,6 +81,16 @@ const resources = {
     return id
   },
   runtime: async () => 'starter',
+  /** Somebody who belongs to no workspace but their own. */
+  user: async (world) => {
+    const { userId } = await world.join('viewer')
+    await database(
+      world,
+      `delete from nora.memberships m using nora.workspaces w where m.user_id = $1 and w.id = m.workspace_id and w.personal_of is null`,
+      userId,
+    )
+    return userId
+  },
   member: async (world) => (await world.join('editor')).userId,
   secondOwner: async (world) => (await world.join('owner')).userId,
   ownUser: async (world, { userId }) => userId ?? world.other.userId!,

@@ -1,7 +1,9 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { makePassword, provePassword } from '@nora/crypto/passwords'
 import { loginLookup, openSession, signUp } from '@nora/db/accounts'
+import { openAdminSession } from '@nora/db/admin-session'
 import type { TestDatabase } from '@nora/testing/postgres'
+import { adminCsrfToken } from '../../admin/csrf.ts'
 import { absoluteSeconds, idleSeconds, newRefreshToken } from '../../auth/tokens.ts'
 import { type Client, client } from '../../testing/client.ts'
 import { password, type TestApi } from '../../testing/test-api.ts'
@@ -75,6 +77,25 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
     const self = Object.assign(client(api), { accessToken })
     return { client: self, userId, email, sessionId, refreshToken: refresh.text }
   }
+  const adminAccount = async () => {
+    const person = await account()
+    await database.asSuperuser(`update nora.users set platform_role = 'admin' where id = $1`, [person.userId])
+    return person
+  }
+  const signInAsAdmin = async (person: { userId: string; email: string }): Promise<Person> => {
+    const refresh = newRefreshToken()
+    const sessionId = (await openAdminSession(database.app, {
+      ...{ userId: person.userId, passwordProof: proof, refreshHash: refresh.hash },
+      secretHash: createHash('sha256').update(refresh.secret).digest(),
+      ...{ ip: null, userAgent: null, correlationId: 'arranged' },
+    }))!
+    const claims = { userId: person.userId, sessionId, secret: refresh.secret, transport: 'cookie' as const }
+    const self = client(api)
+    self.cookies.set('nora_admin_at', api.app.adminTokens.sign(claims))
+    self.cookies.set('nora_admin_rt', refresh.text)
+    self.csrfToken = adminCsrfToken(api.deps.config, sessionId)
+    return { client: self, ...person, sessionId, refreshToken: refresh.text }
+  }
   // Somebody has to claim the server, and is then no use as anybody else.
   await account()
 
@@ -82,10 +103,12 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
     const marker = `marker-${randomBytes(6).toString('hex')}`
     const ownerAccount = await account()
     const stepUp = async ({ sessionId }: { sessionId?: string }) => {
-      await database.asSuperuser(
-        `update nora.sessions set stepped_up_until = now() + interval '10 minutes' where id = $1`,
-        [sessionId],
-      )
+      for (const table of ['sessions', 'admin_sessions']) {
+        await database.asSuperuser(
+          `update nora.${table} set stepped_up_until = now() + interval '10 minutes' where id = $1`,
+          [sessionId],
+        )
+      }
     }
     const maker = await signIn(ownerAccount)
     await stepUp(maker)
@@ -116,13 +139,8 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
       },
       stranger: async () => signIn(await account()),
       neighbour: async () => signIn(await account()),
-      platformAdmin: async () => {
-        const person = await account()
-        await database.asSuperuser(`update nora.users set platform_role = 'admin' where id = $1`, [
-          person.userId,
-        ])
-        return signIn(person)
-      },
+      platformAdmin: async () => signIn(await adminAccount()),
+      adminSession: async () => signInAsAdmin(await adminAccount()),
       disabled: async () => {
         const person = await join('editor')
         await database.asSuperuser('update nora.users set disabled_at = now() where id = $1', [person.userId])

@@ -5,7 +5,7 @@
  * otherwise, for the reason given, and still change nothing.
  */
 export type Decision = {
-  to: readonly ('nora_app' | 'nora_worker' | 'nora_admin_reader' | 'nora_audit')[]
+  to: readonly ('nora_app' | 'nora_worker' | 'nora_admin_reader' | 'nora_admin_operator' | 'nora_audit')[]
   across?: string
   tells?: string
 }
@@ -13,6 +13,7 @@ export type Decision = {
 const app = (across?: string): Decision => ({ to: ['nora_app'], ...(across && { across }) })
 const worker = (across?: string): Decision => ({ to: ['nora_worker'], ...(across && { across }) })
 const both: Decision = { to: ['nora_app', 'nora_worker'] }
+const bothAndOperator: Decision = { to: ['nora_app', 'nora_worker', 'nora_admin_operator'] }
 
 const lease = 'a lease is proven by the worker’s name and a small number, and the worker’s role can take any'
 const machinery =
@@ -22,10 +23,10 @@ const chain = 'the audit is one chain over all tenants, which each worker carrie
 export const decisions: Record<string, Decision> = {
   // What a context says of itself.
   actor_kind: both,
-  actor: both,
+  actor: bothAndOperator,
   workspace: both,
   role: both,
-  agent: both,
+  agent: bothAndOperator,
   credential: both,
   may_write: both,
   api_key: both,
@@ -93,13 +94,29 @@ export const decisions: Record<string, Decision> = {
   accept_invitation: app(),
   count_keys: app(),
   begin_workspace_end: app(),
-  require_open_workspace: app(),
+  require_open_workspace: { to: ['nora_app', 'nora_admin_operator'] },
 
-  // The platform's admins, by their session.
-  admin_queue: app(),
-  admin_queue_depth: app(),
-  admin_live_workers: app(),
+  // The platform's admins, each by the proof of an admin session; and who opens one.
+  open_admin_session: app(
+    'opens an admin session for the hash of an admin’s password, and writes into the account’s own audit when it is the wrong one',
+  ),
+  rotate_admin_refresh: app(),
+  admin_session_of_refresh: app(),
+  end_admin_session: app(),
+  admin_password_salt: app(),
+  admin_me: app(),
+  step_up_admin: app(),
+  prove_admin: app(),
+  enter_admin_read: app(),
+  admin_reads: { to: ['nora_admin_reader'] },
+  operation_words: { to: ['nora_admin_reader'] },
+  enter_admin_turn: app(),
+  turn_workspace: { to: ['nora_admin_operator'] },
+  admin_change_user: app(),
+  admin_sign_out: app(),
   admin_retry: app(),
+
+  take_agent_room: app('says whether the agents of all workspaces are more than a number'),
 
   // What the machinery tells of itself.
   report_api_event: app(
@@ -150,7 +167,10 @@ export const decisions: Record<string, Decision> = {
   reseal_store: worker(),
   reseal_failed: worker(),
   rotation_state: worker(),
-  sealed_counts: worker('counts the records of each key version'),
+  sealed_counts: {
+    to: ['nora_worker', 'nora_admin_reader'],
+    across: 'counts the records of each key version',
+  },
 
   // The audit's chain.
   hold_audit_chain: worker(chain),

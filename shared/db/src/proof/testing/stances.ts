@@ -13,6 +13,8 @@ export const roles: Record<
   {
     attacked: boolean
     signsIn?: 'app' | 'worker'
+    /** What it may become; attacked as what it then is. */
+    becomes?: readonly string[]
     reads?: Record<string, string>
     writes?: Record<string, string>
   }
@@ -23,6 +25,7 @@ export const roles: Record<
   nora_app: {
     attacked: true,
     signsIn: 'app',
+    becomes: ['nora_admin_reader', 'nora_admin_operator'],
     reads: {
       workers: 'where workers are reached; no tenant stands in it',
       gateways: 'where gateways are reached; no tenant stands in it',
@@ -36,7 +39,14 @@ export const roles: Record<
   },
   nora_rotator: { attacked: true },
   nora_backup: { attacked: true },
-  nora_admin_reader: { attacked: true },
+  nora_admin_reader: {
+    attacked: true,
+    reads: {
+      workers: 'which workers there are; no tenant stands in it',
+      gateways: 'which gateways there are; no tenant stands in it',
+    },
+  },
+  nora_admin_operator: { attacked: true },
   nora_audit: {
     attacked: true,
     reads: {
@@ -94,6 +104,9 @@ export const proofs: Record<
     role: 'nora_worker',
     statements: (_, made) => ({ 'a viewer': `select nora.enter_stream('${idOf(made, 'streams')}')` }),
   },
+  // No tenant has a proof for these: admin-roles.db.test.ts attacks from an admin's.
+  enter_admin_read: { role: 'nora_app', statements: () => ({}) },
+  enter_admin_turn: { role: 'nora_app', statements: () => ({}) },
 }
 
 const keyOperations = new WeakMap<Made, string>()

@@ -1,0 +1,82 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import {
+  AdminBackups,
+  AdminKeys,
+  AdminSettings,
+  type AdminWorker,
+  AdminWorkerPage,
+  AdminWorkerQuery,
+} from '@nora/contract/admin-server'
+import { version } from '@nora/contract/version'
+import { type AdminWorkerRow, adminInstallation, adminKeys, adminWorkers } from '@nora/db/admin-server'
+import type { Deps } from '../deps.ts'
+import { encryptionKeys, idsOf } from './encryption-keys.ts'
+import { readAsAdmin } from './read.ts'
+
+/** `admin/{workers,settings,keys,backups}`: how the server itself stands. */
+export const adminServerRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
+  const config = { access: 'platform-admin' } as const
+
+  app.get(
+    '/workers',
+    { config, schema: { querystring: AdminWorkerQuery, response: { 200: AdminWorkerPage } } },
+    async (request) => {
+      const { limit = 50, cursor: after } = request.query
+      const asked = { what: 'workers', how: { ...request.query } }
+      const rows = await readAsAdmin(deps, request, asked, (tx) =>
+        adminWorkers(tx, { after, limit: limit + 1 }),
+      )
+      const page = rows.slice(0, limit)
+      return { items: page.map(workerView), nextCursor: rows.length > limit ? page.at(-1)!.id : null }
+    },
+  )
+
+  app.get('/settings', { config, schema: { response: { 200: AdminSettings } } }, async (request) => {
+    const { id, claimedAt, agents, services } = await readAsAdmin(
+      deps,
+      request,
+      { what: 'settings' },
+      adminInstallation,
+    )
+    const { limits, maxAgentsTotal, signupEnabled, botProtection } = deps.config
+    return {
+      version,
+      installation: { id, claimedAt: claimedAt?.toISOString() ?? null },
+      signUp: { enabled: signupEnabled, captcha: botProtection?.provider ?? null },
+      quotas: [
+        { name: 'MAX_AGENTS_TOTAL', limit: maxAgentsTotal, per: 'server' as const, used: agents },
+        { name: 'MAX_AGENTS', limit: limits.agents, per: 'workspace' as const, used: null },
+        { name: 'MAX_VCPU', limit: limits.vcpu, per: 'agent' as const, used: null },
+        { name: 'MAX_RAM_MB', limit: limits.ramMb, per: 'agent' as const, used: null },
+        { name: 'MAX_DISK_GB', limit: limits.diskGb, per: 'agent' as const, used: null },
+      ],
+      services: services.map(({ since, ...one }) => ({ ...one, since: since.toISOString() })),
+    }
+  })
+
+  app.get('/keys', { config, schema: { response: { 200: AdminKeys } } }, async (request) =>
+    encryptionKeys(await readAsAdmin(deps, request, { what: 'keys' }, adminKeys)),
+  )
+
+  app.get('/backups', { config, schema: { response: { 200: AdminBackups } } }, async () => ({
+    available: false,
+    reason:
+      'this version makes no backups by itself: dump the database, and keep ENCRYPTION_KEY apart from it',
+    items: [],
+    nextCursor: null,
+  }))
+}
+
+const workerView = (row: AdminWorkerRow): AdminWorker => ({
+  id: row.id,
+  health: row.live ? 'live' : 'silent',
+  version: row.version,
+  startedAt: row.startedAt.toISOString(),
+  lastSeenAt: row.lastSeenAt.toISOString(),
+  keyVersion: row.keyVersion,
+  keyIds: idsOf(row.opens.length > 0 ? row.opens : row.kid8),
+  operations: row.operations,
+  leaseUntil: row.leaseUntil?.toISOString() ?? null,
+  gateways: row.gateways,
+  logs: row.logs,
+})

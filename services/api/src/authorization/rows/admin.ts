@@ -1,0 +1,44 @@
+import { anybody, inAdminApp } from '../cells.ts'
+import { type Row, route } from '../row.ts'
+
+const login = async ({ password }: { password: string }, { email }: { email?: string }) => ({
+  email: email ?? 'nobody@nora.test',
+  password,
+})
+
+export const adminRows: Row[] = [
+  route(
+    'POST /api/admin/auth/login',
+    { ...anybody('401 invalid-credentials'), platformAdmin: 200, adminSession: 200 },
+    { when: 'with the own password', body: login, refusalWrites: ['audit_log', 'audit_pending'] },
+  ),
+  route(
+    'POST /api/admin/auth/refresh',
+    { ...anybody('403 csrf-failed'), adminSession: 200 },
+    { when: 'with the cookies that one has' },
+  ),
+  route('POST /api/admin/auth/logout', anybody(204)),
+  route('GET /api/admin/auth/me', inAdminApp(200)),
+  route('POST /api/admin/auth/step-up', inAdminApp(204), { body: async ({ password }) => ({ password }) }),
+  route('GET /api/admin/users', inAdminApp(200), { query: 'limit=1&role=admin' }),
+  route('GET /api/admin/users/:id', inAdminApp(200), { ids: { id: 'user' } }),
+  route('PATCH /api/admin/users/:id', inAdminApp(200), {
+    ids: { id: 'user' },
+    body: { disabled: true },
+    stepUp: true,
+  }),
+  route('POST /api/admin/users/:id/sign-out', inAdminApp(200), { ids: { id: 'user' }, stepUp: true }),
+  route('GET /api/admin/agents', inAdminApp(200), { query: 'state=error' }),
+  route('GET /api/admin/queue', inAdminApp(200)),
+  route('POST /api/admin/queue/:id/retry', inAdminApp(202), { ids: { id: 'failedOperation' }, stepUp: true }),
+  route('POST /api/admin/queue/:id/cancel', inAdminApp(202), {
+    ids: { id: 'newAgentOperation' },
+    stepUp: true,
+  }),
+  route('GET /api/admin/workers', inAdminApp(200)),
+  route('GET /api/admin/audit', inAdminApp(200), { query: 'type=ADMIN_READ' }),
+  route('GET /api/admin/audit/export', inAdminApp(200), { query: 'type=ADMIN_READ' }),
+  route('GET /api/admin/settings', inAdminApp(200)),
+  route('GET /api/admin/keys', inAdminApp(200)),
+  route('GET /api/admin/backups', inAdminApp(200)),
+]
