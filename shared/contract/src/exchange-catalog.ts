@@ -107,13 +107,10 @@ export const exchangeCatalog: readonly Exchange[] = [
   exchange('mexc', 'MEXC', 'https://mexcdevelop.github.io/apidocs/spot_v3_en/', 'https://api.mexc.com', {
     test: 'GET /api/v3/account',
   }),
-  exchange(
-    'alpaca',
-    'Alpaca',
-    'https://docs.alpaca.markets/docs/authentication-1',
-    'https://api.alpaca.markets',
-    { baseUrls: ['https://paper-api.alpaca.markets'], test: 'GET /v2/account' },
-  ),
+  exchange('alpaca', 'Alpaca', 'https://docs.alpaca.markets/', 'https://api.alpaca.markets', {
+    baseUrls: ['https://paper-api.alpaca.markets'],
+    test: 'GET /v2/account',
+  }),
   // An API wallet signs for the account whose address stands beside it; it cannot withdraw.
   exchange(
     'hyperliquid',

@@ -70,7 +70,7 @@ export const integrationCatalog: readonly Integration[] = [
   at(
     'discord',
     'Discord',
-    'https://docs.discord.com/developers/reference#authentication',
+    'https://discord.com/developers/docs/reference#authentication',
     'https://discord.com/api/v10',
     {
       fields: [secret('botToken', 'Bot token')],

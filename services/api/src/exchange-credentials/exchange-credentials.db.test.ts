@@ -85,9 +85,9 @@ test('one is read-only until its owner steps up and enables trading; both ways a
   })
   expect((await permit(who, made.id, 'trading_enabled')).status).toBe(200)
   const listed = await who.get('/api/exchange-credentials')
-  expect(listed.body.items).toMatchObject([
-    { id: made.id, exchange: 'binance', permission: 'trading_enabled' },
-  ])
+  const one = await who.get(`/api/exchange-credentials/${made.id}`)
+  expect(listed.body.items).toEqual([one.body])
+  expect(one.body).toMatchObject({ exchange: 'binance', permission: 'trading_enabled' })
   expect((await permit(who, made.id, 'read_only')).body).toMatchObject({ permission: 'read_only' })
   const rows = await auditOf(made.id)
   expect(rows).toMatchObject([
@@ -195,6 +195,16 @@ test('its test network and a host of the operator’s are taken', async () => {
   expect(net.destinationHosts).toEqual(['testnet.binance.vision'])
   const local = await store(ada, { baseUrl: 'http://127.0.0.1:9999' })
   expect(local.destinationHosts).toEqual(['127.0.0.1:9999'])
+})
+
+test('lists page by cursor, an address in its place', async () => {
+  const who = await api.signUp()
+  const first = (await who.post('/api/exchange-credentials', hyperliquid())).body
+  const second = await store(who)
+  const page = await who.get('/api/exchange-credentials?limit=1')
+  expect(page.body.items).toMatchObject([{ id: second.id, walletAddress: null }])
+  const rest = await who.get(`/api/exchange-credentials?limit=1&cursor=${page.body.nextCursor}`)
+  expect(rest.body).toEqual({ items: [first], nextCursor: null })
 })
 
 test('in use it is deleted by force alone', async () => {
