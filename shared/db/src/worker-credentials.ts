@@ -136,6 +136,14 @@ export async function recordDelivery(
       .execute()
   }
   const ids = delivered.map((one) => one.credentialId)
+  // An attached key that was withheld is one that the agent has no version of now.
+  await tx
+    .updateTable('agent_credentials')
+    .set({ synced_secret_version: null, synced_at: null })
+    .where('agent_id', '=', agentId)
+    .where('synced_secret_version', 'is not', null)
+    .where(sql<boolean>`credential_id <> all (${ids}::uuid[])`)
+    .execute()
   if (ids.length > 0) {
     await tx
       .updateTable('credentials')

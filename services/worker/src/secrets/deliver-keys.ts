@@ -54,7 +54,9 @@ const ownerRule = 'it is neither its agent owner’s own nor shared with the wor
  * records versions, audit row and event in one fenced transaction. No key attached writes an empty `keys.json`.
  *
  * A key that does not open: the agent keeps all that it has, and `problem` says which and why; a security event, an
- * audit row and an event are written. A key that the owner rule refuses is treated as detached, and is the `problem`.
+ * audit row and an event are written. Where a key or a permission is to be taken out of the agent, that goes before: it
+ * gets the others and loses the one that does not open. A key that the owner rule refuses is treated as detached, and is
+ * the `problem`.
  * @throws DomainError `not-found` (the agent is gone), `runtime-unknown`, `rate-limited` (too many deliveries; facts:
  * `retryAfterMs`); BackendError; NR409 when the lease is lost.
  */
@@ -64,25 +66,35 @@ export async function deliverKeys(
   target: Target,
   signal: AbortSignal,
 ): Promise<Delivery> {
-  const { agent, attached } = await withActor(deps.db, actor, (tx) =>
+  const { agent, attached, takesBack } = await withActor(deps.db, actor, (tx) =>
     readAttached(deps, tx, actor, target.agentId),
   )
   signal.throwIfAborted()
   const permitted = attached.flatMap((one) => one.row ?? [])
   const opened: OpenedKey[] = []
+  const unopened: { row: SealedRow; reason: string }[] = []
   try {
     for (const row of permitted) {
-      if (!mayTravelWith(row)) return await refuse(deps, actor, agent, row, otherHost)
-      const fields = await openOrReason(deps.keyring, row)
-      if (typeof fields === 'string') return await refuse(deps, actor, agent, row, fields)
+      const fields = mayTravelWith(row) ? await openOrReason(deps.keyring, row) : otherHost
+      if (typeof fields === 'string') {
+        if (!takesBack) return await refuse(deps, actor, agent, row, fields)
+        unopened.push({ row, reason: fields })
+        continue
+      }
       const { id, kind, provider, label, baseUrl, permission } = row
       opened.push({ id, kind, provider, label, baseUrl, permission, fields })
     }
     const keysVersion = agent.keys_version + 1
+    const given = permitted.filter((row) => opened.some((key) => key.id === row.id))
     // Whoever follows the agent's log must know these before the agent can print them.
-    await withActor(deps.db, actor, (tx) => noteGiven(tx, agent.id, permitted))
+    await withActor(deps.db, actor, (tx) => noteGiven(tx, agent.id, given))
     await writeFiles(deps, agent, target, opened, keysVersion, signal)
-    return await record(deps, actor, agent, attached, keysVersion)
+    const delivery = await record(deps, actor, agent, attached, given, keysVersion)
+    for (const { row, reason } of unopened) {
+      const { problem } = await refuse(deps, actor, agent, row, reason)
+      delivery.problem ??= problem!
+    }
+    return delivery
   } finally {
     for (const key of opened) wipeFields(key.fields)
   }
@@ -93,7 +105,7 @@ async function readAttached(
   tx: Tx,
   actor: OperationActor,
   agentId: string,
-): Promise<{ agent: AgentRow; attached: AttachedKey[] }> {
+): Promise<{ agent: AgentRow; attached: AttachedKey[]; takesBack: boolean }> {
   const agent = await agentOf(tx, agentId)
   if (!agent) throw new DomainError('not-found')
   const { count, seconds } = deps.releaseLimit ?? defaultLimit
@@ -106,7 +118,7 @@ async function readAttached(
     )
     throw new DomainError('rate-limited', { agentId, retryAfterMs: 30_000 })
   }
-  return { agent, attached: await attachedSecrets(tx, agentId) }
+  return { agent, attached: await attachedSecrets(tx, agentId), takesBack }
 }
 
 async function openOrReason(keyring: Keyring, row: SealedRow): Promise<Record<string, Buffer> | string> {
@@ -141,11 +153,10 @@ async function record(
   actor: OperationActor,
   agent: AgentRow,
   attached: AttachedKey[],
+  given: SealedRow[],
   keysVersion: number,
 ): Promise<Delivery> {
-  const delivered = attached.flatMap(({ row }) =>
-    row ? [{ credentialId: row.id, secretVersion: row.secretVersion }] : [],
-  )
+  const delivered = given.map((row) => ({ credentialId: row.id, secretVersion: row.secretVersion }))
   const refused = attached.filter(({ row }) => row === null).map(({ credentialId }) => credentialId)
   await withActor(deps.db, actor, async (tx) => {
     await recordDelivery(tx, agent.id, keysVersion, delivered)

@@ -112,6 +112,44 @@ test('a permission that is taken back is not held up by syncs that somebody asks
   })
 })
 
+test('nor by another key that does not open: the agent loses that one, and says so', async () => {
+  const exchange = await binance(alice)
+  const broken = await storeKey(database, alice, { apiKey: 'sk-1' })
+  for (const id of [exchange, broken]) await attach(database, alice, agentId, id)
+  await set(exchange, `permission = 'trading_enabled'`)
+  await deliver()
+  await set(exchange, `permission = 'read_only'`)
+  await set(broken, `provider = 'anthropic'`)
+  const problem = { credentialId: broken, reason: expect.stringContaining('changed, or moved here') }
+  // Whoever asks for a sync takes nothing away from it.
+  expect(await deliver()).toMatchObject({ delivered: [], problem })
+  expect(await keysFile()).toMatchObject([{ permission: 'trading_enabled' }, { id: broken }])
+  expect(await deliver({}, { takesKeyBack: true })).toMatchObject({
+    delivered: [{ credentialId: exchange }],
+    problem,
+  })
+  expect(await keysFile()).toMatchObject([{ id: exchange, permission: 'read_only' }])
+  const held = async () => {
+    const text = 'select credential_id, synced_secret_version from nora.agent_credentials where agent_id = $1'
+    const rows = await database.asSuperuser(text, [agentId])
+    return Object.fromEntries(rows.map((row) => [row['credential_id'], row['synced_secret_version']]))
+  }
+  expect(await held()).toEqual({ [exchange]: 1, [broken]: null })
+  const events = await database.asSuperuser(
+    `select event_type from nora.audit_log where target_id in ($1, $2) order by seq desc limit 3`,
+    [agentId, broken],
+  )
+  expect(events.map((row) => row['event_type']).reverse()).toEqual([
+    'KEY_SYNCED',
+    'SECRET_OPEN_FAILED',
+    'KEY_SYNC_FAILED',
+  ])
+  await set(exchange, `provider = 'okx'`)
+  await deliver({}, { takesKeyBack: true })
+  expect(await keysFile()).toEqual([])
+  expect(await held()).toEqual({ [exchange]: null, [broken]: null })
+})
+
 test.each([
   ['llm', `kind = 'llm', permission = null`],
   ['integration', `kind = 'integration', permission = null`],
