@@ -93,7 +93,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       },
     )
     server.maxConnections = timing.maxConnections
-    // With a number here Node would leave out what is beyond it, and go on as if it had not been sent.
+    // With a number here, Node before 24.18.1 left out what is beyond it, a body's framing too, and went on as if it had not
+    // been sent (CVE-2026-58044). They are counted above.
     server.maxHeadersCount = 0
     server.on('connection', (socket: Socket) => {
       if (!options.acceptPeer(socket.remoteAddress)) socket.destroy()

@@ -87,7 +87,7 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   })
   const trusts = trustedProxies(deps.config.trustProxy)
   const checkForm = formCheck(deps.config)
-  // Node would leave out those beyond a number without a word; too many are refused (request-form.ts).
+  // Too many are refused with a problem (request-form.ts); older versions of Node left them out without a word.
   app.server.maxHeadersCount = 0
   limitConnections(app.server, deps.config.connections, { trusts, log: deps.log })
   installCallers(app, trusts)

@@ -65,7 +65,7 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
     response.end(JSON.stringify(body))
   })
   server.maxConnections = door.connections
-  server.maxHeadersCount = 0 // a number would have Node leave out what is beyond it, without a word
+  server.maxHeadersCount = 0 // they are counted by isPlain: older versions of Node left out what is beyond a number
 
   function refused(error: unknown): void {
     if (!(error instanceof CapabilityError)) throw error
