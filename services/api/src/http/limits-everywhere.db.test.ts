@@ -132,6 +132,24 @@ test('tickets are counted by person', async () => {
   expect((await ask(bob)).status).toBe(404)
 })
 
+test('a list asks Redis once', async () => {
+  const api = await open({})
+  const user = await api.signUp()
+  const connection = new Redis(redis.url)
+  try {
+    await connection.config('RESETSTAT')
+    for (let n = 0; n < 5; n++) expect((await user.get('/api/agents')).status).toBe(200)
+    const commands = [...(await connection.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
+    const asked = Object.fromEntries(commands.map(([, name, calls]) => [name, Number(calls)]))
+    const { eval: evals, incr, pttl, pexpire, ...others } = asked
+    expect(evals).toBe(5)
+    expect([incr, pttl, pexpire ?? 0]).toEqual([5, 5, expect.any(Number)]) // inside the script
+    expect(Object.keys(others).filter((name) => !/^(config|info|client|ping)/.test(name))).toEqual([])
+  } finally {
+    connection.disconnect()
+  }
+})
+
 test('a Redis that hangs: the limit goes on from where it was, sign-in and sign-up are 503, nobody waits', async () => {
   const api = await open({ global: minute(8) })
   const { user } = await api.signUp()
