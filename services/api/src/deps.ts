@@ -32,6 +32,7 @@ export type ApiSettings = Pick<
   | 'connections'
   | 'providerAllowHosts'
   | 'allowPlaintextSecrets'
+  | 'errorReports'
 > & {
   rateLimits: RateLimits
   /** Other deadlines than the edge's own: a test does not wait for those. */

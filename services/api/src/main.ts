@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module'
 import { type ApiConfig, loadApiConfig } from '@nora/config/api'
 import { loadOrRefuse, refusedExitCode } from '@nora/config/boot'
+import type { ErrorReports } from '@nora/config/error-reports'
 import { parseSealKey, type SealKey } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { createLogger } from '@nora/log/logger'
@@ -18,7 +19,8 @@ const cutStreamsMs = 5_000
 
 const config = loadOrRefuse(loadApiConfig, process.env)
 const sealKey = sealKeyOrRefuse(config)
-const log = createLogger({ service: 'api', level: config.logLevel })
+const reporter = config.errorReports && (await reporterTo(config.errorReports))
+const log = createLogger({ service: 'api', level: config.logLevel, onError: reporter?.report })
 const db = connect({
   databaseUrl: config.databaseUrl,
   applicationName: 'nora-api',
@@ -40,6 +42,7 @@ const deps: Deps = {
   sealKey,
   capabilitySeed: config.capabilityPrivateKey,
 }
+if (reporter) (await import('@nora/error-reports/crash')).reportCrash(reporter, log)
 const app = await buildApp(deps)
 const stopping = new AbortController()
 
@@ -84,7 +87,18 @@ async function close(signal: string): Promise<void> {
   queueConnection.disconnect()
   redis.disconnect()
   await db.destroy()
+  await reporter?.flush(500)
   process.exit(0)
+}
+
+/** Loaded only when the operator asked for it. */
+async function reporterTo(to: ErrorReports) {
+  const { createReporter } = await import('@nora/error-reports/reporter')
+  return createReporter({
+    to,
+    environment: config.nodeEnv,
+    onLost: (reason) => log.warn({ reason }, 'error reports are being lost'),
+  })
 }
 
 function sealKeyOrRefuse({ sealKey: text }: ApiConfig): SealKey {

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module'
 import { loadOrRefuse } from '@nora/config/boot'
+import type { ErrorReports } from '@nora/config/error-reports'
 import { loadWorkerConfig } from '@nora/config/worker'
 import { recordConfiguration } from '@nora/db/audit-report'
 import { createLogger } from '@nora/log/logger'
@@ -10,7 +11,9 @@ import { type RunningWorker, startWorker } from './start-worker.ts'
 const stopDeadlineMs = 9_500
 
 const config = loadOrRefuse(loadWorkerConfig, process.env)
-const log = createLogger({ service: 'worker', level: config.logLevel })
+const reporter = config.errorReports && (await reporterTo(config.errorReports))
+const log = createLogger({ service: 'worker', level: config.logLevel, onError: reporter?.report })
+if (reporter) (await import('@nora/error-reports/crash')).reportCrash(reporter, log)
 const deps = createDeps(config, log)
 let worker: RunningWorker | undefined
 let stopping = false
@@ -43,5 +46,16 @@ async function stop(signal: string): Promise<void> {
   late.unref()
   await worker?.stop()
   await deps.db.destroy()
+  await reporter?.flush(500)
   process.exit(0)
+}
+
+/** Loaded only when the operator asked for it. */
+async function reporterTo(to: ErrorReports) {
+  const { createReporter } = await import('@nora/error-reports/reporter')
+  return createReporter({
+    to,
+    environment: config.nodeEnv,
+    onLost: (reason) => log.warn({ reason }, 'error reports are being lost'),
+  })
 }

@@ -1,5 +1,6 @@
 import { readAdminUrl } from './admin-url.ts'
 import { type BotProtection, readBotProtection } from './bot-protection.ts'
+import { type ErrorReports, readErrorReports } from './error-reports.ts'
 import type { AllowedHost } from './provider-hosts.ts'
 import { type RateLimits, readRateLimits } from './rate-limits.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
@@ -58,6 +59,8 @@ export type ApiConfig = {
   providerAllowHosts: readonly AllowedHost[]
   allowPlaintextSecrets: boolean
   rateLimits: RateLimits
+  /** Undefined: errors are reported nowhere. */
+  errorReports: ErrorReports | undefined
   logLevel: LogLevel
 }
 
@@ -108,6 +111,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     providerAllowHosts,
     allowPlaintextSecrets: readAllowPlaintext(reader),
     rateLimits: readRateLimits(reader),
+    errorReports: readErrorReports(reader),
     logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),
   })
 }

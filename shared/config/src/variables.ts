@@ -15,6 +15,7 @@ export const variables = {
   NORA_LOG_LEVEL: { readBy: ['api', 'worker'] },
   DATABASE_URL: { readBy: ['api', 'worker', 'migrate'], secret: true },
   REDIS_URL: { readBy: ['api', 'worker'], secret: true },
+  SENTRY_DSN: { readBy: ['api', 'worker'], secret: true },
 
   NORA_BIND: { readBy: ['api'] },
   NORA_PORT: { readBy: ['api'] },

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
+import { type ErrorReports, readErrorReports } from './error-reports.ts'
 import type { AllowedHost } from './provider-hosts.ts'
 import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
 import { readAllowHosts, readAllowPlaintext } from './secret-policy.ts'
@@ -43,6 +44,8 @@ export type WorkerConfig = {
   /** What is kept of agents' logs, as compressed bytes: of one agent, and of all. */
   logs: { keptBytes: number; keptDays: number; totalBytes: number }
   workerId: string
+  /** Undefined: errors are reported nowhere. */
+  errorReports: ErrorReports | undefined
   logLevel: LogLevel
 }
 
@@ -72,6 +75,7 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     keysDir: readFolder(reader, 'NORA_KEYS_DIR', 'a memory-backed folder such as /run/nora/keys'),
     dataDir: readFolder(reader, 'NORA_DATA_DIR', 'a folder on disk such as /var/lib/nora/worker'),
     logs: readLogs(reader),
+    errorReports: readErrorReports(reader),
     workerId:
       reader.raw('NORA_WORKER_ID') ?? `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`,
     logLevel: reader.oneOf('NORA_LOG_LEVEL', logLevels, 'info'),

@@ -12,6 +12,8 @@ export type LoggerOptions = {
   readonly level: Level
   /** Where lines go, one `write` a line. Standard output unless given, written at once so that a crash loses none. */
   readonly destination?: DestinationStream
+  /** Gets every finished line of level error and fatal, redacted and scrubbed as it is written. Must not throw. */
+  readonly onError?: ((line: string) => void) | undefined
 }
 
 type Serializer = (value: unknown) => unknown
@@ -21,7 +23,7 @@ type Serializer = (value: unknown) => unknown
  * format arguments, bindings of child loggers and serializers' answers go through `redact`; the finished line goes
  * through `scrubText`, whatever it was made of.
  */
-export function createLogger({ service, level, destination }: LoggerOptions): Logger {
+export function createLogger({ service, level, destination, onError }: LoggerOptions): Logger {
   const logger = pino(
     {
       level,
@@ -30,7 +32,7 @@ export function createLogger({ service, level, destination }: LoggerOptions): Lo
       formatters: { level: (label) => ({ level: label }) },
       // pino's own error serializer would put back what redact() took out of an error.
       serializers: { err: redact },
-      hooks: { logMethod, streamWrite: scrubLine },
+      hooks: { logMethod, streamWrite: onError ? (line) => tell(scrubLine(line), onError) : scrubLine },
     },
     destination ?? pino.destination({ fd: 1, sync: true }),
   )
@@ -98,6 +100,12 @@ function guardSerializers(serializers: Record<string, Serializer>): Record<strin
   return Object.fromEntries(
     names.map((name) => [name, (value: unknown) => redact(serializers[name]!(value))]),
   )
+}
+
+// pino writes the level first.
+function tell(line: string, onError: (line: string) => void): string {
+  if (/^\{"level":"(?:error|fatal)"/.test(line)) onError(line)
+  return line
 }
 
 // A value that a scrub of the whole line would cut across JSON's own quotes is scrubbed string by string instead.

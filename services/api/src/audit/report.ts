@@ -74,6 +74,7 @@ export function settingsOf({ config }: Pick<Deps, 'config'>): Record<string, unk
     // Who may say who somebody is.
     signInProviders: signInProviders.map(({ clientSecret: _, ...provider }) => provider),
     signInAllowHosts: open.signInAllowHosts,
+    errorReports: config.errorReports?.url.host ?? null,
     ...{ jwtSecrets: jwtSecrets.length, setupTokenSet: setupToken !== undefined },
     botProtection: botProtection ? { ...botProtection, secret: undefined } : null,
   }

@@ -146,6 +146,7 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
     connections: { all: 10_000, perAddress: 10_000 },
     providerAllowHosts: [],
     allowPlaintextSecrets: false,
+    errorReports: undefined,
     ...config,
     rateLimits: { ...(raised as RateLimits), login: { ...plenty, backoffMs: 1_000 }, ...rateLimits },
   }

@@ -8,5 +8,6 @@ export function settingsOf(config: WorkerConfig): Record<string, unknown> {
     keyVersion: config.keyVersion,
     previousKeyVersions: config.encryptionKeysPrevious.map((one) => one.version),
     logs: config.logs,
+    errorReports: config.errorReports?.url.host ?? null,
   }
 }

@@ -35,6 +35,7 @@ export async function workerInProcess(
       logs: { keptBytes: 2 ** 26, keptDays: 14, totalBytes: 2 ** 33 },
       workerId: `worker-${randomUUID().slice(0, 8)}`,
       logLevel: 'info',
+      errorReports: undefined,
     },
     createLogger({ service: 'worker', level: 'silent' }),
   )
