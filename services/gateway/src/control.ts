@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Verifier } from '@nora/crypto/capability'
 import type { AddressPolicy } from './addresses.ts'
 import { capabilityOf } from './capability.ts'
+import type { FaultLog } from './faults.ts'
 import { isFramedPlainly } from './headers.ts'
 import type { Log } from './log.ts'
 import { parseProbe, probe } from './probe.ts'
@@ -14,6 +15,7 @@ export type ControlDeps = {
   allow: AddressPolicy
   bootId: string
   log: Log
+  faults: FaultLog
 }
 
 const MAX_BODY = 1024 * 1024
@@ -42,6 +44,7 @@ export const controlHandler =
         revision: deps.table.revision(),
         routes: deps.table.size(),
         uptimeMs: Math.round(process.uptime() * 1000),
+        faults: deps.faults.told(),
       })
     } else {
       const wanted = parseProbe(body)

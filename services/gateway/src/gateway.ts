@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { capabilityVerifier } from '@nora/crypto/capability'
 import type { AddressPolicy } from './addresses.ts'
 import { controlHandler } from './control.ts'
+import { faultLog } from './faults.ts'
 import type { ForwardLimits } from './forward.ts'
 import { invokeHandler } from './invoke.ts'
 import type { Log } from './log.ts'
@@ -65,6 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const doors = { ...doorDefaults, ...options.doors }
   const bootId = randomUUID()
   const table = createRouteTable(allow, connectMs)
+  const faults = faultLog()
 
   const listen = async (
     handler: Handler,
@@ -88,6 +90,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         if (req.rawHeaders.length > 2 * MOST_HEADERS) return sendProblem(res, problems.headers)
         handler(req, res).catch((error: Error) => {
           log('error', 'request failed', { reason: error.name })
+          faults.note(error)
           sendProblem(res, problems.unreachable)
         })
       },
@@ -109,7 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 
   const control = await listen(
-    controlHandler({ table, verify: capabilityVerifier(options.controlKey), allow, bootId, log }),
+    controlHandler({ table, verify: capabilityVerifier(options.controlKey), allow, bootId, log, faults }),
     options.controlPort,
     { requestTimeout: doors.headMs, maxConnections: doors.controlConnections },
   )

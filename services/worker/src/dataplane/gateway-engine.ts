@@ -20,7 +20,10 @@ export type GatewayEngine = {
     agent: { agentId: string; address: string },
     signal: AbortSignal,
   ): Promise<void>
-  status(controlUrl: string, signal: AbortSignal): Promise<Pick<GatewayStatus, 'bootId' | 'revision'>>
+  status(
+    controlUrl: string,
+    signal: AbortSignal,
+  ): Promise<Pick<GatewayStatus, 'bootId' | 'revision' | 'faults'>>
   /** A gateway that holds a newer list already keeps it; that is well. */
   putRoutes(
     controlUrl: string,

@@ -16,6 +16,7 @@ import { agentNetwork } from '../reconcile/addresses.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { GatewayEngine, StandingGateway } from './gateway-engine.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { faultTeller } from './tell-faults.ts'
 
 const leaseMs = 6_000
 const callMs = 5_000
@@ -42,6 +43,7 @@ export type KeptGateways = Dataplane & {
 export function keepGateways(deps: GatewayDeps): KeptGateways {
   const boots = new Map<string, string>()
   const misses = new Map<string, number>()
+  const tellFaults = faultTeller(deps.log)
   const pushes = new Map<string, () => Promise<void>>()
   const raises = new Map<string, () => Promise<StandingGateway>>()
 
@@ -77,6 +79,7 @@ export function keepGateways(deps: GatewayDeps): KeptGateways {
       status = await deps.engine.status(standing.controlUrl, timeout())
     }
     misses.delete(row.id)
+    tellFaults(row, status)
     if (boots.get(row.id) !== status.bootId) await refill(row, standing, status)
     else if (status.revision < row.revision) await push(row)
   }

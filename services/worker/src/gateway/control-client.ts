@@ -8,7 +8,14 @@ export type GatewayRoute = {
   ip: string
   port: number
 }
-export type GatewayStatus = { bootId: string; revision: number; routes: number; uptimeMs: number }
+export type GatewayStatus = {
+  bootId: string
+  revision: number
+  routes: number
+  uptimeMs: number
+  /** What failed in it since it booted; without an error's words. A gateway of an older version says nothing. */
+  faults?: { count: number; last: { at: string; name: string; stack: string } | null }
+}
 export type ProbeAnswer = { status: number; body: string; ms: number } | { error: string }
 
 export type GatewayClient = {
