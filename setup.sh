@@ -18,6 +18,8 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
   --doctor       look for problems; each comes with its fix
   --stop         stop everything
   --reset-admin  set a new password for the first platform admin
+  --reset-passkeys EMAIL
+                 take passkeys and recovery codes off an account whose person has lost them
   --new-capability-key
                  take a NORA_CAPABILITY_PRIVATE_KEY that you replaced (docs/sign-in.md)
   --uninstall    remove this installation after asking; --purge also removes database, keys and volumes
@@ -31,10 +33,15 @@ own user. As a user (who may use Docker): everything in .nora/ here, without tha
 TEXT
 }
 
-command=install log='' prefix='' yes='' purge='' keep=''
+command=install log='' prefix='' yes='' purge='' keep='' email=''
 while [ $# -gt 0 ]; do
   case $1 in
     --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
+    --reset-passkeys)
+      [ $# -ge 2 ] || fail '--reset-passkeys needs an e-mail address' './setup.sh --reset-passkeys them@your-domain.org'
+      command=reset-passkeys email=$2
+      shift
+      ;;
     --prefix)
       [ $# -ge 2 ] || fail '--prefix needs a folder' './setup.sh --prefix /srv/nora-test'
       prefix=$(realpath -m -- "$2")
@@ -288,5 +295,6 @@ case $command in
     if [ "$code" != "$here" ]; then rm -rf "$code"; fi
     echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
     ;;
+  reset-passkeys) supervisor reset-passkeys "$email" ;;
   *) supervisor "$command" ;;
 esac

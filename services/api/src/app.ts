@@ -16,6 +16,9 @@ import { integrationRoutes } from './integrations/routes.ts'
 import { invokeRoutes } from './invoke/routes.ts'
 import { identityRoutes } from './oauth/identity-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
+import { passkeyActionRoutes } from './passkeys/action-routes.ts'
+import { passkeyRoutes } from './passkeys/routes.ts'
+import { secondFactorRoutes } from './passkeys/second-factor-routes.ts'
 import { providerKeyRoutes } from './provider-keys/routes.ts'
 import { streamRoutes } from './streams/routes.ts'
 import { invitationRoutes } from './workspaces/invitation-routes.ts'
@@ -36,6 +39,9 @@ export async function buildApp(deps: Deps) {
   await app.register(oauthRoutes, api)
   await app.register(identityRoutes, api)
   await app.register(sessionRoutes, api)
+  await app.register(secondFactorRoutes, api)
+  await app.register(passkeyRoutes, api)
+  await app.register(passkeyActionRoutes, api)
   await app.register(workspaceRoutes, api)
   await app.register(memberRoutes, api)
   await app.register(invitationRoutes, api)

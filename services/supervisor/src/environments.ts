@@ -56,6 +56,9 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
       NORA_WORKER_ID: `worker-${installationId.slice(0, 8)}`,
       NORA_AGENT_NETWORK_POOL: need(installation, 'NORA_AGENT_NETWORK_POOL', 'installation'),
       NORA_WORKER_PORT: need(installation, 'NORA_WORKER_PORT', 'installation'),
+      // What passkeys sign for: the worker checks them by itself.
+      NORA_PUBLIC_URL:
+        api['NORA_PUBLIC_URL'] || `http://localhost:${need(installation, 'NORA_PORT', 'installation')}`,
       NORA_CAPABILITY_PUBLIC_KEY: publicHalf(need(api, 'NORA_CAPABILITY_PRIVATE_KEY', 'api')),
       ...policy,
       ...worker,

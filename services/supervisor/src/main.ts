@@ -16,6 +16,7 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   status               what runs, since when and why
   doctor               look for problems; each comes with its fix
   reset-admin [EMAIL]  a new password for the first platform admin
+  reset-passkeys EMAIL take passkeys and recovery codes off an account that lost them
   new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
@@ -70,6 +71,16 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       const done = await resetAdmin(layout, positionals[1], signal)
       say(
         `new password of ${done.email}: ${done.password}\nevery session of theirs has ended; change it after signing in`,
+      )
+      return 0
+    }
+    case 'reset-passkeys': {
+      const email = positionals[1]
+      if (!email) throw new Error('say whose: reset-passkeys EMAIL')
+      const { resetPasskeys } = await import('./reset-sign-in.ts')
+      const count = await resetPasskeys(layout, email)
+      say(
+        `${count} passkeys of ${email} are gone, and every session: the password or a provider signs in again`,
       )
       return 0
     }

@@ -5,6 +5,7 @@ import { deriveKey, deriveSealing } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { type Bells, openBells } from '@nora/events/bells'
 import type { Logger } from '@nora/log/logger'
+import { relyingPartyOf } from '@nora/passkeys/relying-party'
 import type Docker from 'dockerode'
 import { Redis } from 'ioredis'
 import { dockerBackend } from './backends/docker/backend.ts'
@@ -56,7 +57,8 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
   const { capabilityPublicKey } = config
   const engine = dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed })
-  const secrets = { db, log, keyring, backend, allowHosts: config.providerAllowHosts }
+  const relyingParty = config.publicUrl === undefined ? undefined : relyingPartyOf(config.publicUrl)
+  const secrets = { db, log, keyring, backend, relyingParty, allowHosts: config.providerAllowHosts }
   return {
     db,
     log,

@@ -34,6 +34,8 @@ export type WorkerConfig = {
   port: number
   /** What the api dials; undefined when the port is only known after listening. */
   url: string | undefined
+  /** Origin under which browsers see the api: for whom passkeys sign. undefined: this worker confirms none. */
+  publicUrl: string | undefined
   dockerHost: string
   /** Private or plain-http hosts that a key may be tried at. */
   providerAllowHosts: readonly AllowedHost[]
@@ -69,6 +71,11 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     bind,
     port,
     url: readUrl(reader, bind, port),
+    publicUrl: reader.parsed(
+      'NORA_PUBLIC_URL',
+      'the api’s own, scheme and host without a path',
+      (text) => parseOrigin(text)?.origin,
+    ),
     dockerHost: readDockerHost(reader),
     providerAllowHosts: readAllowHosts(reader),
     allowPlaintextSecrets: readAllowPlaintext(reader),

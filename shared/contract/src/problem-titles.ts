@@ -13,6 +13,15 @@ export const problemTitles = {
   'key-not-shareable': 'An exchange credential goes into agents of its owner alone',
   'step-up-required': 'Show your password again: POST auth/step-up, then repeat this',
   'password-required': 'Step up with your password: POST auth/step-up',
+  'passkey-required': 'Step up with a passkey: POST auth/step-up/passkey',
+  'passkey-confirmation-required':
+    'Confirm this with a passkey first: POST auth/passkeys/actions/options and auth/passkeys/actions',
+  'passkey-refused': 'That was not accepted; ask for new options and try again',
+  'passkey-known': 'This passkey is known to the server already',
+  'passkey-limit': 'An account may have twenty passkeys',
+  'passkeys-unavailable': 'Passkeys need an https address with a host name (NORA_PUBLIC_URL), or localhost',
+  'no-passkeys': 'This account has no passkey',
+  'second-factor-invalid': 'The second factor was not accepted, or it came too late; sign in again',
   'account-disabled': 'This account is disabled; ask an admin of this server',
   'oauth-flow-invalid':
     'This sign-in was not begun in this browser, is finished, or took longer than ten minutes; begin again',

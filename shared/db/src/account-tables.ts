@@ -73,6 +73,20 @@ export type MembershipsTable = {
   created_at: TimeDefault
 }
 
+export type PasskeysTable = {
+  id: Generated<string>
+  user_id: string
+  credential_id: Buffer
+  public_key: Buffer
+  /** Not selectable by the api: Postgres compares it. */
+  counter: number
+  transports: ColumnType<string[], string[] | undefined, string[]>
+  label: string
+  backed_up: boolean
+  created_at: TimeDefault
+  last_used_at: MaybeTime
+}
+
 export type SessionsTable = {
   id: Generated<string>
   user_id: string
@@ -90,6 +104,7 @@ export type SessionsTable = {
   revoked_reason: string | null
   /** Never selectable by the api; see nora.require_recent_proof. */
   proven_at: MaybeTime
+  second_factor: 'passkey' | 'recovery-code' | null
 }
 
 export type StreamsTable = {

@@ -67,6 +67,8 @@ export type NewSession = {
   /** SHA-256 of the session secret, and of the first refresh token. */
   secretHash: Buffer
   refreshHash: Buffer
+  /** Under which a second factor is asked for, if the account has one: SHA-256 of its token. */
+  tokenHash: Buffer
   idleSeconds: number
   absoluteSeconds: number
   ip: string | null
@@ -83,15 +85,22 @@ export type OpenedSession = {
 
 /**
  * Opens a session if the proof is the one of the person's password; Postgres compares, so that nothing but a password
- * opens one. Undefined, and audited, when it is not, or the account is disabled or absent.
+ * opens one. Undefined, and audited, when it is not, or the account is disabled or absent. `second-factor-required`: it is,
+ * and the account has passkeys.
  */
-export async function openSession(db: Db, input: NewSession): Promise<OpenedSession | undefined> {
-  const { rows } = await sql<OpenedSession>`
-    select id, email, name, platform_role as "platformRole"
-    from nora.open_session(${input.userId}, ${input.passwordProof}, ${input.transport}, ${input.secretHash}, ${input.refreshHash},
+export async function openSession(
+  db: Db,
+  input: NewSession,
+): Promise<OpenedSession | 'second-factor-required' | undefined> {
+  const { rows } = await sql<OpenedSession & { asked: boolean }>`
+    select id, email, name, platform_role as "platformRole", second_factor as asked
+    from nora.sign_in(${input.userId}, ${input.passwordProof}, ${input.transport}, ${input.secretHash}, ${input.refreshHash},
       make_interval(secs => ${input.idleSeconds}), make_interval(secs => ${input.absoluteSeconds}), ${input.ip}::inet,
-      ${input.userAgent}, ${input.correlationId})`.execute(db)
-  return rows[0]
+      ${input.userAgent}, ${input.correlationId}, ${input.tokenHash})`.execute(db)
+  const [row] = rows
+  if (!row) return undefined
+  const { asked, ...session } = row
+  return asked ? 'second-factor-required' : session
 }
 
 export type Rotation = {

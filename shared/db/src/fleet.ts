@@ -109,7 +109,7 @@ export async function expireRows(db: Kysely<DB>): Promise<number> {
 }
 
 export type SecurityEvent = {
-  type: 'ORPHAN_REMOVED' | 'CAPABILITY_REFUSED' | 'SECRET_OPEN_FAILED' | 'NAME_TAKEN'
+  type: 'ORPHAN_REMOVED' | 'CAPABILITY_REFUSED' | 'SECRET_OPEN_FAILED' | 'NAME_TAKEN' | 'PASSKEY_WORD_REFUSED'
   workspaceId: string | null
   target: { kind: string; id: string }
   /** Facts without secrets. */

@@ -108,6 +108,7 @@ export async function linkIdentity(db: Db, end: FlowEnd, from: Origin): Promise<
 export type IdentityStepUp =
   | 'stepped-up'
   | 'password-required'
+  | 'passkey-required'
   | 'identity-not-yours'
   | 'reauthentication-stale'
 

@@ -5,6 +5,7 @@ import type {
   IdentitiesTable,
   InvitationsTable,
   MembershipsTable,
+  PasskeysTable,
   SessionsTable,
   StreamsTable,
   UsersTable,
@@ -51,6 +52,7 @@ export type DB = {
   log_followers: LogFollowersTable
   memberships: MembershipsTable
   operations: OperationsTable
+  passkeys: PasskeysTable
   sessions: SessionsTable
   streams: StreamsTable
   users: UsersTable

@@ -12,6 +12,7 @@ import {
   StepUpBody,
   signUpAction,
 } from '@nora/contract/auth'
+import { SecondFactorRequired } from '@nora/contract/passkeys'
 import { isClaimed, myAccount, myWorkspaces } from '@nora/db/accounts'
 import { withActor } from '@nora/db/actor'
 import { ownSession } from '@nora/db/sessions'
@@ -24,6 +25,7 @@ import { clientIp } from '../http/client-ip.ts'
 import { clearSessionCookies, refreshCookie } from '../http/credentials.ts'
 import { csrfToken, refuseForeignOrigin, requireOwnOrigin } from '../http/csrf.ts'
 import { addressOf } from '../http/limits.ts'
+import { secondFactorSeconds } from '../passkeys/second-factor-token.ts'
 import { signedIn } from './answer.ts'
 import { changeOwnPassword } from './change-password.ts'
 import { logIn } from './login.ts'
@@ -73,15 +75,24 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
 
   app.post(
     '/auth/login',
-    { config: { access: 'public' }, schema: { body: LoginBody, response: { 200: SignedIn } } },
+    {
+      config: { access: 'public' },
+      schema: { body: LoginBody, response: { 200: SignedIn, 202: SecondFactorRequired } },
+    },
     async (request, reply) => {
       refuseForeignOrigin(deps.config, request)
       const { email, transport = 'cookie' } = request.body
       await backoff.admit(email, addressOf(request), () => void reportSlowed(deps, email, callerOf(request)))
       const caller = { ...callerOf(request), userAgent: request.headers['user-agent']?.slice(0, 300) ?? null }
       const deadline = AbortSignal.timeout(hashDeadlineMs)
-      const { sessionId, user, refresh } = await logIn(deps, request.body, caller, deadline)
+      const loggedIn = await logIn(deps, request.body, caller, deadline)
       await backoff.succeeded(email, addressOf(request))
+      if ('secondFactor' in loggedIn) {
+        const expiresAt = new Date(deps.clock() + secondFactorSeconds * 1000).toISOString()
+        const { text } = loggedIn.secondFactor
+        return reply.code(202).send({ status: 'second-factor-required', token: text, expiresAt })
+      }
+      const { sessionId, user, refresh } = loggedIn
       return signedIn(app, deps, reply, { id: sessionId, transport, user, refresh })
     },
   )

@@ -1,6 +1,7 @@
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { apiProof } from '../oauth/api-proof.ts'
 import { invokedAgent } from '../testing/invoked-agent.ts'
 import { quiet } from '../testing/log-sockets.ts'
 import { type StandInWorker, standInWorker } from '../testing/stand-in-worker.ts'
@@ -33,6 +34,8 @@ const cellsOf = (row: Row, kind: (outcome: Outcome) => boolean): Principal[] =>
 const isSafe = ({ route, example }: Row) => /^(GET|WS) /.test(route) || example.harmless === true
 
 beforeAll(async () => {
+  // Remembered with the first need of it, which no refusal should seem to have done.
+  await apiProof(api.deps)
   worker = await standInWorker(quiet)
   makers = await worlds(api, database)
   await database.asSuperuser(

@@ -8,6 +8,7 @@ import { agentRows, invokeRows, streamRows } from './rows/agents.ts'
 import { auditRows } from './rows/audit.ts'
 import { exchangeCredentialRows, integrationRows } from './rows/credentials.ts'
 import { identityRows } from './rows/identities.ts'
+import { passkeyRows } from './rows/passkeys.ts'
 import { providerKeyRows } from './rows/provider-keys.ts'
 import { workspaceRows } from './rows/workspaces.ts'
 
@@ -15,6 +16,7 @@ import { workspaceRows } from './rows/workspaces.ts'
 export const areas: Record<string, Row[]> = {
   'Health, accounts and sessions': accountRows,
   'Sign-in by others': identityRows,
+  'Passkeys and recovery codes': passkeyRows,
   Workspaces: workspaceRows,
   'Provider keys': providerKeyRows,
   Integrations: integrationRows,

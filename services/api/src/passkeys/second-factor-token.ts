@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiSettings } from '../deps.ts'
 
 /** Five minutes, as Postgres has it. */
@@ -15,6 +15,11 @@ export type SecondFactorToken = {
 }
 
 export const newSecondFactorToken = (): SecondFactorToken => tokenOf(randomBytes(32))
+
+/** Reads a token's text; undefined for any other. */
+export function readSecondFactorToken(text: string | undefined): SecondFactorToken | undefined {
+  return text !== undefined && /^[\w-]{43}$/.test(text) ? tokenOf(Buffer.from(text, 'base64url')) : undefined
+}
 
 function tokenOf(secret: Buffer): SecondFactorToken {
   return {
@@ -34,6 +39,14 @@ export function setSecondFactorCookie(
   const { name, options } = cookie(config)
   reply.setCookie(name, token.text, { ...options, maxAge: secondFactorSeconds })
 }
+
+export function clearSecondFactorCookie(config: ApiSettings, reply: FastifyReply): void {
+  const { name, options } = cookie(config)
+  reply.clearCookie(name, options)
+}
+
+export const secondFactorCookie = (config: ApiSettings, request: FastifyRequest): string | undefined =>
+  request.cookies[cookie(config).name]
 
 function cookie(config: ApiSettings) {
   const secure = config.publicUrl.startsWith('https:')

@@ -1,7 +1,6 @@
 import { type OperationActor, type Tx, withActor } from '@nora/db/actor'
 import { audit } from '@nora/db/audit'
 import { reportSecurityEvent } from '@nora/db/fleet'
-import type { DB } from '@nora/db/schema'
 import { type AgentRow, agentOf, operationOf } from '@nora/db/worker-agents'
 import {
   type AttachedKey,
@@ -14,19 +13,16 @@ import {
 } from '@nora/db/worker-credentials'
 import { DomainError } from '@nora/domain/errors'
 import { appendEvent } from '@nora/events/append'
-import type { Logger } from '@nora/log/logger'
 import { runtimeNamed } from '@nora/runtimes/catalog'
 import type { OpenedKey, SecretFile } from '@nora/runtimes/runtime'
-import type { Kysely } from 'kysely'
 import type { Backend, Target } from '../backends/backend.ts'
 import { agentSpec } from '../reconcile/target.ts'
+import { type ConfirmDeps, confirmedPermission } from './confirmed-permission.ts'
 import { type Keyring, OpenFailure, openFields } from './open-secret.ts'
 import { mayTravelWith } from './sealed-hosts.ts'
 import { wipeFields } from './secret-fields.ts'
 
-export type DeliverDeps = {
-  db: Kysely<DB>
-  log: Logger
+export type DeliverDeps = ConfirmDeps & {
   keyring: Keyring
   backend: Pick<Backend, 'writeSecrets'>
   /**
@@ -56,7 +52,7 @@ const ownerRule = 'it is neither its agent owner’s own nor shared with the wor
  * A key that does not open: the agent keeps all that it has, and `problem` says which and why; a security event, an
  * audit row and an event are written. Where a key or a permission is to be taken out of the agent, that goes before: it
  * gets the others and loses the one that does not open. A key that the owner rule refuses is treated as detached, and is
- * the `problem`.
+ * the `problem`. An exchange credential is told to trade as `confirmedPermission` finds.
  * @throws DomainError `not-found` (the agent is gone), `runtime-unknown`, `rate-limited` (too many deliveries; facts:
  * `retryAfterMs`); BackendError; NR409 when the lease is lost.
  */
@@ -75,13 +71,15 @@ export async function deliverKeys(
   const unopened: { row: SealedRow; reason: string }[] = []
   try {
     for (const row of permitted) {
+      // Before anything is open that would have to be wiped.
+      const permission = await confirmedPermission(deps, actor, row)
       const fields = mayTravelWith(row) ? await openOrReason(deps.keyring, row) : otherHost
       if (typeof fields === 'string') {
         if (!takesBack) return await refuse(deps, actor, agent, row, fields)
         unopened.push({ row, reason: fields })
         continue
       }
-      const { id, kind, provider, label, baseUrl, permission } = row
+      const { id, kind, provider, label, baseUrl } = row
       opened.push({ id, kind, provider, label, baseUrl, permission, fields })
     }
     const keysVersion = agent.keys_version + 1

@@ -22,6 +22,7 @@ export async function workerInProcess(
       keyVersion: 1,
       encryptionKeysPrevious: [],
       capabilityPublicKey: it.capabilityPublicKey,
+      publicUrl: undefined,
       installationId: it.installation,
       agentNetworkPool: it.pool,
       bind: '127.0.0.1',

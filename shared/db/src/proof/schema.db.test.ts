@@ -23,6 +23,10 @@ const closed = new Set([
   'admin_sessions',
   'admin_refresh_tokens',
   'agent_room',
+  'passkey_challenges',
+  'second_factors',
+  'recovery_codes',
+  'action_assertions',
 ])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }

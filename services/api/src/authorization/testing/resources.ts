@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { Caller, World } from './world.ts'
 
 type Make = (world: World, caller: Caller) => Promise<string>
@@ -100,6 +100,8 @@ const resources = {
   provider: async () => 'github',
   identity: (world) => makeIdentity(world, world.other.userId!),
   ownIdentity: (world, { userId }) => makeIdentity(world, userId ?? world.other.userId!),
+  passkey: (world) => makePasskey(world, world.other.userId!),
+  ownPasskey: (world, { userId }) => makePasskey(world, userId ?? world.other.userId!),
   /** Another workspace, to which whoever belongs to this one can still be invited. */
   elsewhere: ({ other }) => made(other, '/api/workspaces', { name: 'The other one' }),
   invitation: (world) =>
@@ -168,6 +170,15 @@ async function makeIdentity(world: World, userId: string): Promise<string> {
   const [row] = await world.database.asSuperuser<{ id: string }>(
     `insert into nora.identities (user_id, provider, issuer, subject) values ($1, 'github', 'https://github.test', $2) returning id`,
     [userId, randomUUID()],
+  )
+  return row!.id
+}
+
+async function makePasskey(world: World, userId: string): Promise<string> {
+  const [row] = await world.database.asSuperuser<{ id: string }>(
+    `insert into nora.passkeys (user_id, credential_id, public_key, counter, label, backed_up)
+     values ($1, $2, $2, 0, $3, false) returning id`,
+    [userId, randomBytes(32), world.marker],
   )
   return row!.id
 }

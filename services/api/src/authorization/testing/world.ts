@@ -64,9 +64,11 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
       ...{ userId, passwordProof: proof, idleSeconds, absoluteSeconds },
       secretHash: createHash('sha256').update(refresh.secret).digest(),
       refreshHash: refresh.hash,
+      tokenHash: randomBytes(32),
       ...{ ip: null, userAgent: null, correlationId: 'arranged' },
     })
-    const sessionId = session!.id
+    if (!session || session === 'second-factor-required') throw new Error('the sign-in was refused')
+    const sessionId = session.id
     // Long enough ago that the sign-in itself is no recent proof of the password.
     await database.asSuperuser(
       `update nora.sessions set created_at = now() - interval '1 hour' where id = $1`,

@@ -80,6 +80,24 @@ export const decisions: Record<string, Decision> = {
   rotate_api_key: { to: ['nora_app'], tells: 'that a key’s hash is taken, to whoever can guess such' },
   revoke_api_key: app(),
 
+  // Passkeys: by what an authenticator signed, and the api’s proof.
+  sign_in: app(
+    'is open_session, and asks an account that has passkeys for one when the hash is the right one',
+  ),
+  second_factor_passkeys: app(),
+  finish_second_factor: app(),
+  step_up_by_second_factor: app(),
+  start_challenge: app(),
+  take_challenge: app(),
+  add_passkey: app(),
+  rename_passkey: app(),
+  remove_passkey: app(),
+  replace_recovery_codes: app(),
+  count_recovery_codes: app(),
+  keep_assertion: app(),
+  action_word: worker(),
+  spend_word: worker('uses up a passkey’s word that is named by its random number'),
+
   // Who belongs to a workspace.
   create_workspace: app(),
   rename_workspace: app(),
@@ -159,7 +177,7 @@ export const decisions: Record<string, Decision> = {
   expire_rows: worker('removes what has expired, of everybody'),
   sweep_workspaces: worker('goes on with workspaces whose owners deleted them'),
   erase_left_keys: worker('erases keys whose owner left a workspace a week ago'),
-  report_security_event: worker('writes rows of four types into any workspace’s audit, in the system’s name'),
+  report_security_event: worker('writes rows of five types into any workspace’s audit, in the system’s name'),
 
   // The encryption key and its exchange.
   introduce_key: worker(),
