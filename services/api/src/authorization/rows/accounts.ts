@@ -33,17 +33,26 @@ export const accountRows: Row[] = [
     },
   ),
   route('POST /api/auth/refresh', signedIn(200), { body: ownTokens }),
-  route('POST /api/auth/logout', { ...anybody(204), disabled: '401 unauthenticated' }, { body: ownTokens }),
+  route(
+    'POST /api/auth/logout',
+    { ...anybody(204), disabled: '401 unauthenticated' },
+    { body: ownTokens, apart: true },
+  ),
   route('GET /api/auth/me', signedIn(200)),
   route('GET /api/auth/sessions', signedIn(200)),
-  route('DELETE /api/auth/sessions', signedIn(204)),
-  route('DELETE /api/auth/sessions/:id', signedIn(204), { when: 'an own one', ids: { id: 'ownSession' } }),
+  route('DELETE /api/auth/sessions', signedIn(204), { apart: true }),
+  route('DELETE /api/auth/sessions/:id', signedIn(204), {
+    when: 'an own one',
+    ids: { id: 'ownSession' },
+    apart: true,
+  }),
   route('DELETE /api/auth/sessions/:id', signedIn('404 not-found'), {
     when: 'somebody else’s',
     ids: { id: 'session' },
   }),
   route('POST /api/auth/step-up', signedIn(204), { body: ownPassword }),
   route('PATCH /api/auth/password', signedIn(204), {
+    apart: true,
     body: async ({ password }) => ({
       currentPassword: password,
       newPassword: 'another horse battery staple',

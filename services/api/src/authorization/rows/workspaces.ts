@@ -9,7 +9,7 @@ export const workspaceRows: Row[] = [
   route('POST /api/workspaces', signedIn(201), { body: { name: 'Another' } }),
   route('GET /api/workspaces/:id', from('viewer', 200), { ids }),
   route('PATCH /api/workspaces/:id', from('admin', 200), { ids, body: { name: 'Renamed' } }),
-  route('DELETE /api/workspaces/:id', from('owner', 204), { ids, query: 'force=true' }),
+  route('DELETE /api/workspaces/:id', from('owner', 204), { ids, query: 'force=true', apart: true }),
 
   route('GET /api/workspaces/:id/members', from('viewer', 200), { ids }),
   route('PATCH /api/workspaces/:id/members/:userId', from('admin', 200), {
@@ -84,6 +84,7 @@ export const workspaceRows: Row[] = [
   }),
   route('POST /api/workspaces/invitations/accept', signedIn(200), {
     when: 'made for one’s own address',
+    apart: true,
     body: async (world, caller) => ({ token: await world.id('ownInvitationToken', caller) }),
   }),
   route('POST /api/workspaces/invitations/accept', signedIn('404 not-found'), {

@@ -37,6 +37,10 @@ export type World = {
   other: Caller
   as: (principal: Principal) => Promise<Caller>
   stepUp: (caller: Caller) => Promise<void>
+  /** As if the session had never stepped up. */
+  stepDown: (caller: Caller) => Promise<void>
+  /** The same workspace and people, in which no thing has been made yet. */
+  again: () => World
   /** The id (or token) of a thing of resources.ts: one for the world, or one for each caller where its name begins with `own`. */
   id: (resource: string, caller: Caller) => Promise<string>
   /** Somebody new in a role of this workspace. */
@@ -104,14 +108,17 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
   const make = async (): Promise<World> => {
     const marker = `marker-${randomBytes(6).toString('hex')}`
     const ownerAccount = await account()
-    const stepUp = async ({ sessionId }: { sessionId?: string }) => {
-      for (const table of ['sessions', 'admin_sessions']) {
-        await database.asSuperuser(
-          `update nora.${table} set stepped_up_until = now() + interval '10 minutes' where id = $1`,
-          [sessionId],
-        )
+    const setStepUp =
+      (until: string) =>
+      async ({ sessionId }: { sessionId?: string }) => {
+        for (const table of ['sessions', 'admin_sessions']) {
+          await database.asSuperuser(`update nora.${table} set stepped_up_until = ${until} where id = $1`, [
+            sessionId,
+          ])
+        }
       }
-    }
+    const stepUp = setStepUp(`now() + interval '10 minutes'`)
+    const stepDown = setStepUp('null')
     const maker = await signIn(ownerAccount)
     await stepUp(maker)
     const made = await maker.client.post('/api/workspaces', { name: marker })
@@ -157,20 +164,27 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
       return { principal, ...person, headers: principal === 'neighbour' ? {} : headers }
     }
     const callers = new Map<Principal, Promise<Caller>>()
-    const things = new Map<string, Promise<string>>()
     const other = await join('editor')
     await stepUp(other)
-    const world: World = {
-      ...{ api, database, workspaceId, marker, password, stepUp, join },
-      maker: { principal: 'owner', ...maker, headers },
-      other: { principal: 'editor', ...other, headers },
-      as: (principal) => once(callers, principal, () => callerFor(principal)),
-      id: (resource, caller) => {
-        const name = resource.startsWith('own') ? `${resource} of ${caller.principal}` : resource
-        return once(things, name, () => makeResource(world, resource, caller))
-      },
+    const base = {
+      ...{ api, database, workspaceId, marker, password, stepUp, stepDown, join },
+      maker: { principal: 'owner', ...maker, headers } satisfies Caller,
+      other: { principal: 'editor', ...other, headers } satisfies Caller,
+      as: (principal: Principal) => once(callers, principal, () => callerFor(principal)),
     }
-    return world
+    const withoutThings = (): World => {
+      const things = new Map<string, Promise<string>>()
+      const world: World = {
+        ...base,
+        again: withoutThings,
+        id: (resource, caller) => {
+          const name = resource.startsWith('own') ? `${resource} of ${caller.principal}` : resource
+          return once(things, name, () => makeResource(world, resource, caller))
+        },
+      }
+      return world
+    }
+    return withoutThings()
   }
   return { make }
 }
