@@ -159,7 +159,7 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
     const callerFor = async (principal: Principal): Promise<Caller> => {
       if (principal === 'anonymous') return { principal, client: client(api), headers }
       if (isProgram(principal))
-        return { principal, client: await arrangeProgram(world, principal), headers: {} }
+        return { principal, client: await arrangeProgram(withoutThings(), principal), headers: {} }
       const person = await arrange[principal]()
       return { principal, ...person, headers: principal === 'neighbour' ? {} : headers }
     }
