@@ -9,6 +9,7 @@ import {
   capabilityVerifier,
 } from './capability.ts'
 import { SealError } from './errors.ts'
+import { newHubKey, publicIdOf } from './hub-keys.ts'
 import { formatSealKey, keyId, parseSealKey } from './keys.ts'
 import { decodeRecord, encodeRecord, MAX_PLAINTEXT_BYTES, pad, unpad } from './record.ts'
 
@@ -81,6 +82,22 @@ describe('a sealed record', () => {
     )
     expect(() => pad(Buffer.alloc(MAX_PLAINTEXT_BYTES + 1))).toThrow(SealError)
   })
+})
+
+test('a hub key is read as it was made; no spoiled one, and nothing else, is one', () => {
+  const made = new Set<string>()
+  const good = fc.stringMatching(/^[0-9A-Za-z]{10}$/).map((publicId) => {
+    const key = newHubKey(publicId)
+    made.add(key)
+    return key
+  })
+  fc.assert(
+    fc.property(hostileText(good), (text) => {
+      const read = readingOf(() => publicIdOf(text))
+      expect(read !== undefined).toBe(made.has(text))
+      if (read !== undefined) expect(text.startsWith(`nora_hub_${read}_`)).toBe(true)
+    }),
+  )
 })
 
 describe('a capability', () => {
