@@ -3,9 +3,8 @@ import { AdminAuditExportQuery, AdminAuditPage, AdminAuditQuery } from '@nora/co
 import { withAdminRead } from '@nora/db/admin-session'
 import { auditPage } from '@nora/db/audit-read'
 import { decodeCursor, encodeCursor } from '@nora/db/cursor'
-import { Type } from 'typebox'
 import { filterOf, itemOf } from '../audit/audit-view.ts'
-import { auditExports, type EnterPart, exportTypes } from '../audit/export-audit.ts'
+import { auditExports, type EnterPart, exportAnswer, exportTypes } from '../audit/export-audit.ts'
 import type { Deps } from '../deps.ts'
 import { readAsAdmin } from './read.ts'
 
@@ -41,7 +40,7 @@ export const adminAuditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async
       schema: {
         description: 'A stream that ends early when the session ends; complete when it ends well.',
         querystring: AdminAuditExportQuery,
-        response: { 200: Type.Unsafe<never>({ type: 'string' }) },
+        response: { 200: exportAnswer },
       },
     },
     async (request, reply) => {

@@ -4,10 +4,18 @@ import type { Tx } from '@nora/db/actor'
 import { type AuditFilter, type AuditScope, auditPage, databaseNow } from '@nora/db/audit-read'
 import type { Cursor } from '@nora/db/cursor'
 import { DomainError } from '@nora/domain/errors'
+import { Type } from 'typebox'
 import { csvHead, csvLine, jsonLine } from './export-rows.ts'
 
 /** The content type of each format. */
 export const exportTypes = { jsonl: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' }
+
+const text = Type.Unsafe<never>({ type: 'string' })
+/** The answer of an export, in the words of a route's schema. */
+export const exportAnswer = {
+  description: 'By `format`',
+  content: { 'application/x-ndjson': { schema: text }, 'text/csv': { schema: text } },
+}
 
 const rowsAtOnce = 200
 const mostAtOnce = 2

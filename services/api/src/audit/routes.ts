@@ -5,10 +5,9 @@ import { auditPage } from '@nora/db/audit-read'
 import { decodeCursor, encodeCursor } from '@nora/db/cursor'
 import { DomainError } from '@nora/domain/errors'
 import { allows } from '@nora/domain/roles'
-import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
 import { filterOf, itemOf } from './audit-view.ts'
-import { auditExports, type EnterPart, exportTypes } from './export-audit.ts'
+import { auditExports, type EnterPart, exportAnswer, exportTypes } from './export-audit.ts'
 
 /** `audit`: what happened in a workspace, for its admins and owners. */
 export const auditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
@@ -38,15 +37,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
         description:
           'A stream that ends early when the session or the role ends; complete when it ends well.',
         querystring: AuditExportQuery,
-        response: {
-          200: {
-            description: 'By `format`',
-            content: {
-              'application/x-ndjson': { schema: Type.Unsafe<never>({ type: 'string' }) },
-              'text/csv': { schema: Type.Unsafe<never>({ type: 'string' }) },
-            },
-          },
-        },
+        response: { 200: exportAnswer },
       },
     },
     async (request, reply) => {

@@ -10,14 +10,19 @@ export const adminRows: Row[] = [
   route(
     'POST /api/admin/auth/login',
     { ...anybody('401 invalid-credentials'), platformAdmin: 200, adminSession: 200 },
-    { when: 'with the own password', body: login, refusalWrites: ['audit_log', 'audit_pending'] },
+    {
+      when: 'with the own password',
+      body: login,
+      refusalWrites: ['audit_log', 'audit_pending'],
+      apart: true,
+    },
   ),
   route(
     'POST /api/admin/auth/refresh',
     { ...anybody('403 csrf-failed'), adminSession: 200 },
     { when: 'with the cookies that one has' },
   ),
-  route('POST /api/admin/auth/logout', anybody(204)),
+  route('POST /api/admin/auth/logout', anybody(204), { apart: true }),
   route('GET /api/admin/auth/me', inAdminApp(200)),
   route('POST /api/admin/auth/step-up', inAdminApp(204), { body: async ({ password }) => ({ password }) }),
   route('GET /api/admin/users', inAdminApp(200), { query: 'limit=1&role=admin' }),

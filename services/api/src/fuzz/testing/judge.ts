@@ -6,7 +6,7 @@ import type { FuzzAnswer } from './send.ts'
 type Validate = ((value: unknown) => boolean) & { errors?: unknown }
 export type Judge = (operation: Operation, answer: FuzzAnswer, hidden: Hidden) => string[]
 /** What no answer may hold, and what no refusal may repeat. */
-export type Hidden = { foreign: string; sent: string }
+export type Hidden = { foreign: string | undefined; sent: string }
 
 /**
  * Says what is wrong with an answer: a fault, a missing correlation id, an undeclared status or content type, a body that
@@ -28,7 +28,8 @@ export function judge(document: Document): Judge {
     if (status >= 500) faults.push(`it is a fault: ${status}`)
     if (!/^[0-9a-f-]{36}$/.test(String(headers['x-correlation-id'])))
       faults.push('it has no X-Correlation-Id')
-    if (text.includes(hidden.foreign)) faults.push('it holds what belongs to another tenant')
+    if (hidden.foreign !== undefined && text.includes(hidden.foreign))
+      faults.push('it holds what belongs to another tenant')
     if (status >= 400 && text.includes(hidden.sent)) faults.push('a refusal repeats what was sent')
     const declared = responses[status] ?? responses[`${String(status)[0]}XX`] ?? responses['default']
     if (!declared) return [...faults, `the status ${status} is not declared`]
