@@ -67,7 +67,8 @@ export type ApiConfig = {
 /** Parses the api's environment once. Throws ConfigError with every problem found. */
 export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
   const reader = createReader(env, 'api')
-  const bind = reader.raw('NORA_BIND') ?? '127.0.0.1'
+  // The name means two addresses, and so two servers: one of them would go without the edge's limits.
+  const bind = reader.raw('NORA_BIND')?.replace(/^localhost$/i, '127.0.0.1') ?? '127.0.0.1'
   const port = reader.number('NORA_PORT', 8080, { min: 0, max: 65_535 })
   const publicUrl = readPublicUrl(reader, bind, port)
   const providerAllowHosts = readAllowHosts(reader)

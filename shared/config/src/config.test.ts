@@ -186,6 +186,10 @@ test('allowed provider hosts match by host, port and block', () => {
   expect(isAllowedHost(allowed, '[::1]', 8080)).toBe(true)
 })
 
+test('localhost is one address', () => {
+  expect(loadApiConfig({ ...api, NORA_BIND: 'localhost' }).bind).toBe('127.0.0.1')
+})
+
 test('hosts and connections are read', () => {
   const env = { ...api, NORA_ALLOWED_HOSTS: 'Nora.lan, [fd00::1]', NORA_MAX_CONNECTIONS_PER_ADDRESS: '9' }
   const { allowedHosts, connections } = loadApiConfig(env)
