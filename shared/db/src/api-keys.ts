@@ -99,6 +99,18 @@ export async function enterHub(db: Kysely<DB>, actor: HubActor): Promise<Entered
   return rows[0]!
 }
 
+/** Audits, in its workspace, that a key was shown and refused for a reason other than being unknown. */
+export async function reportRefusedKey(
+  db: Kysely<DB>,
+  { publicId, proof, ip }: HubActor,
+  reason: string,
+  correlationId: string,
+): Promise<void> {
+  await sql`select nora.report_refused_key(${publicId}, ${proof}, ${reason}, ${ip}::inet, ${correlationId})`.execute(
+    db,
+  )
+}
+
 /** Remembers that the context's key is in use. */
 export async function touchApiKey(tx: Tx): Promise<void> {
   await sql`select nora.touch_api_key()`.execute(tx)

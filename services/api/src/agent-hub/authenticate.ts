@@ -5,7 +5,7 @@ import { type Entered, type HubActor, refusalOf } from '@nora/db/actor'
 import { enterHub } from '@nora/db/api-keys'
 import { DomainError } from '@nora/domain/errors'
 import { effectiveScopes } from '@nora/domain/scopes'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { admitProgram } from '../http/caller.ts'
 import { clientIp } from '../http/client-ip.ts'
@@ -38,7 +38,7 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
       ip: plainIp(clientIp(request)),
     }
     refused.refuseBlocked(request, actor)
-    const entered = await enter(deps, actor, () => refused.count(request, reply))
+    const entered = await enter(request, reply, actor)
     refused.taken(actor)
     admit(request, actor, entered)
     await app.limits.hub(request, reply)
@@ -46,12 +46,16 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
     use.seen(actor, entered.apiKeyId)
   })
 
-  async function enter(deps: Deps, actor: HubActor, count: () => Promise<void>): Promise<Entered<HubActor>> {
+  async function enter(request: FastifyRequest, reply: FastifyReply, actor: HubActor) {
     try {
-      return await enterHub(deps.db, actor)
+      const entered = await enterHub(deps.db, actor)
+      requireOwnWorkspace(request, entered)
+      return entered
     } catch (error) {
+      const code = error instanceof DomainError ? error.code : refusalOf(error)?.code
       // What Postgres refuses as unknown is a guess; a key that has expired, or is used from elsewhere, was one.
-      if (refusalOf(error)?.code === 'api-key-invalid') await count()
+      if (code === 'api-key-invalid') await refused.count(request, reply)
+      else use.refused(actor, code, request.id)
       throw error
     }
   }
@@ -93,12 +97,17 @@ function requireScope(access: Access | undefined, { role, scopes }: Entered<HubA
   throw new DomainError('missing-scope', { scope }, { detail })
 }
 
-/** A key is of one workspace: naming it is allowed, naming another is an error. */
+/** The workspace that the program names; null for none, and for what can be no workspace's id. */
 function workspaceOf(request: FastifyRequest): string | null {
   const named = request.headers['x-nora-workspace']
-  if (named === undefined) return null
-  if (typeof named !== 'string' || !uuid.test(named)) throw new DomainError('wrong-workspace')
-  return named
+  return typeof named === 'string' && uuid.test(named) ? named : null
+}
+
+/** A key is of one workspace: naming it is allowed, naming anything else is an error. */
+function requireOwnWorkspace(request: FastifyRequest, { workspaceId }: Entered<HubActor>): void {
+  const named = request.headers['x-nora-workspace']
+  if (named !== undefined && String(named).toLowerCase() !== workspaceId)
+    throw new DomainError('wrong-workspace')
 }
 
 /** An IPv4 caller of a socket that listens on IPv6 is an IPv4 address to a list of them (RFC 4291 2.5.5.2). */

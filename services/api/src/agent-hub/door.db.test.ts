@@ -4,7 +4,6 @@ import { newHubKey, newPublicId } from '@nora/crypto/hub-keys'
 import { connect } from '@nora/db/connect'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { everyScope, makeKey, program } from '../testing/program.ts'
 import { stepUp, type Team, team } from '../testing/team.ts'
@@ -208,23 +207,4 @@ test('a deleted workspace takes its keys along', async () => {
   const made = await makeKey(other.owner, other.id)
   expect((await other.owner.delete(`/api/workspaces/${other.id}`)).status).toBe(204)
   expect(await ask(made.key)).toBe('401 api-key-invalid')
-})
-
-test('when a key was used is written beside the answer, and once a minute', async () => {
-  const made = await makeKey(here.owner, here.id)
-  const keys = `/api/workspaces/${here.id}/api-keys`
-  const used = async () => {
-    const { body } = await here.owner.get(keys)
-    return body.items.find((item: { id: string }) => item.id === made.id).lastUsedAt as string | null
-  }
-  expect(await used()).toBeNull()
-  await ask(made.key)
-  const first = await waitUntil('the use to be written', used)
-  expect(Math.abs(Date.now() - Date.parse(first))).toBeLessThan(60_000)
-  await set(made.id, `last_used_at = now() - interval '30 seconds'`)
-  const before = await used()
-  const again = await startApi(database, redis, { deps: { capabilitySeed: api.deps.capabilitySeed } })
-  await program(again, made.key).get('/api/agent-hub/me')
-  await again.close() // waits for what it was writing
-  expect(await used()).toBe(before)
 })

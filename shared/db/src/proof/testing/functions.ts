@@ -73,6 +73,7 @@ export const decisions: Record<string, Decision> = {
   // Workspace API keys.
   enter_hub: app(),
   touch_api_key: app(),
+  report_refused_key: app(),
   create_api_key: {
     to: ['nora_app'],
     tells: 'that an id or a key’s hash is taken, to whoever can guess such',
