@@ -37,6 +37,11 @@ export async function setScene(database: TestDatabase): Promise<Scene> {
 
 export type Report = { wrong: string[]; attacks: number; tables: number; stances: number; unused: string[] }
 
+/** What is tried of a table of which nothing is granted: any of it is refused before anything else is looked at. */
+const few = new Set(['select all', 'copy', 'statistics', 'insert as theirs', 'delete all', 'truncate'])
+const mayTouch = ({ select, insert, update, delete: remove }: Privileges) =>
+  remove || select.length + insert.length + update.length > 0
+
 /** Every attack on every table from every stance. `unused`: what stances.ts lets a role do that it could not do. */
 export async function attackTables(scene: Scene): Promise<Report> {
   const { database, tables, stances } = scene
@@ -55,13 +60,13 @@ export async function attackTables(scene: Scene): Promise<Report> {
     await session.run(`begin; ${stance.enter ?? ''}; set constraints all immediate`)
     try {
       for (const table of tables) {
-        const target = targetOf(scene, table, await grantedTo(database, stance.role, table), {
+        const grants = await grantedTo(database, stance.role, table)
+        const target = targetOf(scene, table, grants, {
           fresh: fresh.get(table.name) ?? {},
           mineCount: counts.get(table.name) ?? 0,
         })
-        const attacks = attacksOn(target)
-        // Whoever may not even name what is in the schema is refused before anything else is looked at.
-        for (const attack of mayName ? attacks : attacks.slice(0, 3)) {
+        const open = mayName && mayTouch(grants)
+        for (const attack of attacksOn(target).filter(({ name }) => open || few.has(name))) {
           report.attacks++
           const wrong = attack.wrong(await session.attempt(attack.text))
           if (wrong === undefined) continue
