@@ -25,8 +25,8 @@ const patienceMs = { memory: 250, refuse: 1_000 } as const
 const pauseMs = 1_000
 
 /**
- * Counts in Redis, where every api process counts. When Redis is lost or hangs, one call waits for it; the next ones are
- * counted in memory, beginning with what Redis had last said, and in the background it is asked again each second.
+ * Counts in Redis, where every api process counts. When Redis hangs, the calls of a quarter of a second wait for it; the next
+ * ones are counted in memory, beginning with what Redis had last said, and in the background it is asked again each second.
  */
 export function callCounter(redis: Redis, log: FastifyBaseLogger): CountCalls {
   const memory = memoryCounter(maxKeysInMemory)
