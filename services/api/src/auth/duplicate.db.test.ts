@@ -26,10 +26,12 @@ const signUp = (email: string, more: object = {}) =>
 let people = 0
 const fresh = () => `fresh-${people++}@nora.test`
 
-/** What a sign-up took of us: statements, and milliseconds of this process's own work, which no neighbour's load adds to. */
-async function workOf(email: string): Promise<{ statements: number; cpuMs: number }> {
+type Work = { statements: number; cpuMs: number }
+
+/** What a call took of us: statements, and milliseconds of this process's own work, which no neighbour's load adds to. */
+async function workOf(call: () => Promise<unknown>): Promise<Work> {
   const before = { statements, cpu: process.cpuUsage() }
-  expect((await signUp(email)).status).toBe(202)
+  await call()
   const { user, system } = process.cpuUsage(before.cpu)
   return { statements: statements - before.statements, cpuMs: (user + system) / 1000 }
 }
@@ -75,19 +77,15 @@ describe('an address that has an account', () => {
   })
 
   test('costs the same work', async () => {
-    const taken: Awaited<ReturnType<typeof workOf>>[] = []
-    const free: typeof taken = []
+    const accepted = async (email: string) => expect((await signUp(email)).status).toBe(202)
+    const taken: Work[] = []
+    const free: Work[] = []
     for (let n = 0; n < 12; n++) {
       // Turn and turn about, so that what warms up or slows down does so for both.
-      taken.push(await workOf('taken@nora.test'))
-      free.push(await workOf(fresh()))
+      taken.push(await workOf(() => accepted('taken@nora.test')))
+      free.push(await workOf(() => accepted(fresh())))
     }
-    expect(taken.map((one) => one.statements)).toEqual(free.map((one) => one.statements))
-    const [ours, theirs] = [median(taken.map(({ cpuMs }) => cpuMs)), median(free.map(({ cpuMs }) => cpuMs))]
-    // The hash is nearly all of it: without one of the two would cost a tenth.
-    expect(ours).toBeGreaterThan(theirs * 0.6)
-    expect(ours).toBeLessThan(theirs * 1.7)
-    expect(Math.min(ours, theirs)).toBeGreaterThan(20)
+    expectAlike(taken, free)
   })
 
   test('costs Postgres the same: neither way is a short cut', async () => {
@@ -110,5 +108,35 @@ describe('an address that has an account', () => {
     expect(median(taken)).toBeLessThan(median(free) * 2.5)
   })
 })
+
+describe('signing in', () => {
+  test('costs the same work with a wrong password, at an address without an account, and at a disabled one', async () => {
+    await signUp('disabled@nora.test')
+    await database.asSuperuser(`update nora.users set disabled_at = now() where email = 'disabled@nora.test'`)
+    const refused = async (email: string) => {
+      const answer = await api.anonymous.post('/api/auth/login', { email, password: 'not the password' })
+      expect(answer.status).toBe(401)
+    }
+    const known: Work[] = []
+    const unknown: Work[] = []
+    const disabled: Work[] = []
+    for (let n = 0; n < 10; n++) {
+      known.push(await workOf(() => refused('taken@nora.test')))
+      unknown.push(await workOf(() => refused(`nobody-${n}@nora.test`)))
+      disabled.push(await workOf(() => refused('disabled@nora.test')))
+    }
+    expectAlike(unknown, known)
+    expectAlike(disabled, known)
+  })
+})
+
+function expectAlike(some: Work[], others: Work[]): void {
+  expect(some.map((one) => one.statements)).toEqual(others.map((one) => one.statements))
+  const [a, b] = [some, others].map((all) => median(all.map(({ cpuMs }) => cpuMs))) as [number, number]
+  // The hash is nearly all of it: without it one of the two would cost a tenth.
+  expect(a).toBeGreaterThan(b * 0.6)
+  expect(a).toBeLessThan(b * 1.7)
+  expect(Math.min(a, b)).toBeGreaterThan(20)
+}
 
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!

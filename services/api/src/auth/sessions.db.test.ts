@@ -32,6 +32,18 @@ describe('sessions', () => {
     ])
   })
 
+  test('say when they were seen last, to the minute', async () => {
+    const user = await api.signUp()
+    const seen = async () => Date.parse((await user.get('/api/auth/sessions')).body.items[0].lastSeenAt)
+    const first = await seen()
+    expect(await seen()).toBe(first)
+    await database.asSuperuser(
+      `update nora.sessions set last_seen_at = last_seen_at - interval '61 seconds' where user_id = $1`,
+      [user.user!.id],
+    )
+    expect(await seen()).toBeGreaterThanOrEqual(first)
+  })
+
   test('a revoked one is out at once, and its refresh token with it', async () => {
     const user = await api.signUp()
     const other = await api.login(user.user!.email, password)
