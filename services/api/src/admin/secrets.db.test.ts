@@ -27,7 +27,7 @@ const closedColumns = () =>
   database.asSuperuser<Column>(`select c.table_name as table, c.column_name as column, c.data_type as type
     from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
     where c.table_schema = 'nora' and t.table_type = 'BASE TABLE' and c.is_generated = 'NEVER'
-      and c.data_type in ('text', 'jsonb', 'bytea', 'ARRAY')
+      and (c.data_type in ('text', 'jsonb', 'bytea') or c.udt_name = '_text')
       and not has_column_privilege('nora_admin_reader', format('nora.%I', c.table_name), c.column_name, 'select')
     order by 1, 2`)
 

@@ -29,7 +29,7 @@ export const decisions: Record<string, Decision> = {
   agent: bothAndOperator,
   credential: both,
   may_write: both,
-  api_key: both,
+  api_key: bothAndOperator,
   key_may: both,
   leads_to: app(),
   may_deliver: worker(),
