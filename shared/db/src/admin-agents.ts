@@ -58,12 +58,17 @@ export async function adminAgents(
     ...(owner === undefined ? [] : [sql`a.owner_id = ${owner}`]),
     ...(cursor === undefined ? [] : [after(decodeCursor(cursor))]),
   ]
+  // By workspace there is an index in the order that people's own lists have; the others have nulls last (migrations/0020-4).
+  const order =
+    workspace === undefined
+      ? sql`a.created_at desc nulls last, a.id desc nulls last`
+      : sql`a.created_at desc, a.id desc`
   // The page first, then what belongs to its rows: never a join with everybody's.
   const { rows } = await sql<AdminAgentRow>`with page as materialized (
       select a.id, a.name, a.workspace_id, a.owner_id, a.runtime, a.target, a.sandbox_profile, a.cpus, a.memory_mb, a.disk_mb, a.pids,
         a.disk_enforced, a.state, a.state_changed_at, a.desired_state, a.unhealthy, a.crash_count, a.generation,
         a.observed_generation, a.created_at, a.updated_at from agents a
-      where ${sql.join(conditions, sql` and `)} order by a.created_at desc, a.id desc limit ${limit + 1})
+      where ${sql.join(conditions, sql` and `)} order by ${order} limit ${limit + 1})
     select p.id, p.name, p.workspace_id as "workspaceId", w.name as "workspaceName", p.owner_id as "ownerId",
       u.email as "ownerEmail", p.runtime, p.target, p.sandbox_profile as "sandboxProfile", p.cpus, p.memory_mb as "memoryMb",
       p.disk_mb as "diskMb", p.pids, p.disk_enforced as "diskEnforced", p.state, p.state_changed_at as "stateSince",

@@ -2,7 +2,7 @@ import { adminSession, type Person, person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
 import type { KyselyPlugin, RawNode, RootOperationNode } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Tx } from './actor.ts'
+import { type Tx, withActor } from './actor.ts'
 import { adminAgents } from './admin-agents.ts'
 import { adminQueue } from './admin-queue.ts'
 import { type AdminProof, withAdminRead } from './admin-session.ts'
@@ -79,6 +79,8 @@ const lists: Record<string, (tx: Tx) => Promise<unknown>> = {
   'the queue': (tx) => adminQueue(tx, { open: true, failed: true, limit: 50, before: null }),
   'what failed': (tx) => adminQueue(tx, { open: false, failed: true, limit: 50, before: 1e9 }),
   'the audit log': (tx) => auditPage(tx, {}, newest, { workspace: undefined }),
+  'the audit log from its beginning': (tx) =>
+    auditPage(tx, {}, { order: 'oldest', limit: 50 }, { workspace: undefined }),
   'the audit log of one workspace': (tx) => auditPage(tx, {}, newest, { workspace: owner.workspaceId }),
   'the audit log of one kind': (tx) => auditPage(tx, { type: 'MANY' }, newest, { workspace: undefined }),
   'the audit log of a kind that is not there': (tx) =>
@@ -125,4 +127,17 @@ describe('with a hundred times as much on the server', () => {
     expect(many!.pages).toBeLessThanOrEqual(few!.pages + 51 * 5)
     expect(many!.pages).toBeLessThan(1_500)
   })
+})
+
+test('somebody who has little is not made to read what everybody has', async () => {
+  const stranger = await person(database, 'stranger')
+  const seen: Touched[] = []
+  await withActor(database.app, stranger.actor, async (tx) => {
+    const own = tx.withPlugin(explaining(seen)) as Tx
+    for (const order of ['newest', 'oldest'] as const) await auditPage(own, {}, { order, limit: 50 })
+    await auditPage(own, { type: 'MANY' }, newest)
+    await auditPage(own, { actor: owner.userId }, newest)
+  })
+  expect(seen).toHaveLength(4)
+  for (const { pages } of seen) expect(pages).toBeLessThan(100)
 })

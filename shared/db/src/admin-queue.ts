@@ -44,7 +44,7 @@ export async function adminQueue(
   const columns = sql`o.seq, o.id, o.workspace_id, o.agent_id, o.credential_id, o.kind, o.status, o.step, o.step_at, o.attempt,
     o.worker_id, o.lease_until, o.not_before, o.deadline_at, o.cancel_requested_at, o.created_at, o.finished_at`
   const part = (which: typeof unfinished) => sql`(select ${columns} from operations o where ${which}
-    and (${before}::bigint is null or o.seq < ${before}::bigint) order by o.seq desc limit ${limit})`
+    and (${before}::bigint is null or o.seq < ${before}::bigint) order by o.seq desc nulls last limit ${limit})`
   // Each by its own index: what failed long ago is not looked at.
   const parts = [...(open ? [part(unfinished)] : []), ...(failed ? [part(failedLately)] : [])]
   const { rows } = await sql<QueueRow>`with page as materialized (
