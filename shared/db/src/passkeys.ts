@@ -25,7 +25,8 @@ export async function secondFactorPasskeys(db: Db, token: Buffer, take: boolean)
  */
 export type SecondFactor = { passkeyId: string; counter: number } | { codeHash: Buffer } | 'none'
 
-function partsOf(factor: SecondFactor) {
+/** As the functions of Postgres take it. */
+export function partsOf(factor: SecondFactor) {
   if (factor === 'none') return { passkey: null, counter: null, code: null }
   if ('codeHash' in factor) return { passkey: null, counter: null, code: factor.codeHash }
   return { passkey: factor.passkeyId, counter: factor.counter, code: null }

@@ -6,6 +6,10 @@ const login = async ({ password }: { password: string }, { email }: { email?: st
   password,
 })
 
+const secondFactor = 'services/api/src/admin/auth/second-factor.db.test.ts'
+const response = { clientDataJSON: 'e30', authenticatorData: 'AAAA', signature: 'AAAA' }
+const assertion = { id: 'AAAA', rawId: 'AAAA', type: 'public-key', response, clientExtensionResults: {} }
+
 export const adminRows: Row[] = [
   route(
     'POST /api/admin/auth/login',
@@ -25,6 +29,23 @@ export const adminRows: Row[] = [
   route('POST /api/admin/auth/logout', anybody(204), { apart: true }),
   route('GET /api/admin/auth/me', inAdminApp(200)),
   route('POST /api/admin/auth/step-up', inAdminApp(204), { body: async ({ password }) => ({ password }) }),
+  route('POST /api/admin/auth/second-factor/options', inAdminApp('409 no-passkeys'), {
+    when: 'without a passkey',
+    triedIn: secondFactor,
+    refusalWrites: ['admin_sessions'],
+  }),
+  route('POST /api/admin/auth/second-factor/passkey', inAdminApp('403 passkey-refused'), {
+    when: 'with what no authenticator signed',
+    body: { assertion },
+    triedIn: secondFactor,
+    refusalWrites: ['audit_log', 'audit_pending'],
+  }),
+  route('POST /api/admin/auth/second-factor/recovery-code', inAdminApp('403 passkey-refused'), {
+    when: 'with a code that is none',
+    body: { code: '0000-0000-0000-0000' },
+    triedIn: secondFactor,
+    refusalWrites: ['audit_log', 'audit_pending'],
+  }),
   route('GET /api/admin/users', inAdminApp(200), { query: 'limit=1&role=admin' }),
   route('GET /api/admin/users/:id', inAdminApp(200), { ids: { id: 'user' } }),
   route('PATCH /api/admin/users/:id', inAdminApp(200), {
