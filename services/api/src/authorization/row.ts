@@ -22,7 +22,7 @@ export type Example = {
   stepUp?: true
   /** What a refusal may leave behind: a security event. */
   refusalWrites?: readonly string[]
-  /** Asked by everybody in a workspace of its own: it ends the workspace, or the caller's session or membership. */
+  /** Asked by everybody in a workspace of its own: it ends that, or the caller's session or membership, or leaves them another. */
   apart?: true
   /** The test that lets somebody in where this table cannot: with a browser's cookies, or an account without a password. */
   triedIn?: `services/api/src/${string}.test.ts`

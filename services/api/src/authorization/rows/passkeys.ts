@@ -36,6 +36,7 @@ export const passkeyRows: Row[] = [
   route('PATCH /api/auth/passkeys/:id', signedIn(200), {
     when: 'an own one',
     ids: { id: 'ownPasskey' },
+    apart: true,
     body: { label: 'Another' },
   }),
   route('PATCH /api/auth/passkeys/:id', signedIn('404 not-found'), {
@@ -46,6 +47,7 @@ export const passkeyRows: Row[] = [
   route('DELETE /api/auth/passkeys/:id', signedIn(204), {
     when: 'an own one',
     ids: { id: 'ownPasskey' },
+    apart: true,
     stepUp: true,
   }),
   route('DELETE /api/auth/passkeys/:id', signedIn('404 not-found'), {
