@@ -95,7 +95,11 @@ export const Passkey = Type.Object(
   strict,
 )
 export type Passkey = Static<typeof Passkey>
-export const Passkeys = Type.Object({ items: Type.Array(Passkey), recoveryCodes: Type.Integer() }, strict)
+/** `recoveryCodes`: how many are left. */
+export const Passkeys = Type.Object(
+  { items: Type.Array(Passkey), nextCursor: Type.Null(), recoveryCodes: Type.Integer() },
+  strict,
+)
 const label = lineOfText(100)
 export const AddPasskey = Type.Object({ label, registration: Registration }, strict)
 export const RenamePasskey = Type.Object({ label }, strict)

@@ -55,6 +55,7 @@ export async function installOpenapi(app: FastifyInstance, deps: Deps): Promise<
       described['security'] = securityOf(access)
       if (isForPrograms(access)) described['tags'] = [hubTag]
       if (url.startsWith('/api/admin/')) described['tags'] ??= ['admin']
+      if (url.startsWith('/api/auth/')) described['tags'] ??= ['Sign-in and accounts']
       described['description'] ??= describeAccess(access) + (recentProof ? recentProofText : '')
       described['headers'] ??= headersOf(access, idempotency)
       if (described['headers'] === undefined) delete described['headers']

@@ -23,7 +23,7 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (
         createdAt: created_at.toISOString(),
         lastUsedAt: last_used_at?.toISOString() ?? null,
       }))
-      return { items }
+      return { items, nextCursor: null }
     },
   )
 

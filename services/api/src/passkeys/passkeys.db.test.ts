@@ -34,7 +34,7 @@ describe('adding a passkey', () => {
       lastUsedAt: null,
     }
     expect([answer.status, answer.body]).toEqual([201, passkey])
-    expect(await list(who)).toEqual({ items: [passkey], recoveryCodes: 0 })
+    expect(await list(who)).toEqual({ items: [passkey], nextCursor: null, recoveryCodes: 0 })
     expect(await events(who, 'PASSKEY%')).toEqual(['PASSKEY_ADDED'])
   })
 

@@ -40,6 +40,7 @@ export const passkeyRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (a
         createdAt: createdAt.toISOString(),
         lastUsedAt: lastUsedAt?.toISOString() ?? null,
       })),
+      nextCursor: null,
       recoveryCodes: await countRecoveryCodes(tx),
     }))
   const one = async (who: RequestActor, id: string): Promise<Passkey> => {

@@ -36,10 +36,6 @@ beforeAll(async () => {
 })
 
 test('no function opens a session for whoever has a passkey without a second factor', async () => {
-  const [row] = await database.asSuperuser<{ password_verifier: Buffer }>(
-    'select password_verifier from nora.users where id = $1',
-    [alice.userId],
-  )
   // The right password, by the function that any other sign-in goes through.
   const proof = randomBytes(32)
   await database.asSuperuser('update nora.users set password_verifier = $1 where id = $2', [
@@ -50,7 +46,6 @@ test('no function opens a session for whoever has a passkey without a second fac
     sql`select * from nora.open_session(${alice.userId}, ${proof}, 'bearer', ${randomBytes(32)}, ${randomBytes(32)},
     interval '1 day', interval '7 days', null, 'test', 'test')`.execute(database.app)
   expect(await refusal(open)).toBe('second-factor-required')
-  expect(row).toBeDefined()
 })
 
 test('an injected statement adds no passkey and steps up with none: it has not the api’s proof', async () => {
