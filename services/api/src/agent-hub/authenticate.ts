@@ -35,7 +35,7 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
       publicId,
       proof: prove(key),
       workspaceId: workspaceOf(request),
-      ip: plainIp(clientIp(request)),
+      ip: clientIp(request),
     }
     refused.refuseBlocked(request, actor)
     const entered = await enter(request, reply, actor)
@@ -109,6 +109,3 @@ function requireOwnWorkspace(request: FastifyRequest, { workspaceId }: Entered<H
   if (named !== undefined && String(named).toLowerCase() !== workspaceId)
     throw new DomainError('wrong-workspace')
 }
-
-/** An IPv4 caller of a socket that listens on IPv6 is an IPv4 address to a list of them (RFC 4291 2.5.5.2). */
-const plainIp = (ip: string | null) => ip?.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '') ?? null
