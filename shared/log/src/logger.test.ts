@@ -101,6 +101,37 @@ describe('a secret under its name, wherever the object goes', () => {
       ),
     'bytes, as text or numbers': (log) =>
       log.info({ b: Buffer.from(hidden), u: new Uint8Array(Buffer.from(hidden)) }),
+    'bytes that became numbers in JSON': (log) =>
+      log.info({ b: JSON.parse(JSON.stringify(Buffer.from(hidden))), l: [...Buffer.from(hidden)] }),
+    'bytes in a cause': (log) =>
+      log.error(new Error('x', { cause: Object.assign(new Error('y'), { body: Buffer.from(hidden) }) })),
+    'bytes as format arguments': (log) =>
+      log.info('%s %o %j %O', Buffer.from(hidden), Buffer.from(hidden), new Uint8Array(Buffer.from(hidden)), {
+        b: Buffer.from(hidden),
+      }),
+    'a Map in a Set in a cause': (log) =>
+      log.error({ err: new Error('x', { cause: new Set([new Map([['token', hidden]])]) }) }),
+    'a symbol as name, and what stands under it': (log) =>
+      log.info({ [Symbol(hidden)]: hidden, deep: { [Symbol('password')]: hidden } }),
+    'what a getter throws': (log) =>
+      log.info({
+        get bad() {
+          throw Object.assign(new Error(hidden), named)
+        },
+      }),
+    'what toJSON throws': (log) =>
+      log.info({
+        x: {
+          toJSON: () => {
+            throw new Error(hidden)
+          },
+        },
+      }),
+    'a text that is an object': (log) => log.info({ password: new String(hidden) }),
+    'a Map as format argument': (log) =>
+      log.info('hello %o %s', new Map([['apiKey', hidden]]), new Set([named])),
+    'a frozen object of a null prototype': (log) =>
+      log.info(Object.freeze(Object.assign(Object.create(null), { secret: hidden }))),
     'bytes as the only argument': (log) => log.info(Buffer.from(hidden) as never),
     'a getter beside one that throws': (log) =>
       log.child({}, { serializers: { x: (v: unknown) => v } }).info({
