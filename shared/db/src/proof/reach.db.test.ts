@@ -1,4 +1,5 @@
 import { testDatabase } from '@nora/testing/postgres'
+import { sql } from 'kysely'
 import pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type Scene, setScene } from './testing/attack-tables.ts'
@@ -79,6 +80,19 @@ describe.each(['nora_app', 'nora_worker'])('%s', (role) => {
     } finally {
       await client.end()
     }
+  })
+
+  test('sees no value in a statement of its own role on another connection', async () => {
+    const { app, worker } = database
+    const db = role === 'nora_app' ? app : worker
+    await db.connection().execute(async (other) => {
+      await sql`select ${'a value that was a parameter'}::text as kept`.execute(other)
+      await within(scene, role, async (session) => {
+        const seen = await session.attempt('select query from pg_stat_activity')
+        expect(seen.text).toContain('as kept')
+        expect(seen.text).not.toContain('a value that was a parameter')
+      })
+    })
   })
 
   test('a large object is its maker’s, and no notice carries what others do', async () => {
