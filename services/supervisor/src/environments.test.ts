@@ -62,6 +62,14 @@ test("the demo's allowed host is added to the operator's, for both who judge des
   expect(made.worker['NORA_PROVIDER_ALLOW_HOSTS']).toBe('ollama.lan,172.17.0.1:4000')
 })
 
+test('the worker checks passkeys for the address that the api has', () => {
+  const urlOf = (api: object) =>
+    loadWorkerConfig(buildEnvironments({ ...files(), api: { ...files().api, ...api } }, facts).worker)
+      .publicUrl
+  expect(urlOf({ NORA_PUBLIC_URL: 'https://nora.our-domain.org' })).toBe('https://nora.our-domain.org')
+  expect(urlOf({})).toMatch(/^http:\/\/localhost:\d+$/)
+})
+
 test('the worker keeps its name over its lives, so that it may take its own leases back', () => {
   const given = files()
   const [first, second] = [buildEnvironments(given, facts), buildEnvironments(given, facts)]

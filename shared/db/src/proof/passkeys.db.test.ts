@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type Person, person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
 import { type RawBuilder, sql } from 'kysely'
+import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { refusalOf, withActor } from '../actor.ts'
 import { enrolApi } from '../identities.ts'
@@ -102,13 +103,36 @@ test('a step-up is of the session whose secret is shown, and a passkey of the pe
   expect(await by(alice, alice)).toBe(false) // its counter is 50 by now
 })
 
+/** As `./setup.sh --reset-passkeys` and `--new-capability-key` call it. */
+async function asMigrator<T>(call: string, values: unknown[]): Promise<T> {
+  const client = new pg.Client({ connectionString: database.migratorUrl })
+  await client.connect()
+  try {
+    return (await client.query(`select ${call} as result`, values)).rows[0].result
+  } finally {
+    await client.end()
+  }
+}
+
 test('the operator’s reset takes passkeys, codes and sessions, and says how many', async () => {
   const carol = await person(database, 'carol')
   await raise(carol)
   await withActor(database.app, carol.actor, (tx) => addPasskey(tx, carol.actor, apiProof, passkey(), from))
-  const [row] = await database.asSuperuser<{ n: number }>('select nora.reset_passkeys($1) as n', [
-    carol.email.toUpperCase(),
-  ])
-  expect(row).toEqual({ n: 1 })
+  expect(await asMigrator('nora.reset_passkeys($1)', [carol.email.toUpperCase()])).toBe(1)
   expect(await refusal(as(carol, sql`select 1`))).toBe('session-invalid')
+  const [row] = await database.asSuperuser(
+    `select actor_kind, details from nora.audit_log where event_type = 'PASSKEYS_RESET' and target_id = $1`,
+    [carol.userId],
+  )
+  expect(row).toEqual({ actor_kind: 'system', details: { passkeys: 1 } })
+  await expect(asMigrator('nora.reset_passkeys($1)', ['nobody@nora.test'])).rejects.toMatchObject({
+    code: 'NR404',
+  })
+})
+
+test('another api’s proof is taken when the operator says so, and then the old one no more', async () => {
+  const next = randomBytes(32)
+  expect(await enrolApi(database.app, next)).toBe(false)
+  await asMigrator('nora.forget_api_proof()', [])
+  expect([await enrolApi(database.app, next), await enrolApi(database.app, apiProof)]).toEqual([true, false])
 })
