@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type Person, person } from '@nora/testing/people'
+import { adminSession, type Person, person } from '@nora/testing/people'
 import { testDatabase } from '@nora/testing/postgres'
 import { type RawBuilder, sql } from 'kysely'
 import pg from 'pg'
 import { beforeAll, expect, test } from 'vitest'
 import { refusalOf, withActor } from '../actor.ts'
+import { proveAdmin } from '../admin-session.ts'
 import { enrolApi } from '../identities.ts'
 import { addPasskey, myPasskeys, stepUpBySecondFactor } from '../passkeys.ts'
 
@@ -118,8 +119,12 @@ test('the operator’s reset takes passkeys, codes and sessions, and says how ma
   const carol = await person(database, 'carol')
   await raise(carol)
   await withActor(database.app, carol.actor, (tx) => addPasskey(tx, carol.actor, apiProof, passkey(), from))
+  await database.asSuperuser(`update nora.users set platform_role = 'admin' where id = $1`, [carol.userId])
+  const asAdmin = await adminSession(database, carol.userId, { steppedUp: false })
+  expect(await refusal(proveAdmin(database.app, asAdmin))).toBe('second-factor-required')
   expect(await asMigrator('nora.reset_passkeys($1)', [carol.email.toUpperCase()])).toBe(1)
   expect(await refusal(as(carol, sql`select 1`))).toBe('session-invalid')
+  expect(await refusal(proveAdmin(database.app, asAdmin))).toBe('session-invalid')
   const [row] = await database.asSuperuser(
     `select actor_kind, details from nora.audit_log where event_type = 'PASSKEYS_RESET' and target_id = $1`,
     [carol.userId],
