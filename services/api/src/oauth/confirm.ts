@@ -5,6 +5,9 @@ import type { Deps } from '../deps.ts'
 import { type Flow, redirectUri } from './flow.ts'
 import { type ProviderClient, safeFetch } from './provider-client.ts'
 
+/** Their clock and ours. */
+const skewMs = 30_000
+
 /** Who has come, by the provider's word, checked. */
 export type Confirmed = {
   issuer: string
@@ -72,7 +75,7 @@ export async function confirm(
     subject: subjectOf(claims.sub),
     email: verified ? emailOf(about['email']) : null,
     name: nameOf(about['name']),
-    authTime: typeof claims.auth_time === 'number' ? new Date(claims.auth_time * 1000) : null,
+    authTime: timeOf(claims.auth_time, deps.clock()),
   }
 }
 
@@ -114,6 +117,16 @@ function emailOf(value: unknown): string | null {
   const shaped =
     typeof value === 'string' && value.length <= 254 && /^[^\s@\p{C}]+@[^\s@\p{C}]+$/u.test(value)
   return shaped ? value : null
+}
+
+/**
+ * Seconds since 1970, when they have been. A time to come is nobody's word for when something was: believed, it would make a
+ * sign-in of last week a fresh one at a provider that counts in milliseconds.
+ */
+function timeOf(value: unknown, now: number): Date | null {
+  return typeof value === 'number' && value >= 0 && value * 1000 <= now + skewMs
+    ? new Date(value * 1000)
+    : null
 }
 
 function nameOf(value: unknown): string {

@@ -184,12 +184,15 @@ describe('a step-up at the provider', () => {
       { signedInFor: 60 },
       { signedInFor: 86_400 },
       { claims: ({ auth_time: _, ...rest }: Record<string, unknown>) => rest },
+      // In milliseconds, and at no time at all.
+      { claims: (all: Record<string, unknown>) => ({ ...all, auth_time: Date.now() - 86_400_000 }) },
+      { claims: (all: Record<string, unknown>) => ({ ...all, auth_time: 1e300 }) },
     ]) {
       provider.behave(behaviour)
       expect(codeOf(await roundTrip(who, provider, 'step-up'))).toEqual([403, 'reauthentication-stale'])
     }
     expect(await until(who)).toBeNull()
-    expect(await events(who.user!.id, 'STEP%')).toEqual(Array(3).fill('STEP_UP_REFUSED'))
+    expect(await events(who.user!.id, 'STEP%')).toEqual(Array(5).fill('STEP_UP_REFUSED'))
   })
 
   test('by another account of the provider is none', async () => {
