@@ -18,6 +18,13 @@ test('the relying party is the host of the public URL, where a browser would hav
   }
 })
 
+/** {1: 3 (RSA), 3: -257 (RS256), -1: n, -2: e}, as RFC 8230 has it. */
+const rsaKey = (bits: number) =>
+  Buffer.concat([
+    Buffer.from([0xa4, 0x01, 0x03, 0x03, 0x39, 0x01, 0x00, 0x20, 0x59, bits >> 11, (bits >> 3) & 255]),
+    ...[Buffer.from([0x80]), randomBytes(bits / 8 - 1), Buffer.from([0x21, 0x43, 0x01, 0x00, 0x01])],
+  ])
+
 /** What makes an answer wrong, of a registration and of an assertion alike. */
 const wrong: [string, Options][] = [
   ['another origin', { origin: 'http://localhost:8081' }],
@@ -48,6 +55,22 @@ describe('a registration', () => {
       expect(await verifyRegistration(party, options.challenge, response)).toBeUndefined()
     },
   )
+  test('whose id or key could not be kept is none', async () => {
+    const options = fresh()
+    const verified = (response: unknown) => verifyRegistration(party, options.challenge, response)
+    for (const bytes of [15, 1024]) {
+      const device = authenticator(party.origin, randomBytes(bytes))
+      expect(await verified(device.register(options)), `${bytes}`).toBeUndefined()
+    }
+    for (const bytes of [16, 1023]) {
+      const device = authenticator(party.origin, randomBytes(bytes))
+      expect(await verified(device.register(options)), `${bytes}`).toBeDefined()
+    }
+    for (const publicKey of [rsaKey(8192), Buffer.from([0xa2, 0x01, 0x02, 0x03, 0x26])]) {
+      expect(await verified(authenticator().register(options, { publicKey }))).toBeUndefined()
+    }
+    expect(await verified(authenticator().register(options, { publicKey: rsaKey(4096) }))).toBeDefined()
+  })
   test.each([
     [undefined],
     [null],

@@ -43,9 +43,12 @@ export async function verifyRegistration(
     })
     if (!verified || !registrationInfo) return undefined
     const { credential, credentialBackedUp, credentialDeviceType } = registrationInfo
+    const credentialId = Buffer.from(credential.id, 'base64url')
+    const publicKey = Buffer.from(credential.publicKey)
+    if (!within(credentialId, 16, 1023) || !within(publicKey, 16, 1000)) return undefined
     return {
-      credentialId: Buffer.from(credential.id, 'base64url'),
-      publicKey: Buffer.from(credential.publicKey),
+      credentialId,
+      publicKey,
       counter: credential.counter,
       backedUp: credentialBackedUp || credentialDeviceType === 'multiDevice',
     }
@@ -85,6 +88,9 @@ export async function verifyAssertion(
     return undefined // as above
   }
 }
+
+/** What can be kept: ids as WebAuthn 4 has them, keys up to RSA of 4096 bits and some. */
+const within = ({ length }: Buffer, least: number, most: number) => length >= least && length <= most
 
 /** The credential that a response says it is of. */
 export function idOf(response: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ActionOptionsBody, AssertionBody, RequestOptions } from '@nora/contract/passkeys'
+import { ActionOptionsBody, type Assertion, AssertionBody, RequestOptions } from '@nora/contract/passkeys'
 import { keepWord } from '@nora/db/action-words'
 import { withActor } from '@nora/db/actor'
 import { myPasskeys, startChallenge, takeChallenge } from '@nora/db/passkeys'
@@ -60,7 +60,7 @@ export const passkeyActionRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = as
       const shown = passkey && (await verifyAssertion(party, challenge, passkey, assertion))
       if (!passkey || !shown) throw new DomainError('passkey-refused')
       const word = {
-        ...{ action, targetId, nonce, assertion },
+        ...{ action, targetId, nonce, assertion: signedPart(assertion) },
         ...{ passkeyId: passkey.id, counter: shown.counter },
       }
       const proof = await apiProof(deps)
@@ -70,4 +70,13 @@ export const passkeyActionRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = as
       return reply.code(204).send(null)
     },
   )
+}
+
+/** What the signature is over, and nothing else that came along: extensions have no end, and the worker reads none. */
+function signedPart({ id, rawId, type, response }: Assertion): Assertion {
+  const { clientDataJSON, authenticatorData, signature } = response
+  return {
+    ...{ id, rawId, type, clientExtensionResults: {} },
+    response: { clientDataJSON, authenticatorData, signature },
+  }
 }

@@ -83,6 +83,19 @@ describe('a passkey’s word', () => {
     expect(codeOf(await give(who, device.assert(late)))).toEqual(refused)
   })
 
+  test('is kept without what came along unsigned', async () => {
+    const who = await api.signUp()
+    const device = await enrol(who)
+    const assertion = device.assert((await ask(who, randomUUID())).body)
+    const clientExtensionResults = { padding: 'x'.repeat(30_000) }
+    expect((await give(who, { ...assertion, clientExtensionResults })).status).toBe(204)
+    const kept = await database.asSuperuser(
+      'select assertion from nora.action_assertions where user_id = $1',
+      [who.user!.id],
+    )
+    expect(kept).toEqual([{ assertion }])
+  })
+
   test('is asked of nobody who has no passkey', async () => {
     const who = await api.signUp()
     expect(codeOf(await ask(who, randomUUID()))).toEqual([409, 'no-passkeys'])

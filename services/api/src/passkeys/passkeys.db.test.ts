@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { authenticator } from '@nora/passkeys/testing/authenticator'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
@@ -79,6 +80,8 @@ describe('adding a passkey', () => {
       const answer = await give(who, authenticator().register(await ask(), spoil))
       expect(codeOf(answer)).toEqual([403, 'passkey-refused'])
     }
+    const short = authenticator(undefined, randomBytes(15)).register(await ask())
+    expect(codeOf(await give(who, short))).toEqual([403, 'passkey-refused'])
     expect((await list(who)).items).toHaveLength(1)
   })
 

@@ -10,6 +10,8 @@ type Options = {
   challenge?: string
   /** Another key than the one that was registered. */
   key?: KeyObject
+  /** What it says its key is, when it registers. */
+  publicKey?: Buffer
   crossOrigin?: boolean
 }
 
@@ -17,9 +19,8 @@ type Options = {
  * An authenticator in software: an ES256 key pair, attestation `none`, real CBOR, real signatures over what a browser would
  * have it sign. Every option makes one thing wrong.
  */
-export function authenticator(origin = 'http://localhost:8080') {
+export function authenticator(origin = 'http://localhost:8080', credentialId = randomBytes(32)) {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const credentialId = randomBytes(32)
   const rpId = new URL(origin).hostname
   let counter = 0
 
@@ -52,7 +53,8 @@ export function authenticator(origin = 'http://localhost:8080') {
     register({ challenge }: { challenge: string }, options: Options = {}) {
       const length = Buffer.alloc(2)
       length.writeUInt16BE(credentialId.length)
-      const attested = Buffer.concat([Buffer.alloc(16), length, credentialId, coseKey(pair.publicKey)])
+      const key = options.publicKey ?? coseKey(pair.publicKey)
+      const attested = Buffer.concat([Buffer.alloc(16), length, credentialId, key])
       const object = Buffer.concat([
         Buffer.from([0xa3]),
         ...[text('fmt'), text('none'), text('attStmt'), Buffer.from([0xa0])],
