@@ -166,6 +166,49 @@ describe('within a key that may do everything', () => {
     }
   })
 
+  test('it reads and changes nothing of its maker’s own: passkeys, the password’s salt, answers kept for their calls', async () => {
+    const [passkey] = await database.asSuperuser<{ id: string }>(
+      `insert into nora.passkeys (user_id, credential_id, public_key, counter, label, backed_up)
+       values ($1, $2, $2, 0, 'theirs', false) returning id`,
+      [alice.userId, randomBytes(32)],
+    )
+    const proof = [alice.sessionId, alice.secret] as const
+    const refused = [
+      sql`select nora.rename_passkey(${passkey!.id}, 'mine', null, 'x')`,
+      sql`select nora.remove_passkey(${proof[0]}, ${proof[1]}, ${passkey!.id}, null, 'x')`,
+      sql`insert into idempotency_keys (workspace_id, user_id, key, request_hash)
+        values (${alice.workspaceId}, ${alice.userId}, 'planted', ${randomBytes(32)})`,
+    ]
+    expect(await Promise.all(refused.map((statement) => tried(key, statement)))).toEqual([
+      'not-found',
+      'step-up-required',
+      '42501',
+    ])
+    const asked = sql`select nora.my_password_salt() as salt, nora.count_recovery_codes() as codes,
+      (select count(*)::int from idempotency_keys) as answers`
+    const seenBy = async (actor: SessionActor | HubActor) =>
+      (await withActor(database.app, actor, (tx) => asked.execute(tx))).rows
+    const codes = `insert into nora.recovery_codes (code_hash, user_id) values ($1, $2)`
+    await database.asSuperuser(codes, [randomBytes(32), alice.userId])
+    expect(await seenBy(alice.actor)).toEqual([{ salt: '$argon2id$', codes: 1, answers: 1 }])
+    expect(await seenBy(key.actor)).toEqual([{ salt: null, codes: 0, answers: 0 }])
+    for (const statement of [
+      sql`delete from idempotency_keys`,
+      sql`update idempotency_keys set status = 200`,
+    ]) {
+      expect(await tried(key, statement)).toBe(0)
+    }
+    const keep = (of: Made) =>
+      tried(
+        key,
+        sql`insert into idempotency_keys (workspace_id, user_id, key, request_hash)
+          values (${alice.workspaceId}, ${alice.userId}, ${`${of.id} planted`}, ${randomBytes(32)})`,
+      )
+    expect([await keep(key), await keep(await made(alice, ['agents:read']))]).toEqual([1, '42501'])
+    expect(await seenBy(alice.actor), 'nor the maker those of a program').toMatchObject([{ answers: 1 }])
+    await database.asSuperuser('delete from nora.passkeys')
+  })
+
   test('its audit rows are its own: neither in its maker’s name nor in that of another key', async () => {
     const write = (kind: string, actor: string, by: string, workspace = alice.workspaceId) =>
       tried(
