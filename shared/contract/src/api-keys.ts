@@ -28,7 +28,7 @@ export const CreateApiKey = Type.Object(
     expiresAt: Type.Optional({
       ...Time,
       maxLength: 40,
-      description: 'At most 365 days from now; default: 90',
+      description: 'At least a minute, at most 365 days from now; default: 90 days',
     }),
     allowedCidrs: Type.Optional(
       Type.Array(Type.String({ minLength: 2, maxLength: 50 }), {

@@ -72,7 +72,15 @@ describe('a new key', () => {
       const { body } = await owner.post(keys, { ...wanted, expiresAt: at(days) })
       expect(daysLeft(body.expiresAt)).toBeCloseTo(days, 2)
     }
-    for (const expiresAt of [at(366), at(-1), '0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z', 'tomorrow']) {
+    const soon = new Date(Date.now() + 2_000).toISOString()
+    for (const expiresAt of [
+      at(366),
+      at(-1),
+      soon,
+      '0001-01-01T00:00:00Z',
+      '9999-12-31T23:59:59Z',
+      'tomorrow',
+    ]) {
       const { status, body } = await owner.post(keys, { ...wanted, expiresAt })
       expect([status, body.errors[0].path]).toEqual([400, 'body/expiresAt'])
     }
@@ -88,6 +96,7 @@ describe('a new key', () => {
     ['a name for a CIDR', { allowedCidrs: ['office.example.test'] }],
     ['an address with a zone', { allowedCidrs: ['fe80::1%eth0'] }],
     ['IPv4 written as IPv6', { allowedCidrs: ['::ffff:10.0.0.0/104'] }],
+    ['IPv4 written as the longest IPv6', { allowedCidrs: ['0:0:0:0:0:FFFF:0a00:0001'] }],
   ])('with %s is refused', async (_, change) => {
     const { status, body } = await owner.post(keys, { ...wanted, ...change })
     expect([status, body.code]).toEqual([400, 'bad-request'])
