@@ -39,6 +39,10 @@ const answerOnly = new Set([
   'link',
 ])
 const answerPrefix = /^(?:x-nora-|access-control-|content-security-policy|cross-origin-)/
+// A proxy or a cache in front of us takes these for our word: serve this file or inner address, keep this answer for everybody.
+// X-Accel-Buffering alone asks for nothing but not to hold a stream back.
+const forProxies =
+  /^(?:x-accel-(?!buffering$)|x-sendfile|x-lighttpd-|x-litespeed-|x-reproxy-|surrogate-|edge-control$|(?:[a-z]+-)?cdn-cache-control$)/
 
 /**
  * The headers that go on to the gateway. The body's framing is the one Node has understood; `capability` is our word
@@ -79,7 +83,7 @@ export function toCaller(
   const headers: OutgoingHttpHeaders = {}
   const named = namedByConnection(answer)
   for (const [name, value] of Object.entries(answer.headers)) {
-    if (answerOnly.has(name) || named.has(name) || answerPrefix.test(name)) continue
+    if (answerOnly.has(name) || named.has(name) || answerPrefix.test(name) || forProxies.test(name)) continue
     headers[name] = value
   }
   const location = locationOf(answer.headers.location, agent)

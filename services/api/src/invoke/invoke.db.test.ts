@@ -65,6 +65,27 @@ test('a cookie caller’s cookies and CSRF token stay here; without the token no
   await agent.route(agent.agentId, agent.owner, agent.programPort)
 })
 
+test('a proxy or a cache in front of us takes no orders from an agent', async () => {
+  const orders = {
+    'x-accel-redirect': '/internal/file',
+    'x-accel-expires': '3600',
+    'x-sendfile': '/etc/passwd',
+    'x-lighttpd-send-file': '/etc/passwd',
+    'x-litespeed-location': '/internal/file',
+    'x-reproxy-url': 'http://10.0.0.1/',
+    'surrogate-control': 'max-age=3600',
+    'cdn-cache-control': 'max-age=3600',
+    'cloudflare-cdn-cache-control': 'max-age=3600',
+    'edge-control': 'cache-maxage=1h',
+  }
+  agent.handle = (_request, response) => {
+    response.writeHead(200, { ...orders, 'x-accel-buffering': 'no' }).end('{}')
+  }
+  const { headers } = await agent.owner.get(agent.path('/x'))
+  expect(Object.keys(orders).filter((name) => headers.has(name))).toEqual([])
+  expect(headers.get('x-accel-buffering'), 'a stream may ask not to be held back').toBe('no')
+})
+
 test('an agent’s page cannot act on our origin', async () => {
   agent.handle = (_request, response) => {
     response.writeHead(200, {
