@@ -37,6 +37,8 @@ export function serveStreams(app: FastifyInstance, deps: Deps, kind: string, adm
     perMessageDeflate: false,
     handleProtocols: () => streamProtocol,
   })
+  // What is no handshake (RFC 6455 4.2.1), which the library would answer in its own words.
+  server.on('wsClientError', (_error, socket) => endWith(socket, rawProblem('bad-request', noHandshake)))
   let waiting = 0
   let closing = false
 
@@ -113,4 +115,8 @@ function readUpgrade(
   }
 }
 
+const noHandshake = {
+  detail: 'this is no WebSocket handshake of version 13',
+  headers: { 'sec-websocket-version': '13' },
+}
 const bad = (detail: string): Refusal => ({ code: 'bad-request', detail })

@@ -14,7 +14,7 @@ const api = testApi(database, testRedis())
 const logs = logSockets(database, api)
 
 /** The ticket is good, but there is no WebSocket of this version. */
-async function failedHandshake(ticket: string): Promise<number | undefined> {
+async function failedHandshake(ticket: string): Promise<unknown[]> {
   const asked = request(`${api.url}/api/ws/logs/${logs.agentId}`, {
     headers: {
       authorization: `Bearer ${logs.ada.accessToken}`,
@@ -28,7 +28,8 @@ async function failedHandshake(ticket: string): Promise<number | undefined> {
   asked.end()
   const [response] = await once(asked, 'response')
   response.resume()
-  return response.statusCode
+  const { 'content-type': type, 'sec-websocket-version': version } = response.headers
+  return [response.statusCode, type, version]
 }
 
 describe('who is not let in', () => {
@@ -119,7 +120,10 @@ describe('who is not let in', () => {
 
   test('what never became a socket takes no place', async () => {
     await logs.worker(quiet)
-    for (let i = 0; i < 20; i++) expect(await failedHandshake(await logs.ticketOf(logs.ada))).toBe(400)
+    const problem = [400, 'application/problem+json', '13']
+    for (let i = 0; i < 20; i++) {
+      expect(await failedHandshake(await logs.ticketOf(logs.ada))).toEqual(problem)
+    }
     const good = logs.connect(await logs.ticketOf(logs.ada), logs.ada)
     await waitUntil('the state', () => good.frames.length === 1)
   })
