@@ -32,7 +32,8 @@ test.each([
 })
 
 test.each([
-  ['https://nora.org', 'must be another origin than NORA_PUBLIC_URL'],
+  ['https://nora.org', 'must be on another host than NORA_PUBLIC_URL'],
+  ['https://nora.org:8443', 'must be on another host than NORA_PUBLIC_URL'],
   ['http://admin.nora.org', 'is plain http and not loopback'],
   ['https://admin.nora.org/app', 'must be an origin'],
   ['admin.nora.org', 'must be an origin'],
