@@ -24,15 +24,30 @@ export type ProviderClient = { provider: SignInProvider; configuration: Configur
 /** Finds providers by the id in a URL, and learns an issuer's endpoints when it is first needed (OpenID Connect Discovery). */
 export function providerClients(deps: Deps) {
   const known = new Map<string, { at: number; configuration: Configuration }>()
+  const asked = new Map<string, Promise<Configuration>>()
+
+  /** However many wait for it, an issuer is asked once at a time. */
+  function learn(provider: SignInProvider): Promise<Configuration> {
+    const { id } = provider
+    const under = asked.get(id) ?? configure(deps, provider).finally(() => asked.delete(id))
+    asked.set(id, under)
+    return under
+  }
+  /** DomainError `not-found` for an id that the operator has not set up. */
+  function named(id: string): SignInProvider {
+    const provider = deps.config.signInProviders.find((one) => one.id === id)
+    if (!provider) throw new DomainError('not-found')
+    return provider
+  }
 
   return {
-    /** DomainError `not-found` for an id that the operator has not set up; `oauth-unreachable`. */
+    named,
+    /** DomainError `not-found`, `oauth-unreachable`. */
     async of(id: string): Promise<ProviderClient> {
-      const provider = deps.config.signInProviders.find((one) => one.id === id)
-      if (!provider) throw new DomainError('not-found')
+      const provider = named(id)
       const before = known.get(id)
       if (before && deps.clock() - before.at < rediscoverMs) return { provider, ...before }
-      const configuration = await configure(deps, provider)
+      const configuration = await learn(provider)
       known.set(id, { at: deps.clock(), configuration })
       return { provider, configuration }
     },

@@ -59,6 +59,30 @@ describe('a provider that', () => {
     expect(await fresh({ metadata }, 'start')).toEqual([403, 'oauth-refused'])
   })
 
+  test('would send people to no web page is not followed', async () => {
+    const metadata = (same: object) => ({ ...same, authorization_endpoint: 'javascript:alert(1)' })
+    expect(await fresh({ metadata }, 'start')).toEqual([403, 'oauth-refused'])
+  })
+
+  test('is not known yet is asked once for all who come, and not for who comes back from nowhere', async () => {
+    const one = await startApi(database, redis, { config, deps: { capabilitySeed: api.deps.capabilitySeed } })
+    try {
+      let discoveries = 0
+      const metadata = (same: Record<string, unknown>) => {
+        discoveries++
+        return same
+      }
+      provider.behave({ metadata })
+      const nowhere = await browser(one).get('/api/auth/oauth/oidc/callback?code=x&state=y')
+      expect([codeOf(nowhere), discoveries]).toEqual([[400, 'oauth-flow-invalid'], 0])
+      const many = Array.from({ length: 20 }, () => begin(browser(one)))
+      await Promise.all(many)
+      expect(discoveries).toBe(1)
+    } finally {
+      await one.close()
+    }
+  })
+
   test('names an endpoint inside our network is not asked there', async () => {
     const metadata = (same: object) => ({ ...same, token_endpoint: 'https://169.254.169.254/token' })
     const narrow = [parseAllowedHost(new URL(provider.issuer).host)!]

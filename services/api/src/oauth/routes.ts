@@ -88,13 +88,15 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     async (request, reply) => {
       await app.limits.oauth(request, reply)
       const { provider } = request.params
-      const client = await asking(deps, provider, () => clients.of(provider))
+      clients.named(provider)
       const flow = flowOfCookie(deps.config, request)
       const { state } = request.query as Record<string, unknown>
       // Before the flow is spent: a page that sends the browser here with another state ends nobody's sign-in.
       if (!flow || typeof state !== 'string' || !constantTimeEqual(state, flow.state)) {
         throw new DomainError('oauth-flow-invalid')
       }
+      // Nor is anybody asked on the word of who comes without one; and one that cannot be asked now can be tried again.
+      const client = await asking(deps, provider, () => clients.of(provider))
       clearFlowCookie(deps.config, reply)
       const taken = await takeFlow(deps.db, flow.secret, provider)
       if (!taken) throw new DomainError('oauth-flow-invalid')
