@@ -152,6 +152,26 @@ describe('an answer is refused', () => {
     expect(codeOf(await signInAt(browser(api), provider))).toEqual([403, 'oauth-refused'])
   })
 
+  test('and the log says why, without the code, the state or anybody’s name', async () => {
+    const spoils: [Behaviour, string][] = [
+      [{ back: (url) => url.searchParams.set('iss', 'https://evil.test') }, 'unexpected \\"iss\\"'],
+      [{ back: (url) => url.searchParams.set('error', 'access_denied') }, 'access_denied'],
+      [{ claims: (claims) => ({ ...claims, nonce: 'another' }) }, 'nonce'],
+      [{ tokenStatus: 400 }, 'server_error'],
+    ]
+    for (const [behaviour, words] of spoils) {
+      const { email, sub } = newcomer(provider)
+      provider.behave(behaviour)
+      const [who, from] = [browser(api), api.logged.length]
+      const back = await provider.visit(await begin(who))
+      expect(codeOf(await comeBack(who, back))).toEqual([403, 'oauth-refused'])
+      const logged = api.logged.slice(from).join()
+      expect(logged).toContain(words)
+      const [code, state] = ['code', 'state'].map((name) => back.searchParams.get(name)!)
+      expect([code, state, email, sub].filter((secret) => logged.includes(secret!))).toEqual([])
+    }
+  })
+
   test('ten minutes after it was begun', async () => {
     const { who, back } = await started()
     await database.asSuperuser(`update nora.sign_in_flows set started_at = now() - interval '601 seconds'`)

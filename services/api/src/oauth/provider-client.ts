@@ -120,7 +120,7 @@ export function safeFetch(deps: Deps): CustomFetch {
 
 /**
  * Runs calls to a provider and turns what goes wrong into what people are told: `oauth-unreachable` when it could not be
- * asked, `oauth-refused` for everything that it, or the library about it, did not find in order. The log has the cause.
+ * asked, `oauth-refused` for everything that it, or the library about it, did not find in order. The log has the reason.
  */
 export async function asking<T>(deps: Deps, provider: string, run: () => Promise<T>): Promise<T> {
   try {
@@ -129,11 +129,26 @@ export async function asking<T>(deps: Deps, provider: string, run: () => Promise
     if (error instanceof DomainError) throw error
     const down = causes(error).some((one) => one instanceof DialError)
     deps.log.warn(
-      { err: error, provider },
+      { provider, reason: reasonOf(error) },
       down ? 'a provider was not reached' : 'a sign-in was not confirmed',
     )
-    throw new DomainError(down ? 'oauth-unreachable' : 'oauth-refused', {}, { cause: error })
+    throw new DomainError(down ? 'oauth-unreachable' : 'oauth-refused')
   }
+}
+
+/**
+ * What was wrong, in the library's words and the provider's. Never the errors themselves: they carry codes that nobody has used
+ * up yet, claims about people, and answers as they came.
+ */
+function reasonOf(error: unknown): string {
+  const words = causes(error).flatMap((one) => {
+    if (!(one instanceof Error)) return []
+    // A parser quotes what it could not read.
+    if (one instanceof SyntaxError) return [one.name]
+    const { error: code, error_description: more } = one as { error?: unknown; error_description?: unknown }
+    return [one.message, code, more].filter((word) => typeof word === 'string')
+  })
+  return words.map((word) => word.slice(0, 200)).join(': ')
 }
 
 function causes(error: unknown): unknown[] {
