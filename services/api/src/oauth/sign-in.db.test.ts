@@ -1,6 +1,8 @@
 import { parseAllowedHost } from '@nora/config/provider-hosts'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
+import pg from 'pg'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { startApi, testApi } from '../testing/test-api.ts'
 import { begin, browser, codeOf, comeBack, newcomer, signInAt } from './testing/browser.ts'
@@ -115,6 +117,31 @@ test('two first sign-ins of one person at once make one account', async () => {
   const all = [browser(api), browser(api), browser(api), browser(api)]
   await Promise.all(all.map((who) => signInAt(who, provider)))
   expect(new Set(all.map((who) => who.user!.id)).size).toBe(1)
+})
+
+test('who is being disabled gets no session that would be live once they are enabled again', async () => {
+  newcomer(provider)
+  const [who, again] = [browser(api), browser(api)]
+  await signInAt(who, provider)
+  const back = await provider.visit(await begin(again))
+  const admin = new pg.Client(database.superuserUrl)
+  await admin.connect()
+  try {
+    await admin.query('begin')
+    await admin.query('update nora.users set disabled_at = now() where id = $1', [who.user!.id])
+    let answered = false
+    const answer = comeBack(again, back).finally(() => {
+      answered = true
+    })
+    await waitUntil('a sign-in that waits', async () => {
+      const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      return answered || (await database.asSuperuser(waiting)).length > 0
+    })
+    await admin.query('commit')
+    expect(codeOf(await answer)).toEqual([403, 'account-disabled'])
+  } finally {
+    await admin.end()
+  }
 })
 
 test('a returnTo that is no path of this server begins nothing', async () => {
