@@ -33,6 +33,7 @@ const wrong: [string, Options][] = [
   ['another challenge', fresh()],
   ['a person who was not verified', { userVerified: false }],
   ['nobody there', { userPresent: false }],
+  ['our page in a frame of another’s', { crossOrigin: true }],
 ]
 
 describe('a registration', () => {

@@ -41,7 +41,7 @@ export async function verifyRegistration(
       requireUserVerification: true,
       supportedAlgorithmIDs: algorithms,
     })
-    if (!verified || !registrationInfo) return undefined
+    if (!verified || !registrationInfo || inFrame(response)) return undefined
     const { credential, credentialBackedUp, credentialDeviceType } = registrationInfo
     const credentialId = Buffer.from(credential.id, 'base64url')
     const publicKey = Buffer.from(credential.publicKey)
@@ -82,7 +82,8 @@ export async function verifyAssertion(
         counter: 0,
       },
     })
-    if (!verified || idOf(response) !== passkey.credentialId.toString('base64url')) return undefined
+    if (!verified || inFrame(response) || idOf(response) !== passkey.credentialId.toString('base64url'))
+      return undefined
     return { counter: authenticationInfo.newCounter }
   } catch {
     return undefined // as above
@@ -100,13 +101,19 @@ export function idOf(response: unknown): string | undefined {
 
 /** The challenge that a response says it answers, base64url; what it is worth is for the caller to find out. */
 export function challengeOf(response: unknown): string | undefined {
+  const challenge = clientDataOf(response)?.['challenge']
+  return typeof challenge === 'string' && /^[\w-]{43}$/.test(challenge) ? challenge : undefined
+}
+
+/** Asked for by a page of ours inside somebody else's (WebAuthn 7.2, of `crossOrigin`), which none of ours may be. */
+const inFrame = (response: unknown): boolean => clientDataOf(response)?.['crossOrigin'] === true
+
+function clientDataOf(response: unknown): Record<string, unknown> | undefined {
   const text = (response as { response?: { clientDataJSON?: unknown } } | null)?.response?.clientDataJSON
   if (typeof text !== 'string') return undefined
   try {
-    const { challenge } = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as {
-      challenge?: unknown
-    }
-    return typeof challenge === 'string' && /^[\w-]{43}$/.test(challenge) ? challenge : undefined
+    const data: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
+    return typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }
