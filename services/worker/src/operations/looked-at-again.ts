@@ -21,6 +21,8 @@ const mendable = new Set([
  * asked for and not done (keys to be delivered, a new generation to be started) stays failed, with its reason.
  */
 export function isLookedAtAgain({ operation, agent, target }: Run, code: string): boolean {
+  // A stop or a delete is asked for until it is done.
+  if (target.desired !== 'running') return false
   if (!mendable.has(code) || operation.kind === 'sync-keys') return false
   return operation.kind === 'reconcile' || agent.observed_generation === target.generation
 }

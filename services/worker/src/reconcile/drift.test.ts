@@ -122,6 +122,15 @@ test.each<Row>([
     container(),
     'trying again after a failure (10 of 10)',
   ],
+  // Whatever else is not as it should be waits as long: nothing is tried without a pause while it fails.
+  ['failed, and owing a key', agent({ ...looked(4, 7_900), keysOwed: true }), container(), undefined],
+  ['failed, and paused', agent(looked(4, 7_900)), container({ status: 'paused' }), undefined],
+  [
+    'failed, and owing a key, later',
+    agent({ ...looked(4, 8_000), keysOwed: true }),
+    container(),
+    'a key is still to be taken out of it',
+  ],
   ['degraded too often', agent(looked(11, 9_000_000)), container(), undefined],
   [
     'degraded, and an operation is open',

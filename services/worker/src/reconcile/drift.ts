@@ -30,7 +30,7 @@ export function findDrift(
 
 function driftOf(agent: FleetAgent, container: ListedContainer | undefined, now: number): string | undefined {
   const up = container?.status === 'running' || container?.status === 'paused'
-  const resting = now < (agent.lastCrashAt?.getTime() ?? 0) + retryDelayMs(agent.crashCount)
+  const resting = now < Math.max(...restEnds(agent))
   if (agent.desiredState === 'deleted') return resting ? undefined : 'it is to be deleted and is still there'
   if (agent.desiredState === 'stopped') {
     if (up && !resting) return 'it is to be stopped and runs'
@@ -43,14 +43,19 @@ function driftOf(agent: FleetAgent, container: ListedContainer | undefined, now:
   if (agent.state === 'stopped') return 'it is to run and was stopped'
   if (agent.state === 'error') return 'trying again after a failure'
   const reason = changed(agent, container) ?? (agent.keysOwed ? owed : undefined)
-  if (reason !== undefined || agent.state === 'degraded') return reason ?? failedBefore(agent, now)
+  if (reason !== undefined || agent.state === 'degraded') return reason ?? failedBefore(agent)
   return 'nothing works on it'
 }
 
+/** When the pauses end after the last crash, and after the last failure on a program that runs on; each has a count of its own. */
+const restEnds = ({ lastCrashAt, crashCount, failedAt, failedTries }: FleetAgent): number[] => [
+  ...(lastCrashAt ? [lastCrashAt.getTime() + retryDelayMs(crashCount)] : []),
+  ...(failedAt ? [failedAt.getTime() + retryDelayMs(failedTries)] : []),
+]
+
 /** An operation failed on a program that runs on: looking again may mend it, each time later and not for ever. */
-function failedBefore({ failedTries, failedAt }: FleetAgent, now: number): string | undefined {
+function failedBefore({ failedTries }: FleetAgent): string | undefined {
   if (failedTries === 0 || failedTries > mostLooks) return undefined
-  if (now < (failedAt?.getTime() ?? 0) + retryDelayMs(failedTries)) return undefined
   return `trying again after a failure (${failedTries} of ${mostLooks})`
 }
 
@@ -91,10 +96,8 @@ export async function reconcileFleet(
 export function nextRetryMs(agents: readonly FleetAgent[], now: number): number | undefined {
   const ends = agents
     .filter((agent) => agent.state !== 'running' && !agent.openOperation)
-    .flatMap(({ lastCrashAt, crashCount, failedAt, failedTries }) => [
-      ...(lastCrashAt ? [lastCrashAt.getTime() + retryDelayMs(crashCount) - now] : []),
-      ...(failedAt ? [failedAt.getTime() + retryDelayMs(failedTries) - now] : []),
-    ])
+    .flatMap(restEnds)
+    .map((end) => end - now)
     .filter((ms) => ms > 0)
   return ends.length > 0 ? Math.min(...ends) : undefined
 }
