@@ -76,6 +76,22 @@ describe('a program', () => {
     expect((await sync()).status).toBe(202)
   })
 
+  test('gives a key to no agent, not even to one that it makes, without the scope for that', async () => {
+    const own = await theirs(here.owner)
+    const scopes = ['agents:read', 'agents:write']
+    const writer = program(api, (await makeKey(here.owner, here.id, { scopes })).key)
+    const create = (providerKeyIds: string[]) =>
+      writer.post(`${hub}/agents`, { name: 'a', runtime: 'starter', providerKeyIds })
+    const refused = await create([own])
+    expect([refused.status, refused.body.code, refused.body.scope]).toEqual([
+      403,
+      'missing-scope',
+      'keys:sync',
+    ])
+    expect((await create([])).status).toBe(202)
+    expect((await agent(bot, { providerKeyIds: [own] })).length).toBe(36)
+  })
+
   test('reads the log of an agent, and the catalogue', async () => {
     const id = await agent()
     const logs = await bot.get(`${hub}/agents/${id}/logs`)

@@ -42,7 +42,7 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
     refused.taken(actor)
     admit(request, actor, entered)
     await app.limits.hub(request, reply)
-    requireScope(request.routeOptions.config.access, entered)
+    requireAccess(request.routeOptions.config.access, entered)
     use.seen(actor, entered.apiKeyId)
   })
 
@@ -75,6 +75,7 @@ function keyOf(app: FastifyInstance, deps: Deps, request: FastifyRequest): strin
 function admit(request: FastifyRequest, actor: HubActor, entered: Entered<HubActor>): void {
   const { userId, workspaceId, apiKeyId } = entered
   const { ip } = actor
+  admitted.set(request, entered)
   admitProgram(request, {
     userId,
     workspaceId,
@@ -86,8 +87,15 @@ function admit(request: FastifyRequest, actor: HubActor, entered: Entered<HubAct
   })
 }
 
+const admitted = new WeakMap<FastifyRequest, Entered<HubActor>>()
+
+/** For what a call needs besides its route's scope. DomainError `missing-scope`. */
+export function requireScope(request: FastifyRequest, scope: ApiKeyScope): void {
+  requireAccess(`hub:${scope}`, admitted.get(request)!)
+}
+
 /** DomainError `missing-scope`, which names it and says whether the key or its creator's role lacks it. */
-function requireScope(access: Access | undefined, { role, scopes }: Entered<HubActor>): void {
+function requireAccess(access: Access | undefined, { role, scopes }: Entered<HubActor>): void {
   if (access === 'hub') return
   const scope = access?.slice('hub:'.length) as ApiKeyScope
   if (effectiveScopes(role, scopes).includes(scope)) return

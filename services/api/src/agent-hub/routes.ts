@@ -18,7 +18,7 @@ import { builtJson } from '../http/built-json.ts'
 import { sendOutcome } from '../http/idempotency.ts'
 import { readOnce } from '../http/sessions.ts'
 import { invokeRoutes } from '../invoke/routes.ts'
-import { installHubAuthentication } from './authenticate.ts'
+import { installHubAuthentication, requireScope } from './authenticate.ts'
 import { catalog, catalogEntry } from './catalog.ts'
 import { hubMe } from './me.ts'
 
@@ -67,7 +67,11 @@ export const agentHubRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (
       config: { access: 'hub:agents:write', idempotency: 'answer' },
       schema: { body: CreateAgent, response: { 202: Agent } },
     },
-    async (request, reply) => sendOutcome(reply, await createAgent(deps, inTurn, request, request.body)),
+    async (request, reply) => {
+      // Giving keys to a program of its own choice is more than making an agent.
+      if (request.body.providerKeyIds?.length) requireScope(request, 'keys:sync')
+      return sendOutcome(reply, await createAgent(deps, inTurn, request, request.body))
+    },
   )
 
   app.delete(

@@ -42,7 +42,10 @@ const insertAgent = (who: Person) =>
     values (${who.workspaceId}, ${who.userId}, 'x', 'image', 'docker', 'standard', 1, 1, 1, 1)`
 
 test('each scope lets a statement write what it names and nothing else', async () => {
-  const { agentId } = await tenantRows(database, alice)
+  const { agentId, credentialId } = await tenantRows(database, alice)
+  const detach = sql`delete from agent_credentials where agent_id = ${agentId}`
+  const attach = sql`insert into agent_credentials (workspace_id, agent_id, credential_id)
+    values (${alice.workspaceId}, ${agentId}, ${credentialId})`
   const ask = (kind: string) =>
     sql`insert into operations (workspace_id, agent_id, kind, requested_by)
       values (${alice.workspaceId}, ${agentId}, ${kind}, ${alice.userId})`
@@ -65,7 +68,11 @@ test('each scope lets a statement write what it names and nothing else', async (
   expect(await tried(syncer, cancel)).toBe('42501')
   expect(await reads(syncer)).toBe(1)
 
+  expect([await tried(syncer, detach), await tried(syncer, attach)]).toEqual([1, 1])
+
   const writer = await made(alice, ['agents:write'])
+  expect(await tried(writer, detach)).toBe(0)
+  expect(await tried(writer, attach), 'what keys an agent holds is for another scope').toBe('42501')
   expect(await tried(writer, insertAgent(alice))).toBe(1)
   expect(await tried(writer, insertAgent(mallory))).toBe('42501')
   expect(await tried(writer, ask('sync-keys'))).toBe('42501')
