@@ -150,12 +150,12 @@ export async function myPasswordSalt(tx: Tx): Promise<string | null> {
 
 /**
  * Sets the caller's password if `oldProof` is of the present one, ends every other session, writes the audit row.
- * Gives how many sessions ended. Raises NR401 `invalid-credentials`.
+ * Gives how many sessions ended. Raises NR401 `invalid-credentials`, and for whoever has a passkey NR403 `step-up-required`.
  */
 export async function changePassword(
   tx: Tx,
   input: {
-    sessionId: string
+    session: SessionActor
     oldProof: Buffer
     password: StoredPassword
     ip: string | null
@@ -163,7 +163,7 @@ export async function changePassword(
   },
 ): Promise<number> {
   const { rows } = await sql<{ ended: number }>`
-    select nora.change_password(${input.sessionId}, ${input.oldProof}, ${input.password.salt},
+    select nora.change_own_password(${input.session.sessionId}, ${input.session.secret}, ${input.oldProof}, ${input.password.salt},
       ${input.password.verifier}, ${input.ip}::inet, ${input.correlationId}) as ended`.execute(tx)
   return rows[0]!.ended
 }

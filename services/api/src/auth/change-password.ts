@@ -9,7 +9,8 @@ import type { RequestActor } from '../http/sessions.ts'
 
 /**
  * Sets the caller's password and ends every other session of theirs, in one transaction with its audit row, if Postgres
- * takes the proof of the present one. The slow hashes are made outside it. DomainError `invalid-credentials`.
+ * takes the proof of the present one. The slow hashes are made outside it. DomainError `invalid-credentials`; raises
+ * NR403 `step-up-required` for whoever has a passkey.
  */
 export async function changeOwnPassword(
   deps: Deps,
@@ -23,7 +24,7 @@ export async function changeOwnPassword(
   const password = await makePassword(input.newPassword, signal)
   try {
     await withActor(deps.db, actor, (tx) =>
-      changePassword(tx, { sessionId: actor.sessionId, oldProof, password, ip, correlationId }),
+      changePassword(tx, { session: actor, oldProof, password, ip, correlationId }),
     )
   } catch (error) {
     if (refusalOf(error)?.code !== 'invalid-credentials') throw error

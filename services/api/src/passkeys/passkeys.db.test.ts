@@ -145,6 +145,21 @@ describe('a step-up', () => {
     await stepUp(who)
   })
 
+  test('is asked for by a change of the password, too, and for nothing without a passkey', async () => {
+    const who = await api.signUp()
+    const change = (currentPassword: string) =>
+      who.patch('/api/auth/password', { currentPassword, newPassword: password })
+    expect((await change(password)).status).toBe(204)
+    const device = await enrol(who)
+    await calmDown(who)
+    for (const guess of [password, 'not my password']) {
+      expect(codeOf(await change(guess))).toEqual([403, 'step-up-required'])
+    }
+    await passkeyStepUp(who, device)
+    expect(codeOf(await change('not my password'))).toEqual([401, 'invalid-credentials'])
+    expect((await change(password)).status).toBe(204)
+  })
+
   test('by anything else is refused and audited', async () => {
     const [who, other] = [await api.signUp(), await api.signUp()]
     const [device, theirs] = [await enrol(who), await enrol(other)]

@@ -51,6 +51,7 @@ export const decisions: Record<string, Decision> = {
   session_of_refresh: app(),
   my_password_salt: app(),
   change_password: app(),
+  change_own_password: app(),
   step_up: app(),
   redeem_ticket: app(),
   check_stream: app('says whether a stream, named by its random id, may still be open'),
