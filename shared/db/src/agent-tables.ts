@@ -69,6 +69,21 @@ export type AgentCredentialsTable = {
   synced_at: MaybeTime
 }
 
+export type AgentSamplesTable = {
+  workspace_id: string
+  agent_id: string
+  at: Time
+  /** numeric, as `cpus`. */
+  cpu_percent: number
+  memory_bytes: number
+  memory_limit_bytes: number
+  network_rx_bytes: number
+  network_tx_bytes: number
+  pids: number
+  disk_bytes: number | null
+  disk_limit_bytes: number | null
+}
+
 export type CredentialsTable = {
   id: Generated<string>
   workspace_id: string

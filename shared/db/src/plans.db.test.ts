@@ -61,6 +61,7 @@ const pages: Record<string, AgentFilter> = {
 /** What workers ask each second or two, whoever is known. */
 const rounds = {
   'the sweep': `select * from nora.due_operations(100, interval '1 second')`,
+  'the agents to sample': `select * from nora.sampled_agents('w1')`,
   'the renewal of log leases': `select * from nora.renew_followers('w1', interval '6 seconds')`,
 }
 /** What names every agent that is not deleted. */

@@ -13,6 +13,7 @@ import type {
 } from './account-tables.ts'
 import type {
   AgentCredentialsTable,
+  AgentSamplesTable,
   AgentsTable,
   CredentialsTable,
   EventsTable,
@@ -38,6 +39,7 @@ export type {
 /** What each table of schema `nora` holds, as rows come back from pg. A test compares this file with a real database. */
 export type DB = {
   agents: AgentsTable
+  agent_samples: AgentSamplesTable
   agent_credentials: AgentCredentialsTable
   api_keys: ApiKeysTable
   audit_log: AuditLogTable

@@ -60,6 +60,16 @@ export async function tenantRows(database: TestDatabase, owner: Person): Promise
     key_version: 1,
     sealed: Buffer.alloc(200, 1),
   })
+  await insert('agent_samples', {
+    ...wa,
+    at: new Date(),
+    cpu_percent: 1,
+    memory_bytes: 1,
+    memory_limit_bytes: 1,
+    network_rx_bytes: 1,
+    network_tx_bytes: 1,
+    pids: 1,
+  })
   await insert('log_followers', wa)
   await insert('log_chunks', {
     ...wa,

@@ -52,21 +52,28 @@ test('each scope lets a statement write what it names and nothing else', async (
   const cancel = sql`update operations set status = 'cancelled' where agent_id = ${agentId} and status = 'pending'`
   const rename = sql`update agents set state_reason = 'x' where id = ${agentId}`
   const logs = sql`select 1 from log_chunks where agent_id = ${agentId}`
-  const reads = async (key: Made) =>
-    (await withActor(database.app, key.actor, (tx) => logs.execute(tx))).rows.length
+  const samples = sql`select 1 from agent_samples where agent_id = ${agentId}`
+  const reads = (key: Made) =>
+    withActor(database.app, key.actor, async (tx) => ({
+      logs: (await logs.execute(tx)).rows.length,
+      samples: (await samples.execute(tx)).rows.length,
+    }))
 
   const reader = await made(alice, ['agents:read', 'agents:invoke', 'catalog:read'])
   for (const statement of [insertAgent(alice), ask('stop'), ask('sync-keys')]) {
     expect(await tried(reader, statement)).toBe('42501')
   }
-  expect([await tried(reader, rename), await tried(reader, cancel), await reads(reader)]).toEqual([0, 0, 0])
+  expect([await tried(reader, rename), await tried(reader, cancel)]).toEqual([0, 0])
+  expect(await reads(reader)).toEqual({ logs: 0, samples: 0 })
+  const watcher = await made(alice, ['metrics:read'])
+  expect(await reads(watcher)).toEqual({ logs: 0, samples: 1 })
 
   const syncer = await made(alice, ['keys:sync', 'logs:read'])
   expect(await tried(syncer, insertAgent(alice))).toBe('42501')
   expect(await tried(syncer, ask('stop'))).toBe('42501')
   expect(await tried(syncer, ask('sync-keys'))).toBe(1)
   expect(await tried(syncer, cancel)).toBe('42501')
-  expect(await reads(syncer)).toBe(1)
+  expect(await reads(syncer)).toEqual({ logs: 1, samples: 0 })
 
   expect([await tried(syncer, detach), await tried(syncer, attach)]).toEqual([1, 1])
 

@@ -10,6 +10,7 @@ import type { DB } from '../schema.ts'
 const tenantTables = [
   'agents',
   'agent_credentials',
+  'agent_samples',
   'api_keys',
   'audit_log',
   'credentials',

@@ -173,6 +173,9 @@ export const decisions: Record<string, Decision> = {
   is_settled: worker(machinery),
   end_settle: worker('ends what request_settle asked for'),
   trim_logs: worker('removes the oldest lines of whoever has most, by limits that are the worker’s word'),
+  sampled_agents: worker(machinery),
+  record_samples: worker('writes what running agents use, of those that the worker named follows'),
+  trim_samples: worker('removes what agents used longer than a day ago, of everybody'),
   enter_stream: worker('gives a viewer’s context for a live stream that is named by its random id'),
 
   // Reconciliation and housekeeping.
