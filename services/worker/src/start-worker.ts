@@ -8,6 +8,7 @@ import { logBell } from '@nora/events/bells'
 import { startAudit } from './audit/start-audit.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createLoops, type LoopHealth } from './loops.ts'
+import { sampleRounds, trimAllSamples } from './metrics/sample-agents.ts'
 import { listenForRings } from './operations/doorbell.ts'
 import { inFlight } from './operations/in-flight.ts'
 import type { RunDeps } from './operations/run.ts'
@@ -49,6 +50,8 @@ const defaultPeriods = {
   orphanGrace: 20_000,
   leftovers: 30_000,
   health: 30_000,
+  metrics: 10_000,
+  metricsRetention: 60_000,
 }
 /** Events come in bursts; one look serves them all. */
 const burstMs = 200
@@ -151,6 +154,11 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
   loops.every('log retention', periods.logRetention, async (signal) => {
     const { chunks, bytes } = await trimAllLogs(db, parts.kept, signal)
     if (chunks > 0) log.info({ chunks, bytes }, 'the oldest log lines were removed')
+  })
+  loops.every('metrics', periods.metrics, sampleRounds(parts))
+  loops.every('metrics retention', periods.metricsRetention, async (signal) => {
+    const gone = await trimAllSamples(db, signal)
+    if (gone > 0) log.info({ gone }, 'the oldest samples were removed')
   })
   startAudit(parts, loops, periods)
 

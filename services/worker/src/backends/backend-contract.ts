@@ -3,6 +3,7 @@ import { lifecycleContract } from './testing/lifecycle.ts'
 import { logContract } from './testing/logs.ts'
 import { postureContract } from './testing/posture.ts'
 import { stateContract } from './testing/state.ts'
+import { usageContract } from './testing/usage.ts'
 import { withFixture } from './testing/with-fixture.ts'
 
 /** What a backend brings to be tested: itself, and targets for agents that it may make and that nothing else uses. */
@@ -24,5 +25,6 @@ export function backendContract(name: string, open: () => Promise<ContractFixtur
     postureContract,
     stateContract,
     logContract,
+    usageContract,
   ])
 }

@@ -74,6 +74,22 @@ export type LogFrame = {
   gapBefore?: boolean
 }
 
+/** What a running container uses, read at one moment. */
+export type Usage = {
+  /** Milliseconds since 1970, by the engine's clock. */
+  takenAt: number
+  /** Of all cores, since the container was started. */
+  cpuNs: number
+  /** Without the kernel's cache of files that it could give back. */
+  memoryBytes: number
+  memoryLimitBytes: number
+  /** Of all its networks, since it was started. */
+  networkRxBytes: number
+  networkTxBytes: number
+  /** Processes and threads. */
+  pids: number
+}
+
 /** One container of the installation as the one-call listing shows it. */
 export type ListedContainer = {
   containerId: string
@@ -132,6 +148,8 @@ export type Backend = {
     after: LogCursor | undefined,
     signal: AbortSignal,
   ): AsyncIterable<readonly LogFrame[]>
+  /** One reading of what a container uses, within three seconds. Undefined: it does not run, or is gone. */
+  usage(containerId: string, signal: AbortSignal): Promise<Usage | undefined>
   /** Every container of this installation, with one call. */
   list(signal: AbortSignal): Promise<ListedContainer[]>
   /** Removes one listed container by id, when its labels still say that it is this installation's. */

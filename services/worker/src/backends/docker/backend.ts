@@ -20,6 +20,7 @@ import { containerLogs } from './logs.ts'
 import { ensureNetwork, removeNetwork } from './networks.ts'
 import { observe } from './observe.ts'
 import { possessions, removeLeftover } from './possessions.ts'
+import { readUsage } from './stats.ts'
 import { ensureStorage, removeStorage } from './storage.ts'
 
 export type DockerBackendDeps = {
@@ -57,6 +58,7 @@ export function dockerBackend(options: DockerBackendDeps): Backend {
     removeSecrets: (target) => removeKeyFiles(keysDir, target.agentId),
     lastWords: (containerId, signal) => lastWords(engine, containerId, signal),
     logs: (containerId, after, signal) => containerLogs(engine, containerId, after, signal),
+    usage: (containerId, signal) => readUsage(engine, containerId, signal),
     list: (signal) => listContainers(engine, signal),
     removeOrphan: (container, signal) => removeOrphan(engine, container, signal),
     possessions: (signal) => possessions(deps, signal),
