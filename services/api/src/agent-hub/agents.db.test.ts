@@ -92,10 +92,12 @@ describe('a program', () => {
     expect((await agent(bot, { providerKeyIds: [own] })).length).toBe(36)
   })
 
-  test('reads the log of an agent, and the catalogue', async () => {
+  test('reads the log of an agent, what it uses, and the catalogue', async () => {
     const id = await agent()
     const logs = await bot.get(`${hub}/agents/${id}/logs`)
     expect([logs.status, logs.body]).toEqual([200, { items: [], nextCursor: null }])
+    const metrics = await bot.get(`${hub}/agents/${id}/metrics`)
+    expect([metrics.status, metrics.body]).toEqual([200, { items: [], step: 10 }])
     const catalog = await bot.get(`${hub}/catalog`)
     expect(catalog.body.items.map((item: { id: string }) => item.id)).toEqual(['starter', 'image'])
     const starter = await bot.get(`${hub}/catalog/starter`)
@@ -120,10 +122,11 @@ describe('a program', () => {
         bot.post(`${hub}/agents/${id}/sync-keys`, {}),
         bot.delete(`${hub}/agents/${id}`),
         bot.get(`${hub}/agents/${id}/logs`),
+        bot.get(`${hub}/agents/${id}/metrics`),
         bot.get(`${hub}/agents/${id}/invoke/x`),
       ]
       const statuses = (await Promise.all(calls)).map(({ status }) => status)
-      expect(statuses, id).toEqual(Array(6).fill(id === 'x' ? 400 : 404))
+      expect(statuses, id).toEqual(Array(7).fill(id === 'x' ? 400 : 404))
     }
   })
 })

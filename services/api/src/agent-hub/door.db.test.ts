@@ -174,7 +174,7 @@ describe('a key’s maker', () => {
     const scopes = async () => (await program(api, made.key).get('/api/agent-hub/me')).body.scopes
     expect(await scopes()).toEqual(everyScope)
     expect((await here.setRole(here.owner, admin, 'viewer')).status).toBe(200)
-    expect(await scopes()).toEqual(['agents:read', 'logs:read', 'catalog:read'])
+    expect(await scopes()).toEqual(['agents:read', 'logs:read', 'metrics:read', 'catalog:read'])
     const refused = await program(api, made.key).post('/api/agent-hub/agents', {
       name: 'a',
       runtime: 'starter',

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { LogPage, LogQuery } from '@nora/contract/agent-history'
 import { CatalogEntry, CatalogPage, HubMe } from '@nora/contract/agent-hub'
+import { AgentMetrics, MetricsQuery } from '@nora/contract/agent-metrics'
 import { Agent, AgentPage, AgentQuery, CreateAgent, DeleteAgentQuery, SyncKeys } from '@nora/contract/agents'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
@@ -12,6 +13,7 @@ import { createAgent } from '../agents/create-agent.ts'
 import { createTurns } from '../agents/in-turn.ts'
 import { bringUp, remove, stop } from '../agents/lifecycle.ts'
 import { readLogs } from '../agents/read-logs.ts'
+import { readMetrics } from '../agents/read-metrics.ts'
 import { syncKeys } from '../agents/sync-keys.ts'
 import type { Deps } from '../deps.ts'
 import { builtJson } from '../http/built-json.ts'
@@ -121,6 +123,15 @@ export const agentHubRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (
       schema: { params: Id, querystring: LogQuery, response: { 200: LogPage } },
     },
     async (request) => readLogs(deps, request.caller.actor, request.params.id, request.query),
+  )
+
+  app.get(
+    '/agents/:id/metrics',
+    {
+      config: { access: 'hub:metrics:read' },
+      schema: { params: Id, querystring: MetricsQuery, response: { 200: AgentMetrics } },
+    },
+    async (request) => readMetrics(deps, request.caller.actor, request.params.id, request.query),
   )
 
   app.get(

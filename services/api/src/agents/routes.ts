@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { AgentEventPage, AgentEventQuery, LogPage, LogQuery } from '@nora/contract/agent-history'
+import { AgentMetrics, MetricsQuery } from '@nora/contract/agent-metrics'
 import {
   Agent,
   AgentPage,
@@ -25,6 +26,7 @@ import { createTurns } from './in-turn.ts'
 import { bringUp, remove, stop } from './lifecycle.ts'
 import { operationRoutes } from './operation-routes.ts'
 import { readLogs } from './read-logs.ts'
+import { readMetrics } from './read-metrics.ts'
 import { syncKeys } from './sync-keys.ts'
 import { updateAgent } from './update-agent.ts'
 
@@ -141,5 +143,14 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
       schema: { params: Id, querystring: LogQuery, response: { 200: LogPage } },
     },
     async (request) => readLogs(deps, request.actor.actor, request.params.id, request.query),
+  )
+
+  app.get(
+    '/agents/:id/metrics',
+    {
+      config: { access: 'agent:read' },
+      schema: { params: Id, querystring: MetricsQuery, response: { 200: AgentMetrics } },
+    },
+    async (request) => readMetrics(deps, request.actor.actor, request.params.id, request.query),
   )
 }

@@ -12,6 +12,7 @@ export const everyScope = [
   'agents:invoke',
   'keys:sync',
   'logs:read',
+  'metrics:read',
   'catalog:read',
 ]
 

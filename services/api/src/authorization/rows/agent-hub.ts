@@ -25,6 +25,7 @@ const rows: Row[] = [
     route(`POST ${hub}/agents/:id/${verb}`, programs(202, false), { ids }),
   ),
   route(`GET ${hub}/agents/:id/logs`, programs(200, true), { ids }),
+  route(`GET ${hub}/agents/:id/metrics`, programs(200, true), { ids }),
   route(`GET ${hub}/catalog`, atHome(200, true)),
   route(`GET ${hub}/catalog/:id`, atHome(200, true), { ids: { id: 'runtime' } }),
   ...invocations.map((name) => route(name, programs(200, false), { ids, harmless: true })),

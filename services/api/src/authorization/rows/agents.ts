@@ -29,6 +29,7 @@ export const agentRows: Row[] = [
   ),
   route('GET /api/agents/:id/events', from('viewer', 200), { ids }),
   route('GET /api/agents/:id/logs', from('viewer', 200), { ids }),
+  route('GET /api/agents/:id/metrics', from('viewer', 200), { ids }),
   route('GET /api/agents/:id/operations', from('viewer', 200), { ids }),
   route('GET /api/agents/:id/operations/:opId', from('viewer', 200), {
     ids: { id: 'newAgent', opId: 'newAgentOperation' },

@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 /** A caller with a key of the workspace, which became what its name says once it was made. */
 export async function arrangeProgram(world: World, program: Program): Promise<Client> {
   const { api, database, maker } = world
-  const scopes = program === 'programWithout' ? ['metrics:read'] : apiKeyScopes
+  const scopes = program === 'programWithout' ? ['catalog:submit'] : apiKeyScopes
   const person = program === 'programOfViewer' ? await world.join('admin') : undefined
   if (person) await world.stepUp({ ...maker, ...person })
   const place = program === 'programElsewhere' ? await elsewhere(world) : world
