@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type Bench, type BenchContext, median } from './bench.ts'
 import { openValve, producerImage, type Valve } from './log-producer.ts'
-import { cpuMs } from './proc.ts'
+import { cpuMs, machineTicks } from './proc.ts'
 import { type BenchStack, benchStack } from './stack.ts'
 
 const lineBytes = 100
@@ -24,18 +24,24 @@ export const logsThroughput: Bench = {
     const turns = quick ? 1 : 3
     const it = await benchStack(services)
     const image = await producerImage(it.docker)
-    const ours: number[] = []
-    const raw: number[] = []
+    const ours: Measured[] = []
+    const raw: Measured[] = []
     const cpu: number[] = []
     for (let turn = 0; turn < turns; turn++) {
       raw.push(await rawTurn(context, it, image, lines))
-      const { rate, spentMs } = await ourTurn(context, it, image, lines)
-      ours.push(rate)
-      cpu.push(spentMs / (lines / 1000))
-      say(`turn ${turn + 1}: ${ours.at(-1)!.toFixed(1)} MB/s, raw ${raw.at(-1)!.toFixed(1)} MB/s`)
+      const mine = await ourTurn(context, it, image, lines)
+      ours.push(mine)
+      cpu.push(mine.spentMs / (lines / 1000))
+      say(`turn ${turn + 1}: ${mine.rate.toFixed(1)} MB/s, raw ${raw.at(-1)!.rate.toFixed(1)} MB/s`)
       context.signal.throwIfAborted()
     }
-    const [mine, yardstick] = [median(ours), median(raw)]
+    const [mine, yardstick] = [ours, raw].map((turns) => median(turns.map((one) => one.rate))) as [
+      number,
+      number,
+    ]
+    const [here, there] = [ours, raw].map(
+      (turns) => `${Math.round(100 * median(turns.map((one) => one.busy)))} %`,
+    )
     return [
       {
         name: 'container to browser socket, stored',
@@ -47,7 +53,7 @@ export const logsThroughput: Bench = {
         cpuMs: median(cpu),
         runs: turns,
         size: `${lines} lines`,
-        note: `CPU of api and worker per 1,000 lines; the program is at most ${ahead} lines ahead of its reader; raw follows a log that is never rotated, for rotated ones it doubles lines`,
+        note: `CPU of api and worker per 1,000 lines; the program is at most ${ahead} lines ahead of its reader; raw follows a log that is never rotated, for rotated ones it doubles lines; all cores together were ${here} busy in our turns, ${there} in the raw ones`,
       },
     ]
   },
@@ -57,12 +63,15 @@ async function used(it: BenchStack): Promise<number> {
   return (await cpuMs(it.api.pid!)) + (await cpuMs(it.worker.pid!))
 }
 
-/** Lets the program print while lines are read, and gives MB/s once all were. `read` is told how many have come. */
+/** MB/s, and the part of all cores' time that the machine was busy with everything. */
+type Measured = { rate: number; busy: number }
+
+/** Lets the program print while lines are read, until all were. `read` is told how many have come. */
 async function measure(
   valve: Valve,
   lines: number,
   read: (seen: (count: number) => void) => Promise<void>,
-): Promise<number> {
+): Promise<Measured> {
   let allowed = 0
   const letOn = (count: number) => {
     const to = Math.min(lines, count + ahead)
@@ -70,13 +79,24 @@ async function measure(
     if (to > allowed) valve.upTo(to)
     allowed = Math.max(allowed, to)
   }
+  const before = await machineTicks()
   const began = performance.now()
   letOn(0)
   await read(letOn)
-  return (lines * lineBytes) / 1e6 / ((performance.now() - began) / 1000)
+  const seconds = (performance.now() - began) / 1000
+  const after = await machineTicks()
+  return {
+    rate: (lines * lineBytes) / 1e6 / seconds,
+    busy: (after.busy - before.busy) / (after.all - before.all),
+  }
 }
 
-async function rawTurn(context: BenchContext, it: BenchStack, image: string, lines: number): Promise<number> {
+async function rawTurn(
+  context: BenchContext,
+  it: BenchStack,
+  image: string,
+  lines: number,
+): Promise<Measured> {
   const folder = await context.services.folder()
   await chmod(folder, 0o755)
   const valve = openValve(folder)
@@ -113,7 +133,7 @@ async function ourTurn(
   it: BenchStack,
   image: string,
   lines: number,
-): Promise<{ rate: number; spentMs: number }> {
+): Promise<Measured & { spentMs: number }> {
   const resources = { cpus: 1, memoryMb: 64, diskMb: 8, pids: 16 }
   const id = await it.client.deploy({ name: `lines-${Date.now()}`, runtime: 'image', image, resources })
   await it.client.until(id, 'running', 60_000)
@@ -121,10 +141,10 @@ async function ourTurn(
   const valve = openValve(`/dev/shm/${it.prefix}/keys/${id}`)
   try {
     const before = await used(it)
-    const rate = await measure(valve, lines, (seen) => readSocket(socket, lines, seen, context.signal))
+    const measured = await measure(valve, lines, (seen) => readSocket(socket, lines, seen, context.signal))
     const spentMs = (await used(it)) - before
     await checkStored(it, id, lines)
-    return { rate, spentMs }
+    return { ...measured, spentMs }
   } finally {
     socket.terminate()
     valve.close()

@@ -24,3 +24,12 @@ export async function cpuMs(pid: number): Promise<number> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * msPerTick
 }
+
+/** Ticks that all cores together were busy, and that went by, since the machine started (proc_stat(5)). */
+export async function machineTicks(): Promise<{ busy: number; all: number }> {
+  const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n', 1)
+  const ticks = line.trim().split(/\s+/).slice(1, 9).map(Number)
+  const all = ticks.reduce((sum, n) => sum + n, 0)
+  const [, , , idle = 0, waiting = 0] = ticks
+  return { busy: all - idle - waiting, all }
+}

@@ -7,7 +7,7 @@ export type NodeProcess = { args: string[]; env: Record<string, string> }
  * @param cache folder of the service's own for compiled code, which it starts from in half the time.
  */
 export const nodeProcess = (cache: string): NodeProcess => ({
-  args: ['--disable-sigusr1', '--max-semi-space-size=2'],
+  args: ['--disable-sigusr1', '--max-semi-space-size=8'],
   env: {
     NODE_COMPILE_CACHE: cache,
     MALLOC_ARENA_MAX: '2',

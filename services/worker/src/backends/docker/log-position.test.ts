@@ -149,6 +149,24 @@ describe('a busy live pass', () => {
     expect(texts(position.take(file(...many(4_990, 10), '5000o y')))).toEqual(['y'])
   })
 
+  test('knows a file’s beginning that was read in an earlier pass, whether live or held', () => {
+    for (const kind of ['live', 'held'] as const) {
+      const position = logPosition('x', undefined)
+      position.begin(kind)
+      position.take(file(...many(0, 5_000)))
+      position.begin('tail')
+      expect(position.take(file(...many(4_990, 2_010)))).toHaveLength(2_000)
+      expect(position.take(file(...many(1_000, 3_000)))).toEqual([])
+      expect([position.trust(), position.mustReadAll()]).toEqual(['broken', false])
+    }
+  })
+
+  test.each([4_900, 4_993])('knows a file that began just now, at line %i', (from) => {
+    const position = busy()
+    expect(position.take(file(...many(from, 40)))).toEqual([])
+    expect([position.trust(), position.mustReadAll()]).toEqual(['broken', false])
+  })
+
   test('in which a clock is set back needs the whole file', () => {
     const position = busy()
     const earlier = file(...many(1_000, 3_000)).map((one) => ({ ...one, ts: one.ts.replace('000Z', '007Z') }))
@@ -175,8 +193,18 @@ describe('a pass over the newest lines', () => {
   test('is given up when much has passed without the cursor', () => {
     const position = logPosition('x', { containerId: 'x', ts: at(2), ordinal: 0 })
     position.begin('tail')
-    position.take(file(...Array.from({ length: 150 }, (_, i) => `${3 + i}o ${'x'.repeat(10_000)}`)))
+    position.take(file('1o a', ...Array.from({ length: 150 }, (_, i) => `${3 + i}o ${'x'.repeat(10_000)}`)))
     expect(position.trust()).toBe('broken')
+  })
+
+  test('that begins after the cursor is too late at once, and a longer one goes on', () => {
+    const position = logPosition('x', { containerId: 'x', ts: at(2), ordinal: 0 })
+    position.begin('tail')
+    expect(position.take(file('4o b', '5o c'))).toEqual([])
+    expect(position.trust()).toBe('too-late')
+    position.begin('tail')
+    expect(texts(position.take(file('1o z', '2o a', '4o b', '5o c')))).toEqual(['b', 'c'])
+    expect(position.trust()).toBe('sound')
   })
 
   test('is not asked for while the log is known to be shorter', () => {

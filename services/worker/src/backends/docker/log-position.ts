@@ -1,6 +1,7 @@
 import type { LogCursor, LogFrame } from '../backend.ts'
 import { ordinalCounter } from './frame-ordinals.ts'
 import type { EngineFrame } from './log-frames.ts'
+import { sampleEvery, shownTimes } from './shown-times.ts'
 
 /**
  * Where a reader stands in a container's log. A log is read in passes: each begins at or before the cursor and the
@@ -20,8 +21,11 @@ export type LogPosition = {
    * which delivers what is younger than the cursor and says that something may be lost.
    */
   missed(): boolean
-  /** Whether a live pass can be trusted: `broken`, read what is held again at once; `doubtful`, if it falls silent. */
-  trust(): 'sound' | 'doubtful' | 'broken'
+  /**
+   * Whether a live pass can be trusted: `broken`, read what is held again at once; `doubtful`, if it falls silent;
+   * `too-late`, a tail that begins after the cursor: a longer one may meet it.
+   */
+  trust(): 'sound' | 'doubtful' | 'broken' | 'too-late'
   /** The youngest time met in this pass, or the cursor's. */
   newest(): string | undefined
   /** Whether it is known that fewer frames than that lie up to the cursor. */
@@ -42,10 +46,6 @@ const bytesPerMs = 100_000
 const busyBytes = 256 * 1024
 // A live pass that has skipped so much that is younger than the cursor will not meet it any more.
 const skippedBytes = 1024 * 1024
-// When every so many frames of a live pass were written is remembered: more of them than a file of 32 MB can hold.
-const sampleEvery = 2048
-const mostSamples = 220
-
 type Stream = EngineFrame['stream']
 type Mode = 'deliver' | 'search' | 'younger-only' | 'shown-again'
 
@@ -75,7 +75,7 @@ export function logPosition(
   let trust: ReturnType<LogPosition['trust']> = 'sound'
   let ordinals = ordinalCounter()
   let latest = new Map<Stream, EngineFrame>()
-  let samples = new Set<string>()
+  const shown = shownTimes()
   let delivered = 0
   let skipped = 0
   // What a tail begins with may be the rest of frames of one time: their ordinals are not known.
@@ -86,8 +86,6 @@ export function logPosition(
     live = kind !== 'held'
     isTail = kind === 'tail'
     unsure = undefined
-    samples = new Set()
-    delivered = 0
     skipped = 0
     mode = last === undefined ? 'deliver' : notHeld ? 'younger-only' : 'search'
     first = true
@@ -104,6 +102,8 @@ export function logPosition(
   function deliver(frame: LogFrame): LogFrame {
     last = { ts: frame.ts, ordinal: frame.ordinal }
     if (count !== undefined) count++
+    delivered++
+    shown.note(frame.ts)
     note(frame)
     if (!lost) return frame
     lost = false
@@ -137,7 +137,8 @@ export function logPosition(
     }
     if (frame.ts <= at.ts) return false
     const far = Date.parse(frame.ts) - Date.parse(at.ts) > skewMs
-    if (live) {
+    if (isTail && isFirst) trust = 'too-late'
+    else if (live) {
       skipped += frame.text.length
       trust = (far && timesRise) || skipped > skippedBytes ? 'broken' : 'doubtful'
     }
@@ -177,15 +178,10 @@ export function logPosition(
   }
 
   function proveShownAgain(frame: EngineFrame): void {
-    const proven = samples.has(frame.ts)
+    // What begins in the newest file comes to the newest frame soon.
+    const proven = shown.has(frame.ts) || latest.get(frame.stream)?.ts === frame.ts
     if (proven) readAllNext = false
     if (proven || ++skipped > sampleEvery) trust = 'broken'
-  }
-
-  function sample(frame: EngineFrame): void {
-    if (delivered++ % sampleEvery !== 0) return
-    samples.add(frame.ts)
-    if (samples.size > mostSamples) samples.delete(samples.values().next().value as string)
   }
 
   /** Looks at a frame for signs that a live pass cannot be trusted. */
@@ -195,14 +191,13 @@ export function logPosition(
     if (mode === 'shown-again') proveShownAgain(frame)
     else if (mode === 'deliver') {
       if (jumps(frame, arrivedAt)) trust = 'broken'
-      else sample(frame)
     } else if (back && timesRise) {
       readAllNext = true
       trust = 'broken'
     }
   }
 
-  const isBroken = () => trust === 'broken'
+  const isBroken = () => trust === 'broken' || trust === 'too-late'
 
   function takeOne(frame: EngineFrame, arrivedAt: number): LogFrame | undefined {
     if (isBroken()) return undefined

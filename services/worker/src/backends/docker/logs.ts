@@ -10,6 +10,8 @@ const slowConsumerMs = 1_000
 const trustedBytes = 1024 * 1024
 const fewestLines = 200
 const mostLines = 100_000
+/** How much of the time since the cursor a first tail is made for: one that is too short costs little, one too long much. */
+const firstGuessMs = 100
 
 /**
  * Every frame of a container's log after the cursor, in the order in which the engine wrote them; ends when the
@@ -140,11 +142,13 @@ async function* follow(
       const began = performance.now()
       delivered += frames.length
       if (frames.length > 0) yield frames
-      if (position.trust() === 'broken') {
+      const trust = position.trust()
+      if (trust === 'too-late') return newest < mostLines ? 4 * newest : undefined
+      if (trust === 'broken') {
         const perMs = delivered / (began - opened)
         return delivered === 0 || position.mustReadAll()
           ? undefined
-          : fewestLines + Math.ceil(1.5 * perMs * position.ageMs())
+          : fewestLines + Math.ceil(1.5 * perMs * Math.min(position.ageMs(), firstGuessMs))
       }
       // While the reader held us up, the engine may have rotated more than once.
       if (performance.now() - began > slowConsumerMs) return undefined
