@@ -49,7 +49,7 @@ test('a person stores a provider key and makes a workspace API key, and is not n
   expect(stored.status, JSON.stringify(stored.body)).toBe(201)
   const { body: me } = await alice.get<{ personalWorkspaceId: string }>('auth/me')
   const keys = `workspaces/${me.personalWorkspaceId}/api-keys`
-  const scopes = ['agents:read', 'agents:write', 'agents:invoke', 'keys:sync', 'logs:read']
+  const scopes = ['agents:read', 'agents:write', 'agents:invoke', 'keys:sync', 'logs:read', 'metrics:read']
   expect((await alice.post(keys, { name: 'ci', scopes })).body['code']).toBe('step-up-required')
   expect((await alice.post('auth/step-up', { password: 'correct horse alice battery' })).status).toBe(204)
   const made = await alice.post<{ key: string }>(keys, { name: 'ci', scopes })
@@ -58,7 +58,7 @@ test('a person stores a provider key and makes a workspace API key, and is not n
   providerKeyId = String(stored.body['id'])
 })
 
-test('with that key alone a program creates an agent, syncs keys, calls it, reads its log and deletes it', async () => {
+test('with that key alone a program creates an agent, syncs keys, calls it, reads its log and what it uses, and deletes it', async () => {
   const created = await hub<Agent>('POST', 'agents', { name: 'by-a-program', runtime: 'starter' })
   expect(created.status, JSON.stringify(created.body)).toBe(202)
   const { id } = created.body
@@ -112,6 +112,18 @@ test('with that key alone a program creates an agent, syncs keys, calls it, read
     seldom,
   )
   expect(JSON.stringify(lines)).not.toContain('nora_hub')
+
+  type Used = { items: { memoryBytes: number; memoryLimitBytes: number }[]; step: number }
+  const used = await waitUntil(
+    'a sample of what it uses',
+    async () => {
+      const { body } = await hub<Used>('GET', `agents/${id}/metrics`)
+      return body.items.at(-1)
+    },
+    { ...seldom, deadlineMs: 60_000 },
+  )
+  expect(used.memoryBytes).toBeGreaterThan(1_000_000)
+  expect(used.memoryBytes).toBeLessThan(used.memoryLimitBytes)
 
   expect((await hub('DELETE', `agents/${id}`)).status).toBe(202)
   await waitUntil('the agent to be gone', async () => (await hub('GET', `agents/${id}`)).status === 404, {
