@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { parseAllowedHost } from '@nora/config/provider-hosts'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
@@ -70,11 +71,21 @@ describe.each(['oidc', 'github'])('by %s', (id) => {
       state: expect.stringMatching(/^[\w-]{43}$/),
       ...(id === 'oidc' && { nonce: expect.stringMatching(/^[\w-]{43}$/) }),
     })
+    const flow = who.cookies.get('nora_flow')!
+    // As text, which shows bytes in hexadecimal; there is nothing left of it afterwards.
+    const kept = JSON.stringify(await database.asSuperuser('select f::text as row from nora.sign_in_flows f'))
+    expect(kept).toContain(createHash('sha256').update(Buffer.from(flow, 'base64url')).digest('hex'))
     expect(await comeBack(who, await provider.visit(url.href))).toMatchObject({ status: 302 })
     const verifier = provider.tokens.at(-1)!.get('code_verifier')!
-    const kept = JSON.stringify(await database.asSuperuser('select * from nora.sign_in_flows'))
-    for (const secret of [verifier, url.searchParams.get('state')!]) {
-      expect(kept).not.toContain(secret)
+    const secrets = [
+      flow,
+      verifier,
+      ...['state', 'nonce'].flatMap((name) => url.searchParams.get(name) ?? []),
+    ]
+    expect(secrets).toHaveLength(id === 'oidc' ? 4 : 3)
+    for (const secret of secrets) {
+      const bytes = [Buffer.from(secret), Buffer.from(secret, 'base64url')].map((one) => one.toString('hex'))
+      expect([secret, ...bytes].filter((form) => kept.includes(form))).toEqual([])
       expect(api.logged.join('\n')).not.toContain(secret)
     }
   })
