@@ -1,9 +1,4 @@
-import {
-  type AuthenticationResponseJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server'
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server'
 import type { RelyingParty } from './relying-party.ts'
 
 /** COSE algorithms that we take: ES256, EdDSA, RS256. */
@@ -18,6 +13,9 @@ export type NewPasskey = {
   backedUp: boolean
 }
 
+/** It takes 25 MB of memory: not before somebody has a passkey. */
+const library = () => import('@simplewebauthn/server')
+
 /** What is known of a passkey when it is used. */
 export type KnownPasskey = { credentialId: Buffer; publicKey: Buffer }
 
@@ -31,6 +29,7 @@ export async function verifyRegistration(
   challenge: string,
   response: unknown,
 ): Promise<NewPasskey | undefined> {
+  const { verifyRegistrationResponse } = await library()
   try {
     const { verified, registrationInfo } = await verifyRegistrationResponse({
       response: response as RegistrationResponseJSON,
@@ -68,6 +67,7 @@ export async function verifyAssertion(
   passkey: KnownPasskey,
   response: unknown,
 ): Promise<{ counter: number } | undefined> {
+  const { verifyAuthenticationResponse } = await library()
   try {
     const { verified, authenticationInfo } = await verifyAuthenticationResponse({
       response: response as AuthenticationResponseJSON,
