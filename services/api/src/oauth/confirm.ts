@@ -1,6 +1,5 @@
 import type { FlowPurpose } from '@nora/db/identities'
 import { DomainError } from '@nora/domain/errors'
-import { authorizationCodeGrant, buildAuthorizationUrl, fetchUserInfo } from 'openid-client'
 import type { Deps } from '../deps.ts'
 import { type Flow, redirectUri } from './flow.ts'
 import { type ProviderClient, safeFetch } from './provider-client.ts'
@@ -22,13 +21,13 @@ export type Confirmed = {
 /** Where to send the browser. DomainError `reauthentication-unavailable` for a step-up at one that cannot be told to ask again. */
 export function authorizationUrl(
   deps: Deps,
-  { provider, configuration }: ProviderClient,
+  { provider, configuration, oidc }: ProviderClient,
   flow: Flow,
   purpose: FlowPurpose,
 ): string {
   const github = provider.kind === 'github'
   if (github && purpose === 'step-up') throw new DomainError('reauthentication-unavailable')
-  return buildAuthorizationUrl(configuration, {
+  return oidc.buildAuthorizationUrl(configuration, {
     redirect_uri: redirectUri(deps.config, provider.id),
     scope: github ? 'read:user user:email' : 'openid email profile',
     state: flow.state,
@@ -51,15 +50,15 @@ export async function confirm(
   query: string,
 ): Promise<Confirmed> {
   const url = new URL(`${redirectUri(deps.config, client.provider.id)}?${query}`)
-  const { provider, configuration } = client
+  const { provider, configuration, oidc } = client
   if (provider.kind === 'github') {
-    const { access_token } = await authorizationCodeGrant(configuration, url, {
+    const { access_token } = await oidc.authorizationCodeGrant(configuration, url, {
       expectedState: flow.state,
       pkceCodeVerifier: flow.codeVerifier,
     })
     return askGithub(deps, configuration.serverMetadata().issuer, provider.apiUrl, access_token)
   }
-  const tokens = await authorizationCodeGrant(configuration, url, {
+  const tokens = await oidc.authorizationCodeGrant(configuration, url, {
     expectedState: flow.state,
     expectedNonce: flow.nonce,
     pkceCodeVerifier: flow.codeVerifier,
@@ -68,7 +67,7 @@ export async function confirm(
   const claims = tokens.claims()
   if (!claims) throw new Error('the provider gave no id_token')
   const asked = claims['email'] === undefined && configuration.serverMetadata().userinfo_endpoint
-  const about = asked ? await fetchUserInfo(configuration, tokens.access_token, claims.sub) : claims
+  const about = asked ? await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub) : claims
   const verified = about['email_verified'] === true || about['email_verified'] === 'true'
   return {
     issuer: claims.iss,

@@ -2,24 +2,18 @@ import type { SignInProvider } from '@nora/config/sign-in-providers'
 import { fetchPublic } from '@nora/dial/fetch-public'
 import { DialError } from '@nora/dial/public-dialer'
 import { DomainError } from '@nora/domain/errors'
-import {
-  allowInsecureRequests,
-  ClientSecretBasic,
-  ClientSecretPost,
-  Configuration,
-  type CustomFetch,
-  customFetch,
-  discovery,
-  enableNonRepudiationChecks,
-  type ServerMetadata,
-} from 'openid-client'
+import type { Configuration, CustomFetch, ServerMetadata } from 'openid-client'
 import type { Deps } from '../deps.ts'
 
 /** One call to a provider may take this long, and its whole confirmation a few of them. */
 const callMs = 8_000
 const rediscoverMs = 3_600_000
 
-export type ProviderClient = { provider: SignInProvider; configuration: Configuration }
+/** It takes 5 MB of memory: not before somebody signs in at a provider. */
+const library = () => import('openid-client')
+type Library = Awaited<ReturnType<typeof library>>
+
+export type ProviderClient = { provider: SignInProvider; configuration: Configuration; oidc: Library }
 
 /** Finds providers by the id in a URL, and learns an issuer's endpoints when it is first needed (OpenID Connect Discovery). */
 export function providerClients(deps: Deps) {
@@ -45,27 +39,34 @@ export function providerClients(deps: Deps) {
     /** DomainError `not-found`, `oauth-unreachable`. */
     async of(id: string): Promise<ProviderClient> {
       const provider = named(id)
+      const oidc = await library()
       const before = known.get(id)
-      if (before && deps.clock() - before.at < rediscoverMs) return { provider, ...before }
+      if (before && deps.clock() - before.at < rediscoverMs) return { provider, oidc, ...before }
       const configuration = await learn(provider)
       known.set(id, { at: deps.clock(), configuration })
-      return { provider, configuration }
+      return { provider, oidc, configuration }
     },
   }
 }
 
 async function configure(deps: Deps, provider: SignInProvider): Promise<Configuration> {
+  const oidc = await library()
   const { clientId, clientSecret } = provider
   const metadata = provider.kind === 'github' ? githubMetadata(provider) : await discovered(deps, provider)
   const methods = metadata.token_endpoint_auth_methods_supported
   const post = provider.kind === 'github' || methods?.includes('client_secret_post') === true
-  const authentication = (post ? ClientSecretPost : ClientSecretBasic)(clientSecret)
-  const configuration = new Configuration(metadata, clientId, { client_secret: clientSecret }, authentication)
-  configuration[customFetch] = safeFetch(deps)
-  if (metadata.issuer.startsWith('http:')) allowInsecureRequests(configuration)
+  const authentication = (post ? oidc.ClientSecretPost : oidc.ClientSecretBasic)(clientSecret)
+  const configuration = new oidc.Configuration(
+    metadata,
+    clientId,
+    { client_secret: clientSecret },
+    authentication,
+  )
+  configuration[oidc.customFetch] = safeFetch(deps)
+  if (metadata.issuer.startsWith('http:')) oidc.allowInsecureRequests(configuration)
   // An id_token is judged by its signature too, and not alone by the TLS connection it came over: this also refuses `none`
   // and HMAC, for which no key can be fetched.
-  if (provider.kind === 'oidc') enableNonRepudiationChecks(configuration)
+  if (provider.kind === 'oidc') oidc.enableNonRepudiationChecks(configuration)
   return configuration
 }
 
@@ -73,6 +74,7 @@ async function discovered(
   deps: Deps,
   { issuer, clientId }: SignInProvider & { kind: 'oidc' },
 ): Promise<Readonly<ServerMetadata>> {
+  const { allowInsecureRequests, customFetch, discovery } = await library()
   const found = await discovery(new URL(issuer), clientId, undefined, undefined, {
     [customFetch]: safeFetch(deps),
     // http is for the loopback and private hosts that the operator allowed; the dialer refuses it anywhere else.
