@@ -6,6 +6,7 @@ import { agentRoutes } from './agents/routes.ts'
 import { apiKeyRoutes } from './api-keys/routes.ts'
 import { installErrorEvents } from './audit/report.ts'
 import { auditRoutes } from './audit/routes.ts'
+import { meRoutes } from './auth/me-routes.ts'
 import { authRoutes } from './auth/routes.ts'
 import { sessionRoutes } from './auth/session-routes.ts'
 import type { Deps } from './deps.ts'
@@ -36,6 +37,7 @@ export async function buildApp(deps: Deps) {
   const api = { deps, prefix: '/api' }
   await app.register(healthRoutes, api)
   await app.register(authRoutes, api)
+  await app.register(meRoutes, api)
   await app.register(oauthRoutes, api)
   await app.register(identityRoutes, api)
   await app.register(sessionRoutes, api)

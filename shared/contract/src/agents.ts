@@ -14,6 +14,9 @@ export const agentStates = [
 ] as const
 export const AgentState = oneOf(agentStates)
 
+/** The most processes an agent may be given; the other limits are the operator's. */
+export const mostPids = 32_768
+
 export const Resources = Type.Object({
   cpus: Type.Number(),
   memoryMb: Type.Integer(),
@@ -28,7 +31,7 @@ const AskedResources = Type.Object(
     cpus: Type.Optional(Type.Number({ minimum: 0.01, maximum: 9999, description: 'Kept to a thousandth' })),
     memoryMb: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     diskMb: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-    pids: Type.Optional(Type.Integer({ minimum: 1, maximum: 32_768 })),
+    pids: Type.Optional(Type.Integer({ minimum: 1, maximum: mostPids })),
   },
   { additionalProperties: false },
 )

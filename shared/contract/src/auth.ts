@@ -9,6 +9,9 @@ export const NewPassword = Type.String({ minLength: 12, maxLength: 128 })
 /** For one that is being checked: its length is not the caller's to learn from. */
 export const GivenPassword = Type.String({ minLength: 1, maxLength: 512 })
 
+/** How somebody wants to be called; empty: not at all. */
+export const PersonName = lineOfText(100, 0)
+
 export const TransportName = oneOf(['cookie', 'bearer'])
 
 /** `recaptcha` is version 2, whose widget people see; `recaptcha-v3` gives a score instead. */
@@ -22,7 +25,7 @@ export const SignUpBody = Type.Object(
   {
     email: Email,
     password: NewPassword,
-    name: Type.Optional(lineOfText(100, 0)),
+    name: Type.Optional(PersonName),
     setupToken: Type.Optional(
       Type.String({
         minLength: 1,
@@ -109,6 +112,9 @@ export const Me = Type.Object(
   strict,
 )
 export type Me = Static<typeof Me>
+
+export const ChangeMe = Type.Object({ name: PersonName }, strict)
+export type ChangeMe = Static<typeof ChangeMe>
 
 export const SessionItem = Type.Object(
   {

@@ -196,3 +196,8 @@ export async function myAccount(tx: Tx, userId: string) {
     .where('id', '=', userId)
     .executeTakeFirstOrThrow()
 }
+
+/** Changes what the caller is called. */
+export async function renameMe(tx: Tx, userId: string, name: string): Promise<void> {
+  await tx.updateTable('users').set({ name, updated_at: sql<Date>`now()` }).where('id', '=', userId).execute()
+}

@@ -78,3 +78,12 @@ export async function agentExists(tx: Tx, id: string): Promise<boolean> {
     .executeTakeFirst()
   return row !== undefined
 }
+
+/** Whether the storage held the newest of the workspace's agents to its disk limit; null: none was provisioned yet. */
+export async function diskEnforcedLately(tx: Tx): Promise<boolean | null> {
+  const { rows } = await sql<{ enforced: boolean }>`select a.disk_enforced as enforced from agents a
+    where ${sql.raw(ofWorkspace)} and a.disk_enforced is not null order by a.created_at desc, a.id desc limit 1`.execute(
+    tx,
+  )
+  return rows[0]?.enforced ?? null
+}

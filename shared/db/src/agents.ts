@@ -132,6 +132,14 @@ export async function takeAgentRoom(tx: Tx, limit: number): Promise<boolean> {
   return rows[0]!.room
 }
 
+/** Whether the whole server has room for one agent more: for showing it. `takeAgentRoom` decides. */
+export async function hasAgentRoom(tx: Tx, limit: number): Promise<boolean> {
+  const { rows } = await sql<{ room: boolean | null }>`select nora.has_agent_room(${limit}) as room`.execute(
+    tx,
+  )
+  return rows[0]!.room === true
+}
+
 /** Changes name or spec of a locked agent; a new spec is a new generation. */
 export async function updateAgentSpec(
   tx: Tx,

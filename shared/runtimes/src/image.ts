@@ -57,6 +57,12 @@ function namedFiles(spec: AgentSpec, keys: OpenedKey[]): SecretFile[] {
  */
 export const image: Runtime = {
   name: 'image',
+  title: 'Your own image',
+  description:
+    'Any container image that runs as an ordinary user on a read-only root; its keys are files in /run/nora.',
+  chat: false,
+  asks: { image: 'required', command: 'optional', port: 'optional' },
+  keyKinds: ['llm', 'integration', 'exchange'],
   validate: (spec) => [
     ...checkImage(spec),
     ...checkResources(spec, 'image', minimum),

@@ -67,12 +67,24 @@ export type Process = { command: string[]; env: Record<string, string>; user: st
 /** Something wrong with a spec: where, and a sentence that never repeats the value. */
 export type SpecError = { path: string; message: string }
 
+/** `no`: filling it in is refused. */
+export type Asked = 'required' | 'optional' | 'no'
+
 /**
  * How one kind of program meets Nora: data and pure functions. Functions may assume a spec that `validate` finds nothing
  * wrong with.
  */
 export type Runtime = {
   name: string
+  /** How people see it: a name, and a sentence. */
+  title: string
+  description: string
+  /** Whether its programs answer `POST /v1/chat/completions`, as OpenAI's API does. */
+  chat: boolean
+  /** Which fields of an agent are the person's to fill in. */
+  asks: Record<'image' | 'command' | 'port', Asked>
+  /** The kinds of credentials that its programs know what to do with; it is given others all the same. */
+  keyKinds: readonly CredentialKind[]
   validate(spec: AgentSpec): SpecError[]
   image(spec: AgentSpec): ImageSource
   process(spec: AgentSpec): Process

@@ -22,6 +22,12 @@ const withBaseUrl = (key: OpenedKey): OpenedKey => ({
 /** The agent we ship: `services/starter-agent`, whose README is the contract's other half. */
 export const starter: Runtime = {
   name: 'starter',
+  title: 'Starter agent',
+  description:
+    'The small agent that comes with Nora: it answers chats with the provider key that you give it.',
+  chat: true,
+  asks: { image: 'no', command: 'no', port: 'no' },
+  keyKinds: ['llm'],
   validate(spec: AgentSpec) {
     const errors = [
       ...checkResources(spec, 'starter', minimum),

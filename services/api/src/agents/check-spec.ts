@@ -5,6 +5,7 @@ import { sizeExceeds } from '@nora/domain/quotas'
 import { looksLikeSecret } from '@nora/domain/secret-shapes'
 import { runtimeNamed, runtimeNames } from '@nora/runtimes/catalog'
 import type { Deps } from '../deps.ts'
+import { profileNamed, targets } from './places.ts'
 import { quotaExceeded } from './quota-exceeded.ts'
 
 /** A whole spec; null and absent are the same. Resources left out are the runtime's defaults. */
@@ -18,18 +19,6 @@ type Asked = Pick<CreateAgent, 'runtime' | 'target' | 'sandboxProfile' | 'env' |
 }
 type Config = Pick<Deps['config'], 'enabledBackends' | 'limits'>
 
-// Maps, because the names come from the caller: an object would have a `constructor`, too.
-const profileReasons: ReadonlyMap<string, string> = new Map([
-  ['hardened', 'the hardened profile is not available in this version'],
-  ['nemoclaw', 'nemoclaw (another name of hardened) is not available in this version'],
-])
-
-const targetReasons: ReadonlyMap<string, string> = new Map([
-  ['docker', 'the Docker backend is not enabled on this server'],
-  ['kubernetes', 'the Kubernetes backend is not enabled on this server'],
-  ['proxmox', 'Proxmox is planned; this version cannot use it'],
-])
-
 /**
  * What is asked for as it will be stored. `sizeAsked` is false where only something else changes: an operator who lowers
  * a quota does not lock agents that were made before. DomainError `target-unavailable`, `profile-unavailable`,
@@ -37,17 +26,13 @@ const targetReasons: ReadonlyMap<string, string> = new Map([
  */
 export function checkSpec(config: Config, asked: Asked, sizeAsked = true): AgentSpecRow {
   const { target = 'docker', sandboxProfile = 'standard' } = asked
-  if (target !== 'docker' || !config.enabledBackends.includes('docker')) {
-    throw refused(
-      'target-unavailable',
-      targetReasons.get(target) ?? 'there is no such target; this server has docker',
-    )
+  const where = targets(config).find(({ name }) => name === target)
+  if (!where?.available) {
+    throw refused('target-unavailable', where?.reason ?? 'there is no such target; this server has docker')
   }
-  if (sandboxProfile !== 'standard') {
-    throw refused(
-      'profile-unavailable',
-      profileReasons.get(sandboxProfile) ?? 'there is no such profile; use standard',
-    )
+  const profile = profileNamed(sandboxProfile)
+  if (!profile?.available) {
+    throw refused('profile-unavailable', profile?.reason ?? 'there is no such profile; use standard')
   }
   const runtime = runtimeNamed(asked.runtime)
   if (!runtime) throw refused('runtime-unknown', `this server has ${runtimeNames.join(', ')}`)

@@ -10,6 +10,7 @@ import {
   SyncKeys,
   UpdateAgent,
 } from '@nora/contract/agents'
+import { DeployOptions } from '@nora/contract/deploy-options'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { agentById, agentExists, agentPage } from '@nora/db/agent-reads'
@@ -22,6 +23,7 @@ import { builtJson } from '../http/built-json.ts'
 import { sendOutcome } from '../http/idempotency.ts'
 import { readOnce } from '../http/sessions.ts'
 import { createAgent } from './create-agent.ts'
+import { deployOptions } from './deploy-options.ts'
 import { createTurns } from './in-turn.ts'
 import { bringUp, remove, stop } from './lifecycle.ts'
 import { operationRoutes } from './operation-routes.ts'
@@ -36,6 +38,12 @@ const Id = Type.Object({ id: Uuid }, { additionalProperties: false })
 export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   await app.register(operationRoutes, { deps })
   const inTurn = createTurns()
+
+  app.get(
+    '/deploy-options',
+    { config: { access: 'agent:read' }, schema: { response: { 200: DeployOptions } } },
+    async (request) => deployOptions(deps, request.actor.actor),
+  )
 
   app.post(
     '/agents',

@@ -2,7 +2,6 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import {
   BootstrapStatus,
   LoginBody,
-  Me,
   PasswordBody,
   RefreshBody,
   SignedIn,
@@ -13,9 +12,7 @@ import {
   signUpAction,
 } from '@nora/contract/auth'
 import { SecondFactorRequired } from '@nora/contract/passkeys'
-import { isClaimed, myAccount, myWorkspaces } from '@nora/db/accounts'
-import { withActor } from '@nora/db/actor'
-import { ownSession } from '@nora/db/sessions'
+import { isClaimed } from '@nora/db/accounts'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
@@ -23,7 +20,7 @@ import { reportSlowed } from '../audit/report.ts'
 import type { Deps } from '../deps.ts'
 import { clientIp } from '../http/client-ip.ts'
 import { clearSessionCookies, refreshCookie } from '../http/credentials.ts'
-import { csrfToken, refuseForeignOrigin, requireOwnOrigin } from '../http/csrf.ts'
+import { refuseForeignOrigin, requireOwnOrigin } from '../http/csrf.ts'
 import { addressOf } from '../http/limits.ts'
 import { secondFactorSeconds } from '../passkeys/second-factor-token.ts'
 import { signedIn } from './answer.ts'
@@ -125,29 +122,6 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app,
       await logOut(app, deps, request, request.body.refreshToken)
       clearSessionCookies(deps.config, reply)
       return reply.code(204).send(null)
-    },
-  )
-
-  app.get(
-    '/auth/me',
-    { config: { access: 'session' }, schema: { response: { 200: Me } } },
-    async (request) => {
-      const { actor, userId } = request.actor
-      return withActor(deps.db, actor, async (tx) => {
-        const workspaces = await myWorkspaces(tx)
-        const { id, createdAt, steppedUpUntil } = await ownSession(tx, actor.sessionId)
-        return {
-          user: await myAccount(tx, userId),
-          csrfToken: csrfToken(deps.config, id),
-          personalWorkspaceId: workspaces.find((workspace) => workspace.personal)!.id,
-          workspaces: workspaces.map(({ id, name, role }) => ({ id, name, role })),
-          session: {
-            id,
-            createdAt: createdAt.toISOString(),
-            steppedUpUntil: steppedUpUntil?.toISOString() ?? null,
-          },
-        }
-      })
     },
   )
 

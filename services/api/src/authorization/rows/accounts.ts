@@ -39,6 +39,7 @@ export const accountRows: Row[] = [
     { body: ownTokens, apart: true },
   ),
   route('GET /api/auth/me', signedIn(200)),
+  route('PATCH /api/auth/me', signedIn(200), { body: { name: 'Somebody' } }),
   route('GET /api/auth/sessions', signedIn(200)),
   route('DELETE /api/auth/sessions', signedIn(204), { apart: true }),
   route('DELETE /api/auth/sessions/:id', signedIn(204), {

@@ -11,6 +11,7 @@ const withKey =
   })
 
 export const agentRows: Row[] = [
+  route('GET /api/deploy-options', fromAtHome('viewer', 200)),
   route('POST /api/agents', fromAtHome('editor', 202), { body: starter }),
   route('POST /api/agents', from('editor', 202), {
     when: 'with a key that somebody shared',

@@ -140,6 +140,7 @@ export const decisions: Record<string, Decision> = {
   admin_retry: app(),
 
   take_agent_room: app('says whether the agents of all workspaces are more than a number'),
+  has_agent_room: app('says whether the agents of all workspaces are fewer than a number'),
 
   // What the machinery tells of itself.
   report_api_event: app(
