@@ -121,7 +121,7 @@ stage_code() {
     services shared migrations infra; do
     if [ -e "$here/$name" ]; then names+=("$name"); fi
   done
-  tar -C "$here" --exclude=node_modules --exclude=.nora --exclude='*.test.ts' -cf - "${names[@]}" |
+  tar -C "$here" --exclude=node_modules --exclude=.nora --exclude=dist --exclude='*.test.ts' -cf - "${names[@]}" |
     tar -xf - -C "$fresh" --no-same-owner
   chmod -R u+rwX,go+rX,go-w "$fresh"
   if [ -d "$code/node_modules" ]; then cp -al "$code/node_modules" "$fresh/node_modules"; fi
@@ -204,6 +204,16 @@ script() { if [ -n "$prefix" ]; then echo "./setup.sh --prefix $prefix"; else ec
 
 setting() { sed -n "s/^$2=//p" "$config/$1.env" 2>/dev/null | tail -n 1; }
 
+# The console and the admin app, from their sources: a few seconds.
+build_pages() {
+  note 'building the pages'
+  (
+    cd "$1"
+    export PATH="$1/node_modules/.bin:$PATH"
+    for app in console admin; do quiet "$log" node node_modules/vite/bin/vite.js build "services/$app" || exit 1; done
+  ) || fail 'the pages could not be built' "read $log, then run this again"
+}
+
 install_all() {
   log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'
@@ -214,10 +224,12 @@ install_all() {
   if [ "$code" = "$here" ]; then
     pause_running
     npm_install "$code" "$log"
+    build_pages "$code"
   else
     note "copying the code to $code"
     stage_code "$code.new"
     npm_install "$code.new" "$log" --omit=dev
+    build_pages "$code.new"
     pause_running
     rm -rf "$code"
     mv "$code.new" "$code"

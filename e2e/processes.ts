@@ -50,6 +50,8 @@ type Ground = {
   settings?: Record<string, string>
   common?: Record<string, string>
   uids?: Uids | undefined
+  /** The name browsers use; passkeys need one that is no number. */
+  host?: '127.0.0.1' | 'localhost'
 }
 
 /**
@@ -66,7 +68,7 @@ export async function startProcesses(it: Processes, ground: Ground): Promise<voi
   const pool = freePool()
   it.provider = { host: addressIn(pool, 1), port: await freePort() }
   const port = await freePort()
-  it.url = `http://127.0.0.1:${port}`
+  it.url = `http://${ground.host ?? '127.0.0.1'}:${port}`
   const environments = environmentsOf(it, ground, { pool, port })
   it.startWorker = async () => {
     it.worker = launch('worker', environments.worker, it.folder, uids?.worker)
@@ -130,6 +132,7 @@ function environmentsOf(it: Processes, ground: Ground, options: { pool: string; 
     DATABASE_URL: ground.database.workerUrl,
     ENCRYPTION_KEY: it.encryptionKey,
     NORA_CAPABILITY_PUBLIC_KEY: capabilityPublicKey(seed).toString('base64url'),
+    NORA_PUBLIC_URL: it.url,
     NORA_INSTALLATION_ID: it.installation,
     NORA_WORKER_ID: `worker-${it.prefix}`,
     NORA_AGENT_NETWORK_POOL: options.pool,

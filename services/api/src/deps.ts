@@ -16,6 +16,8 @@ export type ApiSettings = Pick<
   | 'bind'
   | 'publicUrl'
   | 'adminUrl'
+  | 'consoleDir'
+  | 'adminDir'
   | 'jwtSecrets'
   | 'setupToken'
   | 'corsOrigins'

@@ -13,7 +13,7 @@ export async function callAsMigrator<T>(layout: Layout, call: string, values: un
   const { files } = await readInstallation(layout)
   const { migrate } = buildEnvironments(files, {
     ...{ postgresPort: Number(files.installation['NORA_POSTGRES_PORT']), redisUrl: '', engineSocket: '' },
-    ...{ keysDir: '', workerDataDir: '' },
+    ...{ keysDir: '', workerDataDir: '', code: '' },
   })
   const client = new pg.Client({
     connectionString: migrate['DATABASE_URL'],

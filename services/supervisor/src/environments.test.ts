@@ -23,7 +23,7 @@ const files = () => ({
 })
 const facts = {
   ...{ postgresPort: 5433, redisUrl: '/run/r.sock', engineSocket: '/var/run/docker.sock' },
-  ...{ keysDir: '/run/nora/keys', workerDataDir: '/var/lib/nora/worker' },
+  ...{ keysDir: '/run/nora/keys', workerDataDir: '/var/lib/nora/worker', code: '/opt/nora' },
 }
 
 test('each process boots in production on what it is given', () => {

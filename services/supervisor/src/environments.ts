@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { capabilityPublicKey } from '@nora/crypto/capability'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import type { EnvFile, Variables } from './env-files.ts'
@@ -9,6 +10,8 @@ export type Facts = {
   engineSocket: string
   keysDir: string
   workerDataDir: string
+  /** The folder with `services/` in it, where the built apps are. */
+  code: string
 }
 
 export type Environments = { api: Variables; worker: Variables; migrate: Variables; migratorPassword: string }
@@ -67,6 +70,8 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
       ...{ ...common, DATABASE_URL: database('nora_app', passwordApp), REDIS_URL: facts.redisUrl },
       NORA_PORT: need(installation, 'NORA_PORT', 'installation'),
       NORA_SEAL_KEY: sealKey(worker),
+      NORA_CONSOLE_DIR: join(facts.code, 'services/console/dist'),
+      NORA_ADMIN_DIR: join(facts.code, 'services/admin/dist'),
       // argon2 fills four threads; sealing and file reads want some too.
       UV_THREADPOOL_SIZE: '8',
       ...api,

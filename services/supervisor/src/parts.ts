@@ -102,7 +102,7 @@ export async function prepareEnvironments(context: Context): Promise<Environment
   await refuseOpenFolder(layout.config)
   return buildEnvironments(files, {
     ...{ postgresPort: Number(files.installation['NORA_POSTGRES_PORT']), redisUrl: redisSocket(context) },
-    ...{ engineSocket, keysDir, workerDataDir },
+    ...{ engineSocket, keysDir, workerDataDir, code: layout.code },
   })
 }
 

@@ -27,6 +27,9 @@ export type ApiConfig = {
   publicUrl: string
   /** Origin of the admin app; undefined: the Admin API lets nobody sign in. */
   adminUrl: string | undefined
+  /** Folders of the built apps that the api serves; undefined: another server has their pages. */
+  consoleDir: string | undefined
+  adminDir: string | undefined
   databaseUrl: string
   /** redis:// URL, or the path of a unix socket (as ioredis takes it). */
   redisUrl: string
@@ -79,6 +82,8 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     port,
     publicUrl,
     adminUrl: readAdminUrl(reader, publicUrl),
+    consoleDir: reader.raw('NORA_CONSOLE_DIR'),
+    adminDir: reader.raw('NORA_ADMIN_DIR'),
     databaseUrl: readDatabaseUrl(reader, 'nora_app'),
     redisUrl: readRedisUrl(reader),
     jwtSecrets: readJwtSecrets(reader),

@@ -20,6 +20,8 @@ export const variables = {
   NORA_BIND: { readBy: ['api'] },
   NORA_PORT: { readBy: ['api'] },
   NORA_ADMIN_URL: { readBy: ['api'] },
+  NORA_CONSOLE_DIR: { readBy: ['api'] },
+  NORA_ADMIN_DIR: { readBy: ['api'] },
   NORA_PUBLIC_URL: { readBy: ['api', 'worker'] },
   JWT_SECRET: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
   NORA_SEAL_KEY: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },

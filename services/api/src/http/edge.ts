@@ -7,6 +7,7 @@ import { Problem } from '@nora/contract/problem'
 import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
 import { installAdminSessions } from '../admin/session.ts'
 import type { Deps } from '../deps.ts'
+import { servePages } from '../web/serve-pages.ts'
 import { installAccess } from './access.ts'
 import { installAccessTokens } from './access-tokens.ts'
 import { bareHeaders } from './bare-headers.ts'
@@ -93,7 +94,11 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   installCallers(app, trusts)
   installExpectations(app)
   const limits = installLimits(app, deps)
-  app.addHook('onRequest', limits.countAddress)
+  const pages = await servePages(app, deps)
+  // One visit loads some dozen files, which cost next to nothing: they are no calls of the api.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!pages.has(request)) await limits.countAddress(request, reply)
+  })
   await app.register(helmet, helmetOptions(deps))
   app.addHook('onRequest', (request, _reply, done) => {
     const wrong = checkForm(request.raw)
@@ -105,6 +110,7 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   await installAccessTokens(app, deps)
   await installOpenapi(app, deps)
   installAccess(app)
+  app.addHook('onRequest', pages.answer)
   refuseAbsent(app)
   installBodyParser(app)
   installBodyDeadline(app, timesOf(deps))
@@ -114,7 +120,7 @@ export async function installEdge(app: FastifyInstance, deps: Deps): Promise<voi
   installUpgrades(app, checkForm)
 }
 
-// The api serves no page: nothing may be loaded, framed or sniffed.
+// What the api answers is no page: nothing may be loaded, framed or sniffed. Pages have a policy of their own.
 function helmetOptions(deps: Deps) {
   return {
     contentSecurityPolicy: {

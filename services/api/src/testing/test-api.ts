@@ -130,6 +130,8 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
     bind: '127.0.0.1',
     publicUrl: origin,
     adminUrl: origin,
+    consoleDir: undefined,
+    adminDir: undefined,
     jwtSecrets: [randomBytes(32).toString('hex')],
     setupToken,
     corsOrigins: [],

@@ -8,6 +8,19 @@ import {
   typescriptSources,
 } from './sources.ts'
 
+// What a browser gets.
+const pages = [
+  '@mantine/core',
+  '@mantine/form',
+  '@mantine/hooks',
+  '@simplewebauthn/browser',
+  '@tanstack/react-query',
+  'lucide-react',
+  'react',
+  'react-dom',
+  'react-router',
+]
+
 // The rule of imports as data: what a package's own sources (tests aside) may import. docs/adr/0002-import-rules.md says why.
 const allowed: Record<string, { nora: string[]; npm: string[] }> = {
   contract: { nora: [], npm: ['typebox'] },
@@ -53,6 +66,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
       'ioredis',
       'bullmq',
       'kysely',
+      '@fastify/static',
       'openid-client',
       'typebox',
       'ws',
@@ -77,6 +91,13 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
     npm: ['dockerode', 'bullmq', 'ioredis', 'kysely', 'ws', 'ipaddr.js', 'tar-stream'],
   },
   gateway: { nora: ['crypto'], npm: ['ipaddr.js'] },
+  client: { nora: ['contract'], npm: ['openapi-fetch'] },
+  ui: {
+    nora: ['client', 'contract'],
+    npm: [...pages, '@mantine/notifications', '@mantine/spotlight', 'vite', '@vitejs/plugin-react'],
+  },
+  console: { nora: ['client', 'contract', 'domain', 'ui'], npm: pages },
+  admin: { nora: ['client', 'contract', 'domain', 'ui'], npm: pages },
   'starter-agent': { nora: [], npm: [] },
   supervisor: {
     nora: ['config', 'crypto', 'embedded', 'log', 'migrations', 'domain', 'contract'],

@@ -1,0 +1,20 @@
+import { Navigate, Outlet, useLocation } from 'react-router'
+import { SignedInContext, useMe } from '../session.tsx'
+import { Waiting } from './waiting.tsx'
+
+/** Pages for whoever is signed in; others are led to the sign-in and come back here afterwards. */
+export function SignedInLayout() {
+  const me = useMe()
+  const { pathname, search, hash } = useLocation()
+  if (me.data)
+    return (
+      <SignedInContext value={me.data}>
+        <Outlet />
+      </SignedInContext>
+    )
+  if (me.data === null) {
+    const back = pathname === '/' ? '' : `?returnTo=${encodeURIComponent(pathname + search + hash)}`
+    return <Navigate to={`/sign-in${back}`} replace />
+  }
+  return <Waiting error={me.error} retry={() => void me.refetch()} />
+}

@@ -1,0 +1,5 @@
+import { Page } from '@nora/ui/page'
+
+export function ApiKeysPage() {
+  return <Page title="Agent Hub keys">{null}</Page>
+}

@@ -1,0 +1,5 @@
+import { Page } from '@nora/ui/page'
+
+export function AcceptInvitationPage() {
+  return <Page title="Invitation">{null}</Page>
+}

@@ -1,0 +1,3 @@
+import { appConfig } from '@nora/ui/build/app-config'
+
+export default appConfig('/', import.meta.dirname)

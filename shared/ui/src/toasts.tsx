@@ -1,0 +1,26 @@
+import { Code, Stack, Text } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { problemWords } from './lib/problem-words.ts'
+
+/** Says that something was done. */
+export function said(message: string): void {
+  notifications.show({ message, color: 'teal', autoClose: 4_000 })
+}
+
+/** Says that something failed that has no place of its own on the page. Stays until it is closed. */
+export function failed(error: unknown, title = 'That did not work'): void {
+  const { text, detail, correlationId } = problemWords(error)
+  notifications.show({
+    title,
+    color: 'red',
+    autoClose: false,
+    message: (
+      <Stack gap={4}>
+        <Text size="sm">
+          {text} {detail}
+        </Text>
+        {correlationId && <Code className="nora-wrap">{correlationId}</Code>}
+      </Stack>
+    ),
+  })
+}
