@@ -52,7 +52,7 @@ export function fieldErrors(error: unknown): Record<string, string> {
   if (!(error instanceof ApiProblem)) return {}
   return Object.fromEntries(
     error.fields.map(({ path, message }) => [
-      path.replace(/^\//, '').replaceAll('/', '.'),
+      path.replace(/^\/?(?:body\/)?/, '').replaceAll('/', '.'),
       sentence(message),
     ]),
   )
