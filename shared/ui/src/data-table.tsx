@@ -1,6 +1,6 @@
 import { Paper, Table, Text } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
 import classes from './data-table.module.css'
 
 export type Column<T> = {
@@ -20,13 +20,15 @@ type DataTableProps<T> = {
   rows: readonly T[]
   columns: readonly Column<T>[]
   rowKey: (row: T) => string
+  /** What is shown below a row, over its whole width; nothing for a row that is not opened. */
+  detail?: ((row: T) => ReactNode) | undefined
 }
 
 /** A table on a desk, a list of cards on a phone: the first column is each card's heading. */
-export function DataTable<T>({ label, rows, columns, rowKey }: DataTableProps<T>) {
+export function DataTable<T>({ label, rows, columns, rowKey, detail }: DataTableProps<T>) {
   const narrow = useMediaQuery('(max-width: 48em)', false, { getInitialValueInEffect: false })
   return narrow ? (
-    <Cards {...{ label, rows, columns, rowKey }} />
+    <Cards {...{ label, rows, columns, rowKey, detail }} />
   ) : (
     <Paper
       withBorder
@@ -47,22 +49,32 @@ export function DataTable<T>({ label, rows, columns, rowKey }: DataTableProps<T>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {rows.map((row) => (
-            <Table.Tr key={rowKey(row)}>
-              {columns.map(({ title, cell, align }) => (
-                <Table.Td key={title} ta={align}>
-                  {cell(row)}
-                </Table.Td>
-              ))}
-            </Table.Tr>
-          ))}
+          {rows.map((row) => {
+            const below = detail?.(row)
+            return (
+              <Fragment key={rowKey(row)}>
+                <Table.Tr>
+                  {columns.map(({ title, cell, align }) => (
+                    <Table.Td key={title} ta={align}>
+                      {cell(row)}
+                    </Table.Td>
+                  ))}
+                </Table.Tr>
+                {below && (
+                  <Table.Tr>
+                    <Table.Td colSpan={columns.length}>{below}</Table.Td>
+                  </Table.Tr>
+                )}
+              </Fragment>
+            )
+          })}
         </Table.Tbody>
       </Table>
     </Paper>
   )
 }
 
-function Cards<T>({ label, rows, columns, rowKey }: DataTableProps<T>) {
+function Cards<T>({ label, rows, columns, rowKey, detail }: DataTableProps<T>) {
   const [first, ...others] = columns
   return (
     <ul className={classes['cards']} aria-label={label}>
@@ -87,6 +99,7 @@ function Cards<T>({ label, rows, columns, rowKey }: DataTableProps<T>) {
                 ),
               )}
           </dl>
+          {detail?.(row)}
         </Paper>
       ))}
     </ul>

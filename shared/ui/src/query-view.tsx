@@ -1,11 +1,11 @@
 import { Center, Paper, Skeleton, Stack, Text, ThemeIcon, Title, VisuallyHidden } from '@mantine/core'
-import type { UseQueryResult } from '@tanstack/react-query'
 import { Inbox, type LucideIcon } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { ProblemAlert } from './problem-alert.tsx'
 
 type QueryViewProps<T> = {
-  query: UseQueryResult<T>
+  /** A query, or an infinite one. */
+  query: { data: T | undefined; error: unknown; isPending: boolean; refetch: () => unknown }
   /** Whether there is nothing to show; `empty` is shown then. */
   isEmpty?: (data: T) => boolean
   empty?: ReactNode
@@ -24,7 +24,9 @@ export function QueryView<T>({ query, isEmpty, empty, rows = 5, children }: Quer
   if (isPending || data === undefined) return <LoadingRows rows={rows} />
   return (
     <>
-      {error && <ProblemAlert error={error} title="This may be out of date" retry={() => void refetch()} />}
+      {Boolean(error) && (
+        <ProblemAlert error={error} title="This may be out of date" retry={() => void refetch()} />
+      )}
       {isEmpty?.(data) && empty ? empty : children(data)}
     </>
   )
