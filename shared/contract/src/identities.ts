@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { NewPassword } from './auth.ts'
-import { orNull, pageOf, Time, Uuid } from './wire.ts'
+import { orNull, Time, Uuid } from './wire.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -39,6 +39,13 @@ export const Identity = Type.Object(
   },
   strict,
 )
-export const Identities = pageOf(Identity)
+export const Identities = Type.Object(
+  {
+    items: Type.Array(Identity),
+    nextCursor: Type.Null(),
+    passwordSet: Type.Boolean({ description: 'Whether the account has a password as well.' }),
+  },
+  strict,
+)
 
 export const FirstPasswordBody = Type.Object({ newPassword: NewPassword }, strict)

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { FirstPasswordBody, Identities } from '@nora/contract/identities'
 import { Uuid } from '@nora/contract/wire'
 import { makePassword } from '@nora/crypto/passwords'
+import { myPasswordSalt } from '@nora/db/accounts'
 import { withActor } from '@nora/db/actor'
 import { myIdentities, setFirstPassword, unlinkIdentity } from '@nora/db/identities'
 import { Type } from 'typebox'
@@ -17,13 +18,16 @@ export const identityRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (
     '/auth/identities',
     { config: { access: 'session' }, schema: { response: { 200: Identities } } },
     async (request) => {
-      const rows = await withActor(deps.db, request.actor.actor, (tx) => myIdentities(tx))
+      const { rows, salt } = await withActor(deps.db, request.actor.actor, async (tx) => ({
+        rows: await myIdentities(tx),
+        salt: await myPasswordSalt(tx),
+      }))
       const items = rows.map(({ created_at, last_used_at, ...row }) => ({
         ...row,
         createdAt: created_at.toISOString(),
         lastUsedAt: last_used_at?.toISOString() ?? null,
       }))
-      return { items, nextCursor: null }
+      return { items, nextCursor: null, passwordSet: salt !== null }
     },
   )
 

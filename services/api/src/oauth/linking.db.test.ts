@@ -150,9 +150,12 @@ describe('a first password', () => {
     const who = await providersOwn()
     await calmDown(who)
     const set = () => who.post('/api/auth/password', { newPassword: password })
+    const isSet = async () => (await who.get('/api/auth/identities')).body.passwordSet
+    expect(await isSet()).toBe(false)
     expect(codeOf(await set())).toEqual([403, 'step-up-required'])
     await roundTrip(who, provider, 'step-up')
     expect((await set()).status).toBe(204)
+    expect(await isSet()).toBe(true)
     expect(codeOf(await set())).toEqual([409, 'password-set-already'])
     expect(await events(who.user!.id, 'PASSWORD%')).toEqual(['PASSWORD_SET'])
   })
