@@ -30,6 +30,12 @@ export class ApiProblem extends Error {
   }
 }
 
+/**
+ * The refusal that asked for something of the person, who chose not to give it: they know, so nobody tells them. `ProblemAlert`
+ * and `failed` of the pages show nothing for it.
+ */
+export class CancelledProblem extends ApiProblem {}
+
 /** The problem of an answer that is none of the api's, or of no answer at all. */
 export function problemWithout(status: number, correlationId = ''): ProblemDocument {
   return {

@@ -1,4 +1,5 @@
 import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core'
+import { CancelledProblem } from '@nora/client/problem'
 import { CircleAlert, Lock, SearchX } from 'lucide-react'
 import { CopyButton } from './copy-button.tsx'
 import { problemWords } from './lib/problem-words.ts'
@@ -13,6 +14,7 @@ export function ProblemAlert({
   retry?: () => void
   title?: string
 }) {
+  if (error instanceof CancelledProblem) return null
   const { text, detail, code, correlationId } = problemWords(error)
   const Icon = code === 'forbidden' ? Lock : code === 'not-found' ? SearchX : CircleAlert
   const quiet = code === 'forbidden' || code === 'not-found'

@@ -1,5 +1,6 @@
 import { Code, Stack, Text } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
+import { CancelledProblem } from '@nora/client/problem'
 import { problemWords } from './lib/problem-words.ts'
 
 /** Says that something was done. */
@@ -9,6 +10,7 @@ export function said(message: string): void {
 
 /** Says that something failed that has no place of its own on the page. Stays until it is closed. */
 export function failed(error: unknown, title = 'That did not work'): void {
+  if (error instanceof CancelledProblem) return
   const { text, detail, correlationId } = problemWords(error)
   notifications.show({
     title,

@@ -1,5 +1,6 @@
 import { ApiProblem } from '@nora/client/problem'
 import { problemTitles } from '@nora/contract/problem-titles'
+import { PasskeyError } from './passkey-error.ts'
 
 /** Where a person at a page is told something else than a program is. */
 const words: Record<string, string> = {
@@ -30,6 +31,8 @@ export type ProblemWords = {
 
 /** What a person is told about an error of any kind. */
 export function problemWords(error: unknown): ProblemWords {
+  if (error instanceof PasskeyError)
+    return { text: error.message, detail: undefined, code: 'passkey-error', correlationId: undefined }
   if (!(error instanceof ApiProblem)) {
     const text = 'Something went wrong on this page. Reload it; if it stays, tell whoever runs this server.'
     return { text, detail: undefined, code: 'page-error', correlationId: undefined }
