@@ -1,5 +1,6 @@
 import { NoSuchPage, RouteProblem } from '@nora/ui/route-problem'
 import { createBrowserRouter, type RouteObject } from 'react-router'
+import { AccountLayout } from './layout/account.tsx'
 import { SignedInLayout } from './layout/signed-in.tsx'
 import { Start } from './layout/start.tsx'
 import { WorkspaceLayout } from './layout/workspace.tsx'
@@ -19,7 +20,7 @@ const signedOut: RouteObject[] = [
 
 const account: RouteObject[] = [
   {
-    path: 'account',
+    path: 'account/:section?',
     lazy: async () => ({ Component: (await import('./pages/account/account.tsx')).AccountPage }),
   },
   {
@@ -76,7 +77,7 @@ export const router = createBrowserRouter([
       {
         Component: SignedInLayout,
         children: [
-          ...account,
+          { Component: AccountLayout, children: account },
           {
             path: 'w/:workspaceId',
             Component: WorkspaceLayout,

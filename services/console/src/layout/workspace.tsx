@@ -1,11 +1,10 @@
 import { Page } from '@nora/ui/page'
 import { EmptyState } from '@nora/ui/query-view'
-import type { NavItem } from '@nora/ui/shell'
-import { Bot, FileClock, KeyRound, Plug, Settings, Users } from 'lucide-react'
 import { useEffect, useMemo } from 'react'
 import { Outlet, useParams } from 'react-router'
 import { inWorkspace, rememberWorkspace, useSignedIn, WorkspaceContext } from '../session.tsx'
 import { ConsoleShell } from './console-shell.tsx'
+import { workspaceNav } from './workspace-nav.ts'
 
 /** Everything in one workspace. */
 export function WorkspaceLayout() {
@@ -26,19 +25,9 @@ export function WorkspaceLayout() {
         </Page>
       </ConsoleShell>
     )
-  const nav: NavItem[] = [
-    { title: 'Agents', to: here.to('/agents'), icon: Bot },
-    { title: 'Keys and credentials', to: here.to('/credentials'), icon: KeyRound },
-    { title: 'Members', to: here.to('/members'), icon: Users },
-    ...(here.can('api-key:manage')
-      ? [{ title: 'Agent Hub keys', to: here.to('/api-keys'), icon: Plug }]
-      : []),
-    ...(here.can('audit:read') ? [{ title: 'Audit', to: here.to('/audit'), icon: FileClock }] : []),
-    { title: 'Settings', to: here.to('/settings'), icon: Settings },
-  ]
   return (
     <WorkspaceContext value={here}>
-      <ConsoleShell nav={nav} workspaceId={here.workspace.id}>
+      <ConsoleShell nav={workspaceNav(here)} workspaceId={here.workspace.id}>
         <Outlet />
       </ConsoleShell>
     </WorkspaceContext>
