@@ -30,9 +30,10 @@ quiet() {
   return 1
 }
 
-# The Debian packages behind the programs that are not here yet.
+# missing_packages [PROGRAM:PACKAGE...]: the Debian packages behind the programs that are not here yet; more may be asked for.
 missing_packages() {
   local wanted=(
+    "$@"
     node:nodejs npm:npm openssl:openssl redis-server:redis-server docker:docker.io setpriv:util-linux tar:tar
   )
   # What only root can use: starting the engine, and sized volumes.
@@ -47,10 +48,12 @@ missing_packages() {
   printf '%s\n' "${found[@]}" | sort -u | grep . || true
 }
 
-# Installs what is missing with apt as root. A user is told the one command to have run.
+# install_packages LOG [PROGRAM:PACKAGE...]: installs what is missing with apt as root. A user is told the one command to
+# have run.
 install_packages() {
   local log=$1 packages
-  mapfile -t packages < <(missing_packages)
+  shift
+  mapfile -t packages < <(missing_packages "$@")
   if [ "${#packages[@]}" -eq 0 ]; then
     note 'nothing is missing'
     return

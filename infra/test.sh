@@ -22,10 +22,15 @@ cleanup() {
 trap cleanup EXIT
 
 step 'programs'
-install_packages "$work/install.log"
+# The browser that the pages are tested in, with letters to show.
+install_packages "$work/install.log" chromium:chromium fc-list:fontconfig
+[ -d /usr/share/fonts/truetype/dejavu ] || ! is_root || quiet "$work/install.log" apt-get install -y --no-install-recommends fonts-dejavu-core
 step 'packages'
 npm_install "$here" "$work/install.log"
 export PATH="$here/node_modules/.bin:$PATH"
+
+step 'the pages'
+quiet "$work/install.log" npm run --silent build || fail 'the pages cannot be built' 'npm run build'
 
 step 'the Docker Engine'
 if engine_answers; then

@@ -1,3 +1,6 @@
-import { newQueryClient, showApp } from '@nora/ui/app-root'
+import { showApp } from '@nora/ui/app-root'
+import { RouterProvider } from 'react-router/dom'
+import { queries } from './api.ts'
+import { router } from './router.tsx'
 
-showApp('admin', newQueryClient(), <h1>Nora admin</h1>)
+showApp('admin', queries, <RouterProvider router={router} />)

@@ -1,0 +1,65 @@
+import { Anchor, Badge, Button, Group, Text } from '@mantine/core'
+import { unwrap } from '@nora/client/client'
+import { ProblemAlert } from '@nora/ui/problem-alert'
+import { LoadingRows } from '@nora/ui/query-view'
+import { type NavItem, Shell } from '@nora/ui/shell'
+import { failed } from '@nora/ui/toasts'
+import { LayoutDashboard } from 'lucide-react'
+import { Link, Navigate, Outlet, useLocation, useNavigate } from 'react-router'
+import { api, queries } from '../api.ts'
+import logo from '../nora.svg'
+import { SelfContext, useSelf } from '../session.tsx'
+
+const nav: NavItem[] = [{ title: 'Overview', to: '/', icon: LayoutDashboard, end: true }]
+
+/** Pages for the admin who is signed in and has shown a second factor where one is due; others are led to the sign-in. */
+export function AdminLayout() {
+  const self = useSelf()
+  const { pathname, search } = useLocation()
+  if (self.data === undefined)
+    return self.error ? (
+      <ProblemAlert error={self.error} retry={() => void self.refetch()} />
+    ) : (
+      <LoadingRows rows={3} />
+    )
+  if (self.data === null || self.data.secondFactorDue) {
+    const back = pathname === '/' ? '' : `?returnTo=${encodeURIComponent(pathname + search)}`
+    return <Navigate to={`/sign-in${back}`} replace />
+  }
+  const brand = (
+    <Anchor component={Link} to="/" underline="never" aria-label="Nora admin, to the start">
+      <Group gap={8} wrap="nowrap">
+        <img src={logo} alt="" width={28} height={28} />
+        <Text fw={650} size="lg" c="var(--mantine-color-text)">
+          Nora
+        </Text>
+        <Badge variant="filled">Admin</Badge>
+      </Group>
+    </Anchor>
+  )
+  return (
+    <SelfContext value={self.data}>
+      <Shell brand={brand} nav={nav} header={<SignOut />}>
+        <Outlet />
+      </Shell>
+    </SelfContext>
+  )
+}
+
+function SignOut() {
+  const navigate = useNavigate()
+  const signOut = async () => {
+    try {
+      await unwrap(api.call.POST('/api/admin/auth/logout', { body: {} }))
+      await navigate('/sign-in')
+      queries.clear()
+    } catch (error) {
+      failed(error, 'You are still signed in')
+    }
+  }
+  return (
+    <Button variant="subtle" color="gray" size="compact-sm" onClick={() => void signOut()}>
+      Sign out
+    </Button>
+  )
+}

@@ -1,0 +1,37 @@
+import type { Answered } from '@nora/client/api-types'
+import { unwrap } from '@nora/client/client'
+import { ApiProblem } from '@nora/client/problem'
+import { type UseQueryResult, useQuery } from '@tanstack/react-query'
+import { createContext, useContext } from 'react'
+import { api, queries } from './api.ts'
+
+export type AdminSelf = Answered<'/api/admin/auth/me', 'get'>
+
+/** The admin who is signed in; null when nobody is. A session that waits for its second factor says so in `secondFactorDue`. */
+async function fetchSelf(signal?: AbortSignal): Promise<AdminSelf | null> {
+  try {
+    const self = await unwrap(api.call.GET('/api/admin/auth/me', signal ? { signal } : {}))
+    api.setCsrfToken(self.csrfToken)
+    return self
+  } catch (error) {
+    if (error instanceof ApiProblem && error.status === 401) return null
+    throw error
+  }
+}
+
+export const useSelf = (): UseQueryResult<AdminSelf | null> =>
+  useQuery({ queryKey: ['me'], queryFn: ({ signal }) => fetchSelf(signal), staleTime: 60_000 })
+
+/** After a sign-in, or a second factor: knows who it is before the next page asks. */
+export async function entered(): Promise<void> {
+  queries.setQueryData(['me'], await fetchSelf())
+}
+
+export const SelfContext = createContext<AdminSelf | undefined>(undefined)
+
+/** The admin who is signed in, on pages that are only shown then. */
+export function useSignedIn(): AdminSelf {
+  const self = useContext(SelfContext)
+  if (!self) throw new Error('this page is shown to nobody who is not signed in')
+  return self
+}
