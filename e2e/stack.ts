@@ -6,13 +6,20 @@ import { type Processes, startProcesses, type Uids } from './processes.ts'
 
 export type Stack = Processes & { database: TestDatabase; redis: TestRedis; docker: Docker }
 
-/** The real api and the real worker as processes, on this file's own database, Redis, address pool and key folder. */
-export function stack(settings: Record<string, string> = {}, uids?: Uids): Stack {
+/**
+ * The real api and the real worker as processes, on this file's own database, Redis, address pool and key folder.
+ * @param host the name in the stack's address: `localhost` for browsers, which passkeys ask for.
+ */
+export function stack(
+  settings: Record<string, string> = {},
+  uids?: Uids,
+  host: '127.0.0.1' | 'localhost' = '127.0.0.1',
+): Stack {
   const database = testDatabase()
   const redis = testRedis()
   const it = { database, redis, docker: new Docker() } as Stack
   beforeAll(
-    () => startProcesses(it, { database, redisUrl: redis.url, docker: it.docker, settings, uids }),
+    () => startProcesses(it, { database, redisUrl: redis.url, docker: it.docker, settings, uids, host }),
     180_000,
   )
   afterAll(() => it.close?.(), 120_000)
