@@ -243,7 +243,7 @@ install_all() {
 }
 
 summary() {
-  local url token claimed
+  local url token claimed admin
   url=$(setting api NORA_PUBLIC_URL)
   [ -n "$url" ] || url=http://localhost:$(setting installation NORA_PORT)
   token=$(setting api NORA_SETUP_TOKEN)
@@ -254,11 +254,12 @@ summary() {
   printf '  URL           %s\n' "$url"
   if [ "$claimed" != true ]; then
     printf '  Setup token   %s\n' "$token"
-    printf '  Next          claim the server: POST %s/api/auth/signup with\n' "$url"
-    printf '                {"email":"you@your-domain.org","password":"<12 characters or more>","setupToken":"<the token above>"}\n'
+    printf '  Next          open the URL in a browser and claim the server with the token: the first account is its admin\n'
   else
-    printf '  Next          it is claimed: sign in (POST %s/api/auth/login)\n' "$url"
+    printf '  Next          it is claimed: open the URL in a browser and sign in\n'
   fi
+  admin=$(setting api NORA_ADMIN_URL)
+  printf '  Admin app     %s/admin/\n' "${admin:-$url}"
   printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' \
     "$(setting installation NORA_PORT)" "$(setting installation NORA_PORT)"
   printf '  Keep safe     ENCRYPTION_KEY in %s/worker.env: put a copy in a safe OFF this machine.\n' "$config"

@@ -9,6 +9,7 @@ import { type DemoRecord, signIn, writeRecord } from './account.ts'
 import { ask, removeAgent, untilState } from './agent.ts'
 import { type ApiClient, apiClient } from './client.ts'
 import { followLogs } from './logs.ts'
+import { openConsole } from './pages.ts'
 import { proofOf, type StandInProvider, startProvider } from './provider.ts'
 
 export type DemoOptions = {
@@ -62,6 +63,9 @@ export async function demo(options: DemoOptions): Promise<void> {
       model: options.real?.model ?? 'stand-in',
     }
     await mainJob({ ...options, say, step }, { api, installation, record, apiKey, provider, ...target })
+    step('the console')
+    await openConsole(installation.localUrl, signal)
+    say(`opens at ${installation.localUrl}; sign in with ${record.email}`)
     if (options.keep) {
       await writeRecord(installation, { ...record, agents: [], keys: [] })
       say(provider ? 'kept; the stand-in provider ends now, so the agent cannot answer any more' : 'kept')
