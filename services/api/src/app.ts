@@ -15,6 +15,7 @@ import { healthRoutes } from './health/routes.ts'
 import { installEdge, serverOptions } from './http/edge.ts'
 import { integrationRoutes } from './integrations/routes.ts'
 import { invokeRoutes } from './invoke/routes.ts'
+import { installChanges } from './live/changes.ts'
 import { identityRoutes } from './oauth/identity-routes.ts'
 import { oauthRoutes } from './oauth/routes.ts'
 import { passkeyActionRoutes } from './passkeys/action-routes.ts'
@@ -33,6 +34,7 @@ import { workspaceRoutes } from './workspaces/routes.ts'
 export async function buildApp(deps: Deps) {
   const app = fastify(serverOptions(deps)).withTypeProvider<TypeBoxTypeProvider>()
   await installEdge(app as unknown as FastifyInstance, deps)
+  installChanges(app as unknown as FastifyInstance, deps)
   installErrorEvents(app as unknown as FastifyInstance, deps)
   const api = { deps, prefix: '/api' }
   await app.register(healthRoutes, api)

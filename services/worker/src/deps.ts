@@ -23,7 +23,7 @@ import type { Keyring } from './secrets/open-secret.ts'
 import { testKey } from './secrets/test-key.ts'
 
 /** Everything a worker works with, made once from its configuration. */
-export type WorkerDeps = Omit<RunDeps, 'logs'> & {
+export type WorkerDeps = Omit<RunDeps, 'logs' | 'changed'> & {
   dataplane: KeptGateways
   bells: Bells
   docker: Docker

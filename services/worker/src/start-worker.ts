@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { version } from '@nora/contract/version'
 import { expireRows } from '@nora/db/fleet'
 import { endLeasesOf } from '@nora/db/leases'
+import { trimChanges } from '@nora/db/live-streams'
 import { beatWorker, releaseGateways, removeWorker } from '@nora/db/registry'
 import { eraseLeftKeys, sweepWorkspaces } from '@nora/db/workspaces'
-import { logBell } from '@nora/events/bells'
+import { changesBell, logBell } from '@nora/events/bells'
 import { startAudit } from './audit/start-audit.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createLoops, type LoopHealth } from './loops.ts'
@@ -52,6 +53,7 @@ const defaultPeriods = {
   health: 30_000,
   metrics: 10_000,
   metricsRetention: 60_000,
+  changes: 60_000,
 }
 /** Events come in bursts; one look serves them all. */
 const burstMs = 200
@@ -87,7 +89,11 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     limits: { keptBytes: parts.kept.keptBytes, keptDays: parts.kept.keptDays },
     ring: (agentId) => bells.ring(logBell(options.redisPrefix, agentId)),
   })
-  const deps: RunDeps = { ...parts, logs: followers }
+  const deps: RunDeps = {
+    ...parts,
+    logs: followers,
+    changed: (workspaceId) => bells.ring(changesBell(options.redisPrefix, workspaceId)),
+  }
   const work = inFlight({
     limit: options.operations ?? 64,
     stop,
@@ -160,6 +166,7 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     const gone = await trimAllSamples(db, signal)
     if (gone > 0) log.info({ gone }, 'the oldest samples were removed')
   })
+  loops.every('changes', periods.changes, () => trimChanges(db).then(() => undefined))
   startAudit(parts, loops, periods)
 
   const removeOrphans = orphanRemover(deps, periods.orphanGrace)

@@ -5,7 +5,9 @@ import { oneOf, orNull } from './wire.ts'
 const strict = { additionalProperties: false } as const
 
 const Asked = (what: string) =>
-  oneOf(['required', 'optional', 'no'], `Whether ${what} is to be filled in; \`no\`: it is refused.`)
+  oneOf(['required', 'optional', 'no'], {
+    description: `Whether ${what} is to be filled in; \`no\`: it is refused.`,
+  })
 
 const RuntimeOption = Type.Object(
   {

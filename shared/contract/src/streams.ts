@@ -2,10 +2,11 @@ import { type Static, Type } from 'typebox'
 import { oneOf, Time, Uuid } from './wire.ts'
 
 /** Terminal and metrics sockets are not served yet, so a ticket for one cannot be had. */
-export const CreateTicket = Type.Object(
-  { kind: oneOf(['logs']), agentId: Uuid },
-  { $id: 'CreateTicket', additionalProperties: false },
-)
+const AgentTicket = Type.Object({ kind: oneOf(['logs']), agentId: Uuid }, { additionalProperties: false })
+/** For the chosen workspace. */
+const EventsTicket = Type.Object({ kind: oneOf(['events']) }, { additionalProperties: false })
+
+export const CreateTicket = Type.Union([AgentTicket, EventsTicket], { $id: 'CreateTicket' })
 export type CreateTicket = Static<typeof CreateTicket>
 
 export const Ticket = Type.Object(
@@ -38,3 +39,30 @@ export type LogsFrame =
   | { type: 'lines'; lines: { seq: number; ts: string; stream: 'stdout' | 'stderr'; text: string }[] }
   | { type: 'gap'; from: number; to: number; reason: string }
   | { type: 'state'; state: string; reason: string }
+
+/**
+ * What pages look at again after a `changed`: `agents` is the list, `agent:<id>` one of it (its operations, timeline and state;
+ * `agent:*`: so many that they are not named), `me` what `GET auth/me` and the account's own lists show. A topic comes to those who may
+ * read what it names; `exchange-credentials` to the owner of the one that changed.
+ */
+export type EventTopic =
+  | 'agents'
+  | `agent:${string}`
+  | 'provider-keys'
+  | 'integrations'
+  | 'exchange-credentials'
+  | 'members'
+  | 'invitations'
+  | 'api-keys'
+  | 'audit'
+  | 'workspace'
+  | 'me'
+
+/**
+ * What an events stream sends, each as one text frame; a client sends nothing. `hello` comes first: from its `cursor` on nothing is
+ * missed. `resumed` says that this holds from the `?after=` that was given (a cursor of the last ten minutes); where it is false, look at
+ * everything again. The stream of admins has no `?after=`.
+ */
+export type LiveFrame<Topic extends string = EventTopic> =
+  | { type: 'hello'; cursor: string; resumed: boolean }
+  | { type: 'changed'; cursor: string; topics: Topic[] }

@@ -18,12 +18,8 @@ export function orNull<T extends TSchema & { type: string }>(schema: T) {
 }
 
 /** One of a few words. The type is said, so that the serializer need not look for it. */
-export const oneOf = <const T extends readonly string[]>(words: T, description?: string) =>
-  Type.Unsafe<T[number]>({
-    type: 'string',
-    enum: [...words],
-    ...(description !== undefined && { description }),
-  })
+export const oneOf = <const T extends readonly string[]>(words: T, options: { description?: string } = {}) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...words], ...options })
 
 /** Text without control characters, so that it can stand in one line of a log or a page. */
 export const lineOfText = (maxLength: number, minLength = 1) =>

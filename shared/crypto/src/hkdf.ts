@@ -12,6 +12,7 @@ export type Purpose =
   | 'fingerprint'
   | 'api-proof'
   | 'hub-pepper'
+  | 'live-cursor'
 
 /**
  * HKDF-SHA256 (RFC 5869) with an empty salt and the info `nora/v1/<purpose>`.

@@ -10,7 +10,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-function bells(options: { enableOfflineQueue?: boolean } = {}): Bells {
+function bells(options: { enableOfflineQueue?: boolean; commandTimeout?: number } = {}): Bells {
   const connection = new Redis(redis.url, { ...options, retryStrategy: () => 50, maxRetriesPerRequest: 1 })
   connection.on('error', () => undefined)
   const opened = openBells(connection, () => undefined)
@@ -60,7 +60,7 @@ test('listens again when Redis comes back', async () => {
 
 test('a listener that comes while Redis is away hears it later', async () => {
   await redis.server.stop()
-  const here = bells({ enableOfflineQueue: false })
+  const here = bells({ enableOfflineQueue: false, commandTimeout: 50 })
   let rings = 0
   const listening = here.listen(channel, () => rings++)
   await redis.restart()

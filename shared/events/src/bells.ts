@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis'
 
+/** The longest that a timer takes. */
+const longestMs = 2 ** 31 - 1
+
 /**
  * Bells say "look again" and carry nothing: what is new stands in Postgres. A bell may be lost; whoever listens looks
  * by itself from time to time as well, so a lost bell costs latency and never a line.
@@ -16,6 +19,9 @@ export type Bells = {
 /** The bell of one agent's log. */
 export const logBell = (prefix: string, agentId: string): string => `${prefix}:bell:logs:${agentId}`
 
+/** The bell of what changed in a workspace, or of a person's account, for pages that are open there. */
+export const changesBell = (prefix: string, id: string): string => `${prefix}:bell:changes:${id}`
+
 /**
  * Bells over Redis pub/sub. `connection` is used to ring; a second one, made from it, listens.
  * Errors of either are told to `onError`: ioredis reconnects and subscribes again by itself.
@@ -27,6 +33,7 @@ export function openBells(connection: Redis, onError: (error: unknown) => void):
     if (subscriber) return subscriber
     // Whatever the ringing connection is set to, listening waits for Redis however long it takes.
     subscriber = connection.duplicate({
+      commandTimeout: longestMs,
       maxRetriesPerRequest: null,
       enableOfflineQueue: true,
       lazyConnect: false,

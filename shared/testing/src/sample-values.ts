@@ -50,6 +50,8 @@ function ofType(column: Column, checks: string[], mark: string): Value[] | undef
       return [new Date(Date.now() + 3_600_000).toISOString()]
     case 'interval':
       return ['1 hour']
+    case 'xid8':
+      return column.hasDefault ? [] : ['1']
     case 'date':
       return ['2026-01-01']
     case 'inet':

@@ -9,8 +9,11 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Serves upgrades whose path begins with `prefix`; the handler owns the socket from then on, its admission included. */
-    onUpgrade: (prefix: string, handler: UpgradeHandler) => void
+    /**
+     * Serves upgrades whose path begins with `prefix`, listed as `url`; the handler owns the socket from then on, its admission
+     * included.
+     */
+    onUpgrade: (place: { prefix: string; url: string }, handler: UpgradeHandler) => void
     /** Every taken path, as the authorization matrix names it: `WS /api/ws/logs/:id`. */
     upgradeList: { method: 'WS'; url: string }[]
   }
@@ -23,9 +26,9 @@ declare module 'fastify' {
 export function installUpgrades(app: FastifyInstance, checkForm: CheckForm): void {
   const handlers = new Map<string, UpgradeHandler>()
   app.decorate('upgradeList', [])
-  app.decorate('onUpgrade', (prefix, handler) => {
+  app.decorate('onUpgrade', ({ prefix, url }, handler) => {
     handlers.set(prefix, handler)
-    app.upgradeList.push({ method: 'WS', url: `${prefix}:id` })
+    app.upgradeList.push({ method: 'WS', url })
   })
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()) // a peer that resets must not end the process

@@ -9,9 +9,9 @@ import { allows } from '@nora/domain/roles'
 import type { WebSocket } from 'ws'
 import type { Deps } from '../deps.ts'
 import type { StreamRequest } from '../http/websocket.ts'
-import { keepAlive } from './keep-alive.ts'
 import type { SocketPlaces } from './socket-places.ts'
 import { watch } from './watch-permission.ts'
+import { withPlace } from './with-place.ts'
 
 /** An admitted stream. `signal` aborts when its socket has closed, for whatever reason. */
 export type OpenStream = RedeemedStream & {
@@ -20,9 +20,6 @@ export type OpenStream = RedeemedStream & {
   socket: WebSocket
   signal: AbortSignal
 }
-
-/** A stream is over after eight hours; its client comes back with a new ticket, a little before the proof ends. */
-const longestMs = 8 * 3_600_000 - 60_000
 
 /**
  * Admits streams of one kind: a live session, its one-use ticket, the permission, a free place among the user's. An
@@ -33,7 +30,7 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
     request: StreamRequest,
     serve: (stream: OpenStream) => Promise<void>,
   ): Promise<number | ((socket: WebSocket) => void)> => {
-    const { claims, agentId, query } = request
+    const { claims, id: agentId, query } = request
     if (!claims) return streamClose.ticket
     const redeemed = await redeem(deps, kind, request, claims)
     if (typeof redeemed === 'number') return redeemed
@@ -42,26 +39,7 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
     const verdict = await standing(deps, actor, permission, agentId)
     if (verdict !== 'held') return verdict
 
-    return (socket) => {
-      const { userId, streamId } = redeemed
-      let gone = false
-      socket.on('close', () => {
-        gone = true
-      })
-      // Only now: a handshake that fails has no close that would give its place back.
-      places.take(userId, streamId).then(
-        (taken) => {
-          if (!taken) return socket.close(streamClose.tooMany)
-          if (gone) return places.giveBack(userId, streamId)
-          socket.on('close', () => places.giveBack(userId, streamId))
-          hold(socket, redeemed)
-        },
-        (error: unknown) => {
-          deps.log.error({ err: error, streamId }, 'a place could not be taken')
-          socket.close(streamClose.tryAgain)
-        },
-      )
-    }
+    return (socket) => withPlace(deps, places, socket, redeemed, () => hold(socket, redeemed))
 
     function hold(socket: WebSocket, redeemed: RedeemedStream): void {
       const over = new AbortController()
@@ -73,12 +51,8 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
         return 'revoked' as const
       }
       const watching = watch(deps, check, () => socket.close(code))
-      const late = setTimeout(() => socket.close(streamClose.tryAgain, 'open for eight hours'), longestMs)
-      const stopPings = keepAlive(socket)
       socket.on('close', () => {
         watching.stop()
-        stopPings()
-        clearTimeout(late)
         over.abort()
       })
       serve({ ...redeemed, agentId, query, socket, signal: over.signal }).catch((error: unknown) => {
@@ -106,7 +80,7 @@ async function standing(deps: Deps, actor: SessionActor, permission: Permission,
 async function redeem(
   deps: Deps,
   kind: StreamKind,
-  { ticket, agentId }: StreamRequest,
+  { ticket, id: agentId }: StreamRequest,
   { sessionId, secret }: { sessionId: string; secret: Buffer },
 ): Promise<RedeemedStream | number> {
   try {

@@ -3,13 +3,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CreateTicket, Ticket } from '@nora/contract/streams'
 import { hashToken, randomToken } from '@nora/crypto/tokens'
 import { agentExists } from '@nora/db/agent-reads'
+import { issueLiveTicket } from '@nora/db/live-streams'
 import { insertStream } from '@nora/db/streams'
 import { DomainError } from '@nora/domain/errors'
 import type { FastifyInstance } from 'fastify'
 import { auditAction } from '../agents/write-audit.ts'
 import type { Deps } from '../deps.ts'
 import { idempotently, sendOutcome } from '../http/idempotency.ts'
-import { serveStreams } from '../http/websocket.ts'
+import { consoleDoor, serveStreams } from '../http/websocket.ts'
+import { serveEvents } from '../live/events.ts'
 import { admitStream } from './admit-stream.ts'
 import { pipeLogs } from './pipe-logs.ts'
 import { socketPlaces } from './socket-places.ts'
@@ -30,27 +32,25 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
     },
     async (request, reply) => {
       await app.limits.tickets(request, reply)
-      const who = request.actor
-      const { agentId, kind } = request.body
+      const { body, actor: who } = request
       const ticket = randomToken()
+      const ticketHash = hashToken(ticket)
       const expiresAt = new Date(deps.clock() + ticketMs)
       const outcome = await idempotently(deps, request, async (tx) => {
-        if (!(await agentExists(tx, agentId))) throw new DomainError('not-found')
-        const id = randomUUID()
-        await insertStream(tx, {
-          ...{ id, agentId, kind, expiresAt },
-          workspaceId: who.workspaceId,
-          userId: who.userId,
-          sessionId: who.actor.sessionId,
-          ticketHash: hashToken(ticket),
-        })
-        await auditAction(
-          tx,
-          who,
-          'STREAM_TICKET_ISSUED',
-          { kind: 'agent', id: agentId },
-          { kind, streamId: id },
-        )
+        if (body.kind === 'events') {
+          const streamId = await issueLiveTicket(tx, who.actor.sessionId, ticketHash)
+          const target = { kind: 'stream', id: streamId } as const
+          await auditAction(tx, who, 'STREAM_TICKET_ISSUED', target, { kind: body.kind })
+        } else {
+          const { agentId, kind } = body
+          if (!(await agentExists(tx, agentId))) throw new DomainError('not-found')
+          const id = randomUUID()
+          const { workspaceId, userId } = who
+          const { sessionId } = who.actor
+          await insertStream(tx, { id, agentId, kind, expiresAt, workspaceId, userId, sessionId, ticketHash })
+          const target = { kind: 'agent', id: agentId } as const
+          await auditAction(tx, who, 'STREAM_TICKET_ISSUED', target, { kind, streamId: id })
+        }
         return { status: 201, body: { ticket, expiresAt: expiresAt.toISOString() } }
       })
       return sendOutcome(reply, outcome)
@@ -60,5 +60,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
   const places = socketPlaces(deps, mostSockets)
   app.addHook('onClose', async () => places.stop())
   const admit = admitStream(deps, 'logs', 'logs:read', places)
-  serveStreams(app as unknown as FastifyInstance, deps, 'logs', (request) => admit(request, pipeLogs(deps)))
+  const bare = app as unknown as FastifyInstance
+  serveStreams(bare, deps, consoleDoor('logs'), (request) => admit(request, pipeLogs(deps)))
+  serveEvents(bare, deps, places)
 }

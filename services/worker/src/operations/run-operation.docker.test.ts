@@ -51,6 +51,21 @@ test('takes an agent from nothing to running, through stop, start, restart and r
   expect((await it.agent(agentId))['deleted_at']).not.toBeNull()
 })
 
+test('rings for the workspace when what it did can be seen, and at its end', async () => {
+  const agentId = await it.insertAgent({ desired_state: 'stopped', state: 'running' })
+  const states: Promise<unknown>[] = []
+  const rung = new Set<string>()
+  const deps = it.deps('worker-1', {
+    changed(workspaceId) {
+      rung.add(workspaceId)
+      states.push(it.agent(agentId).then((agent) => agent['state']))
+    },
+  })
+  expect(await runOperation(deps, await it.insertOperation(agentId, 'stop'), never)).toBe('succeeded')
+  expect([...rung]).toEqual([(await it.agent(agentId))['workspace_id']])
+  expect(await states.at(-1)).toBe('stopped')
+})
+
 test('a program that never gets healthy ends in error with its last lines, and says meanwhile how long it waited', async () => {
   const image = await it.tinyImage('deaf', ['/bin/sh', '-c', 'echo listening to nobody; exec sleep 3600'])
   const agentId = await it.insertAgent({ image, port: 8080, config: { probePath: '/healthz' } })

@@ -59,6 +59,7 @@ export async function runOperation(
     return 'released'
   } finally {
     lease.stop()
+    deps.changed(operation.workspaceId)
   }
 }
 

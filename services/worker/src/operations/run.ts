@@ -51,6 +51,8 @@ export type RunDeps = {
     /** Waits until everything the stopped container printed is stored, at most `deadlineMs`. */
     settle(agentId: string, containerId: string, deadlineMs: number, signal: AbortSignal): Promise<unknown>
   }
+  /** Something that pages show has changed in this workspace, and has committed: rings, and waits for nothing. */
+  changed(workspaceId: string): void
   turnstiles: Turnstiles
 }
 
@@ -78,6 +80,7 @@ export async function announce(deps: RunDeps, run: Run, action: Action, reason: 
   if (announced.cancelRequested) run.lease.noteCancel()
   run.state = state
   run.reason = reason
+  deps.changed(run.target.workspaceId)
 }
 
 /** Shows new words for the step that runs. Fenced. */
@@ -88,6 +91,7 @@ export async function progress(deps: RunDeps, run: Run, reason: string): Promise
     await recordStep(tx, run.operation.id, null, reason)
     await showState(tx, run, run.state, reason)
   })
+  deps.changed(run.target.workspaceId)
 }
 
 type Tx = Parameters<typeof appendEvent>[0]

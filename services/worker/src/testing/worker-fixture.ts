@@ -129,6 +129,7 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
       scrub: async (_actor, _agentId, lines) => lines,
     },
     logs: { poke: () => undefined, settle: async () => undefined },
+    changed: () => undefined,
     turnstiles: turnstiles({ creates: 2, others: 8 }),
     ...over,
   }

@@ -25,6 +25,9 @@ const tenantTables = [
   'streams',
 ] as const
 
+// Those that name one, too, and that no role reads at all: functions alone do.
+const closedTables = ['changes', 'live_streams']
+
 const database = testDatabase()
 let alice: Person
 let mallory: Person
@@ -42,7 +45,7 @@ async function seen(db: Kysely<DB>, table: string): Promise<{ workspace_id: stri
   return (await sql<{ workspace_id: string }>`select workspace_id from ${sql.table(table)}`.execute(db)).rows
 }
 
-test('the list above is every table with a workspace, and each has row-level security enabled and forced', async () => {
+test('the lists above are every table with a workspace, and each has row-level security enabled and forced', async () => {
   const rows = await database.asSuperuser<{
     relname: string
     relrowsecurity: boolean
@@ -52,8 +55,15 @@ test('the list above is every table with a workspace, and each has row-level sec
     join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'nora'
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id' and not a.attisdropped
     where c.relkind in ('r', 'p') order by 1`)
-  expect(rows.map((row) => row.relname)).toEqual([...tenantTables].sort())
+  expect(rows.map((row) => row.relname)).toEqual([...tenantTables, ...closedTables].sort())
   expect(rows.filter((row) => !row.relrowsecurity || !row.relforcerowsecurity)).toEqual([])
+})
+
+test.each(closedTables)('%s is read by no role, with a proven context either', async (table) => {
+  await expect(seen(database.app, table)).rejects.toMatchObject({ code: '42501' })
+  await expect(seen(database.worker, table)).rejects.toMatchObject({ code: '42501' })
+  const proven = withActor(database.app, mallory.actor, (tx) => seen(tx, table))
+  await expect(proven).rejects.toMatchObject({ code: '42501' })
 })
 
 test('accounts, too, are forced; and no role that signs in may bypass', async () => {

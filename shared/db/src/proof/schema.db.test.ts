@@ -27,6 +27,8 @@ const closed = new Set([
   'second_factors',
   'recovery_codes',
   'action_assertions',
+  'changes',
+  'live_streams',
 ])
 
 type Column = { name: string; type: string; nullable: boolean; optional: boolean }

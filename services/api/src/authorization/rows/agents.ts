@@ -1,4 +1,4 @@
-import { everyProgram, from, fromAtHome, signedIn } from '../cells.ts'
+import { type Cells, everyProgram, from, fromAtHome, signedIn } from '../cells.ts'
 import { type Body, type RouteName, type Row, route } from '../row.ts'
 
 const ids = { id: 'agent' } as const
@@ -50,18 +50,23 @@ export const invokeRows: Row[] = invocations.map((name) =>
   route(name, from('editor', 200), { ids, harmless: true }),
 )
 
+const socket: Cells = {
+  ...signedIn('closed 4401'),
+  ...{ anonymous: 'closed 4401', disabled: 'closed 4401', adminSession: 'closed 4401' },
+  ...everyProgram('closed 4401'),
+  ...{ viewer: 101, editor: 101, admin: 101, owner: 101 },
+}
+const when = 'with the own ticket, or one of somebody else’s where none can be had'
+
 export const streamRows: Row[] = [
   route('POST /api/ws-tickets', from('viewer', 201), {
+    when: 'for an agent',
     body: async (world, caller) => ({ kind: 'logs', agentId: await world.id('agent', caller) }),
   }),
-  route(
-    'WS /api/ws/logs/:id',
-    {
-      ...signedIn('closed 4401'),
-      ...{ anonymous: 'closed 4401', disabled: 'closed 4401', adminSession: 'closed 4401' },
-      ...everyProgram('closed 4401'),
-      ...{ viewer: 101, editor: 101, admin: 101, owner: 101 },
-    },
-    { when: 'with the own ticket, or one of somebody else’s where none can be had', ids },
-  ),
+  route('POST /api/ws-tickets', fromAtHome('viewer', 201), {
+    when: 'for what changes in the workspace',
+    body: { kind: 'events' },
+  }),
+  route('WS /api/ws/logs/:id', socket, { when, ids }),
+  route('WS /api/ws/events/:id', socket, { when, ids: { id: 'workspace' } }),
 ]

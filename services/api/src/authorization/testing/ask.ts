@@ -36,7 +36,8 @@ export const ofHead = (outcome: Outcome): Outcome =>
 /** With a ticket of the caller's own, or where that is refused one that somebody who may have it was given. */
 async function prepareSocket(world: World, path: string, caller: Caller): Promise<Send> {
   const [, , , kind, agentId] = path.split('/')
-  const ticketOf = ({ client, headers }: Caller) => client.post('/api/ws-tickets', { kind, agentId }, headers)
+  const asked = kind === 'events' ? { kind } : { kind, agentId }
+  const ticketOf = ({ client, headers }: Caller) => client.post('/api/ws-tickets', asked, headers)
   const own = await ticketOf(caller)
   const { ticket } = own.status === 201 ? own.body : (await ticketOf(world.maker)).body
   const { accessToken } = caller.client

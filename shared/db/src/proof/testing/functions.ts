@@ -55,6 +55,11 @@ export const decisions: Record<string, Decision> = {
   step_up: app(),
   redeem_ticket: app(),
   check_stream: app('says whether a stream, named by its random id, may still be open'),
+  watch_streams: app(
+    'says of live pages, named by their random ids, whether they may still be open and which lists they look at again',
+  ),
+  issue_live_ticket: app(),
+  redeem_live_ticket: app(),
 
   // Accounts of sign-in providers.
   enrol_api: app(
@@ -138,6 +143,9 @@ export const decisions: Record<string, Decision> = {
   admin_change_user: app(),
   admin_sign_out: app(),
   admin_retry: app(),
+  issue_admin_ticket: app(),
+  redeem_admin_ticket: app(),
+  watch_admin_streams: app('says the same of live pages of admins, about the lists of the whole server'),
 
   take_agent_room: app('says whether the agents of all workspaces are more than a number'),
   has_agent_room: app('says whether the agents of all workspaces are fewer than a number'),
@@ -173,6 +181,9 @@ export const decisions: Record<string, Decision> = {
   request_settle: worker('asks that any agent’s log be read to its end'),
   is_settled: worker(machinery),
   end_settle: worker('ends what request_settle asked for'),
+  trim_changes: worker(
+    'removes marks of what changed that are a quarter of an hour old, and live pages that are over',
+  ),
   trim_logs: worker('removes the oldest lines of whoever has most, by limits that are the worker’s word'),
   sampled_agents: worker(machinery),
   record_samples: worker('writes what running agents use, of those that the worker named follows'),
