@@ -2,6 +2,7 @@ import { Anchor, Group, Text } from '@mantine/core'
 import { type NavItem, Shell } from '@nora/ui/shell'
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
+import { LiveNotice } from '../live/live-notice.tsx'
 import logo from '../nora.svg'
 import { PersonMenu } from './person-menu.tsx'
 import { WorkspaceSwitcher } from './workspace-switcher.tsx'
@@ -31,7 +32,12 @@ export function ConsoleShell({
       brand={brand}
       nav={nav}
       navTop={<WorkspaceSwitcher current={workspaceId} />}
-      header={<PersonMenu />}
+      header={
+        <>
+          {workspaceId !== undefined && <LiveNotice workspaceId={workspaceId} />}
+          <PersonMenu />
+        </>
+      }
     >
       {children}
     </Shell>
