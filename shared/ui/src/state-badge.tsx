@@ -36,6 +36,9 @@ const looks: Record<ShownState, Look> = {
   deleting: { word: 'Deleting', icon: Trash2, tone: 'bad' },
 }
 
+/** All of them, in the order an agent goes through them. */
+export const shownStates = Object.keys(looks) as ShownState[]
+
 /** How a state is called at the places that only have room for a word. */
 export const stateWord = (state: ShownState): string => looks[state].word
 
