@@ -20,6 +20,35 @@ export const router = createBrowserRouter(
               index: true,
               lazy: async () => ({ Component: (await import('./pages/overview.tsx')).OverviewPage }),
             },
+            {
+              path: 'users',
+              lazy: async () => ({ Component: (await import('./pages/users.tsx')).UsersPage }),
+            },
+            {
+              path: 'users/:userId',
+              lazy: async () => ({ Component: (await import('./pages/user.tsx')).UserPage }),
+            },
+            {
+              path: 'agents',
+              lazy: async () => ({ Component: (await import('./pages/fleet.tsx')).FleetPage }),
+            },
+            {
+              path: 'queue',
+              lazy: async () => ({ Component: (await import('./pages/queue.tsx')).QueuePage }),
+            },
+            {
+              path: 'workers',
+              lazy: async () => ({ Component: (await import('./pages/workers.tsx')).WorkersPage }),
+            },
+            {
+              path: 'audit',
+              lazy: async () => ({ Component: (await import('./pages/audit.tsx')).AuditPage }),
+            },
+            { path: 'keys', lazy: async () => ({ Component: (await import('./pages/keys.tsx')).KeysPage }) },
+            {
+              path: 'settings',
+              lazy: async () => ({ Component: (await import('./pages/settings.tsx')).SettingsPage }),
+            },
             { path: '*', Component: NoSuchPage },
           ],
         },

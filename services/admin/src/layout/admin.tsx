@@ -3,14 +3,25 @@ import { unwrap } from '@nora/client/client'
 import { ProblemAlert } from '@nora/ui/problem-alert'
 import { LoadingRows } from '@nora/ui/query-view'
 import { type NavItem, Shell } from '@nora/ui/shell'
+import { StepUpProvider } from '@nora/ui/step-up'
 import { failed } from '@nora/ui/toasts'
-import { LayoutDashboard } from 'lucide-react'
+import { Bot, FileClock, KeyRound, LayoutDashboard, ListTodo, ServerCog, Settings, Users } from 'lucide-react'
 import { Link, Navigate, Outlet, useLocation, useNavigate } from 'react-router'
 import { api, queries } from '../api.ts'
 import logo from '../nora.svg'
 import { SelfContext, useSelf } from '../session.tsx'
+import { ConfirmAdmin } from '../step-up.tsx'
 
-const nav: NavItem[] = [{ title: 'Overview', to: '/', icon: LayoutDashboard, end: true }]
+const nav: NavItem[] = [
+  { title: 'Overview', to: '/', icon: LayoutDashboard, end: true },
+  { title: 'People', to: '/users', icon: Users },
+  { title: 'Agents', to: '/agents', icon: Bot },
+  { title: 'Queue', to: '/queue', icon: ListTodo },
+  { title: 'Workers', to: '/workers', icon: ServerCog },
+  { title: 'Audit', to: '/audit', icon: FileClock },
+  { title: 'Encryption keys', to: '/keys', icon: KeyRound },
+  { title: 'Settings', to: '/settings', icon: Settings },
+]
 
 /** Pages for the admin who is signed in and has shown a second factor where one is due; others are led to the sign-in. */
 export function AdminLayout() {
@@ -39,9 +50,11 @@ export function AdminLayout() {
   )
   return (
     <SelfContext value={self.data}>
-      <Shell brand={brand} nav={nav} header={<SignOut />}>
-        <Outlet />
-      </Shell>
+      <StepUpProvider ways={ConfirmAdmin}>
+        <Shell brand={brand} nav={nav} header={<SignOut />}>
+          <Outlet />
+        </Shell>
+      </StepUpProvider>
     </SelfContext>
   )
 }

@@ -1,43 +1,94 @@
-import { Button, Container, Paper, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core'
+import {
+  Anchor,
+  Button,
+  Center,
+  Container,
+  Paper,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core'
+import { useDocumentTitle } from '@mantine/hooks'
 import { unwrap } from '@nora/client/client'
 import { ProblemAlert } from '@nora/ui/problem-alert'
 import { type FormEvent, useState } from 'react'
-import { useNavigate } from 'react-router'
+import { useNavigate, useSearchParams } from 'react-router'
 import { api } from '../api.ts'
-import { entered } from '../session.tsx'
+import logo from '../nora.svg'
+import { entered, useSelf } from '../session.tsx'
+import { ConfirmBy } from '../step-up.tsx'
 
-/** The admin app's own sign-in: the console's session does not count here. */
+/** The admin app's own sign-in: the console's session does not count here. Ends with the second factor where one is due. */
 export function SignInPage() {
+  useDocumentTitle('Sign in · Nora admin')
+  const self = useSelf()
   const navigate = useNavigate()
+  const [search] = useSearchParams()
+  const returnTo = search.get('returnTo') ?? '/'
+  const go = async () => {
+    await entered()
+    // Only a path of this app: `//host` would be another server.
+    await navigate(/^\/(?!\/)/.test(returnTo) ? returnTo : '/', { replace: true })
+  }
+  const due = self.data?.secondFactorDue === true
+  return (
+    <Container size={440} py="xl" component="main">
+      <Stack>
+        <Center>
+          <img src={logo} alt="Nora" width={48} height={48} />
+        </Center>
+        <Paper withBorder p="xl">
+          <Stack>
+            <Title order={1}>{due ? 'One more step' : 'Admin sign-in'}</Title>
+            {due ? (
+              <ConfirmBy first="passkey" onConfirmed={() => void go()} />
+            ) : (
+              <PasswordForm onSignedIn={go} />
+            )}
+          </Stack>
+        </Paper>
+        <Text size="sm" ta="center">
+          <Anchor href="/">To the console</Anchor>
+        </Text>
+      </Stack>
+    </Container>
+  )
+}
+
+function PasswordForm({ onSignedIn }: { onSignedIn: () => Promise<void> }) {
+  const [busy, setBusy] = useState(false)
   const [error, setError] = useState<unknown>()
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
+    setBusy(true)
+    setError(undefined)
     try {
       const body = { email: String(form.get('email')), password: String(form.get('password')) }
-      await unwrap(api.call.POST('/api/admin/auth/login', { body }))
-      await entered()
-      await navigate('/')
+      const { secondFactorDue } = await unwrap(api.call.POST('/api/admin/auth/login', { body }))
+      if (secondFactorDue) await entered()
+      else await onSignedIn()
     } catch (problem) {
       setError(problem)
+    } finally {
+      setBusy(false)
     }
   }
   return (
-    <Container size={420} py="xl">
-      <Paper withBorder p="xl">
-        <form onSubmit={submit}>
-          <Stack>
-            <Title order={1}>Admin sign-in</Title>
-            <Text size="sm" c="dimmed">
-              For platform admins. It is a session of its own, beside that of the console, and ends sooner.
-            </Text>
-            <TextInput name="email" label="E-mail" type="email" autoComplete="username" required autoFocus />
-            <PasswordInput name="password" label="Password" autoComplete="current-password" required />
-            {error !== undefined && <ProblemAlert error={error} />}
-            <Button type="submit">Sign in</Button>
-          </Stack>
-        </form>
-      </Paper>
-    </Container>
+    <form onSubmit={submit}>
+      <Stack>
+        <Text size="sm" c="dimmed">
+          For platform admins. This session stands beside the console’s and ends after 30 minutes of rest.
+        </Text>
+        <TextInput name="email" label="E-mail" type="email" autoComplete="username" required autoFocus />
+        <PasswordInput name="password" label="Password" autoComplete="current-password" required />
+        {error !== undefined && <ProblemAlert error={error} />}
+        <Button type="submit" loading={busy}>
+          Sign in
+        </Button>
+      </Stack>
+    </form>
   )
 }

@@ -1,6 +1,6 @@
 import { Navigate, Outlet, useLocation } from 'react-router'
 import { SignedInContext, useMe } from '../session.tsx'
-import { StepUpProvider } from '../step-up.tsx'
+import { ConsoleStepUp } from '../step-up.tsx'
 import { Waiting } from './waiting.tsx'
 
 /** Pages for whoever is signed in; others are led to the sign-in and come back here afterwards. */
@@ -10,9 +10,9 @@ export function SignedInLayout() {
   if (me.data)
     return (
       <SignedInContext value={me.data}>
-        <StepUpProvider>
+        <ConsoleStepUp>
           <Outlet />
-        </StepUpProvider>
+        </ConsoleStepUp>
       </SignedInContext>
     )
   if (me.data === null) {
