@@ -20,6 +20,12 @@ export const Ticket = Type.Object(
 )
 export type Ticket = Static<typeof Ticket>
 
+/** For `/api/ws/admin`. */
+export const CreateAdminTicket = Type.Object(
+  { kind: oneOf(['admin']) },
+  { $id: 'CreateAdminTicket', additionalProperties: false },
+)
+
 /** Why the server closes a stream; 1013 asks the client to come again. */
 export const streamClose = {
   ticket: 4401,
@@ -57,6 +63,9 @@ export type EventTopic =
   | 'audit'
   | 'workspace'
   | 'me'
+
+/** The same for the admin app. */
+export type AdminTopic = 'users' | 'agents' | 'queue' | 'workers' | 'audit' | 'settings' | 'keys'
 
 /**
  * What an events stream sends, each as one text frame; a client sends nothing. `hello` comes first: from its `cursor` on nothing is

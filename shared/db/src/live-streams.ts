@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import type { Tx } from './actor.ts'
+import type { AdminProof } from './admin-session.ts'
 import type { DB } from './schema.ts'
+import type { Origin } from './workspaces.ts'
 
 // Pages that are told what changed (migrations/0029-2-changes.sql). A page is its stream's random id; the text `since` is a snapshot of
 // Postgres, which says exactly which transactions it has seen.
@@ -11,12 +13,22 @@ type Db = Kysely<DB>
 export type Asking = { streamId: string; since: string | null }
 /** The answer for a page that may still be open; there is none for any other. */
 export type Seen = { streamId: string; seen: string; topics: string[] }
+/** `workers` is another text when one has come, gone or fallen silent. */
+export type SeenByAdmin = Seen & { workers: string }
 
 /** What changed for the pages of consoles, each by what its person may see now. */
 export async function watchStreams(db: Db, asking: readonly Asking[]): Promise<Seen[]> {
   const { ids, since } = columnsOf(asking)
   const { rows } = await sql<Seen>`select stream_id as "streamId", seen, topics
     from nora.watch_streams(${ids}::uuid[], ${since}::text[])`.execute(db)
+  return rows
+}
+
+/** What changed on the whole server, for the pages of admins. */
+export async function watchAdminStreams(db: Db, asking: readonly Asking[]): Promise<SeenByAdmin[]> {
+  const { ids, since } = columnsOf(asking)
+  const { rows } = await sql<SeenByAdmin>`select stream_id as "streamId", seen, topics, workers
+    from nora.watch_admin_streams(${ids}::uuid[], ${since}::text[])`.execute(db)
   return rows
 }
 
@@ -38,6 +50,28 @@ export async function redeemLiveTicket(
     from nora.redeem_live_ticket(${proof.ticketHash}, ${proof.sessionId}, ${proof.secret}, ${proof.workspaceId})`.execute(
     db,
   )
+  return rows[0]!
+}
+
+/** The same for an admin's session, with its audit row. Raises NR401. */
+export async function issueAdminTicket(
+  db: Db,
+  admin: AdminProof,
+  ticketHash: Buffer,
+  from: Origin,
+): Promise<void> {
+  await sql`select nora.issue_admin_ticket(${admin.sessionId}, ${admin.secret}, ${ticketHash}, ${from.ip}::inet,
+    ${from.correlationId})`.execute(db)
+}
+
+/** Redeems an admin's ticket, once, for its own live session. Raises NR401. */
+export async function redeemAdminTicket(
+  db: Db,
+  admin: AdminProof,
+  ticketHash: Buffer,
+): Promise<RedeemedLive> {
+  const { rows } = await sql<RedeemedLive>`select stream_id as "streamId", user_id as "userId"
+    from nora.redeem_admin_ticket(${ticketHash}, ${admin.sessionId}, ${admin.secret})`.execute(db)
   return rows[0]!
 }
 

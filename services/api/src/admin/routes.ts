@@ -4,6 +4,7 @@ import { adminAgentRoutes } from './agents.ts'
 import { adminAuditRoutes } from './audit.ts'
 import { adminAuthRoutes } from './auth/routes.ts'
 import { adminSecondFactorRoutes } from './auth/second-factor.ts'
+import { adminLiveRoutes } from './live.ts'
 import { adminQueueRoutes } from './queue.ts'
 import { adminServerRoutes } from './server.ts'
 import { adminUserRoutes } from './users.ts'
@@ -17,4 +18,5 @@ export const adminRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
   await app.register(adminQueueRoutes, { deps })
   await app.register(adminAuditRoutes, { deps })
   await app.register(adminServerRoutes, { deps })
+  await app.register(adminLiveRoutes, { deps })
 }

@@ -146,6 +146,7 @@ export function withCookies(app: FastifyInstance, { headers }: IncomingMessage):
   return { headers, cookies } as FastifyRequest
 }
 
+/** The refusals of a door. */
 export const otherOrigin: Refusal = { code: 'csrf-failed', detail: 'this Origin is not allowed' }
 const noHandshake = {
   detail: 'this is no WebSocket handshake of version 13',

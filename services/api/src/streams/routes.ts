@@ -14,12 +14,10 @@ import { consoleDoor, serveStreams } from '../http/websocket.ts'
 import { serveEvents } from '../live/events.ts'
 import { admitStream } from './admit-stream.ts'
 import { pipeLogs } from './pipe-logs.ts'
-import { socketPlaces } from './socket-places.ts'
+import { mostSockets, socketPlaces } from './socket-places.ts'
 
 /** How long a ticket waits for its connection. */
 const ticketMs = 30_000
-/** Open sockets of one person, of every kind. */
-const mostSockets = 20
 
 /** `ws-tickets`, and the sockets they open. */
 export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {

@@ -13,6 +13,8 @@ const takeScript = `
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   return 1
 `
+/** Open sockets of one person, of every kind. */
+export const mostSockets = 20
 /** How often a process says that it still has its sockets, and how long one is believed. */
 const socketTimes = { renewMs: 4_000, leaseMs: 12_000 }
 const patienceMs = 250

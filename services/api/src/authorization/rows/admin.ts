@@ -1,4 +1,4 @@
-import { anybody, inAdminApp } from '../cells.ts'
+import { anybody, everyProgram, inAdminApp } from '../cells.ts'
 import { type Row, route } from '../row.ts'
 
 const login = async ({ password }: { password: string }, { email }: { email?: string }) => ({
@@ -67,4 +67,10 @@ export const adminRows: Row[] = [
   route('GET /api/admin/settings', inAdminApp(200)),
   route('GET /api/admin/keys', inAdminApp(200)),
   route('GET /api/admin/backups', inAdminApp(200)),
+  route('POST /api/admin/ws-tickets', inAdminApp(201), { body: { kind: 'admin' } }),
+  route(
+    'WS /api/ws/admin',
+    { ...anybody('closed 4401'), ...everyProgram('closed 4401'), adminSession: 101 },
+    { when: 'from the admin app, with the own ticket, or with one that is none' },
+  ),
 ]

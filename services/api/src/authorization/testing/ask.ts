@@ -36,6 +36,7 @@ export const ofHead = (outcome: Outcome): Outcome =>
 /** With a ticket of the caller's own, or where that is refused one that somebody who may have it was given. */
 async function prepareSocket(world: World, path: string, caller: Caller): Promise<Send> {
   const [, , , kind, agentId] = path.split('/')
+  if (kind === 'admin') return prepareAdminSocket(world, path, caller)
   const asked = kind === 'events' ? { kind } : { kind, agentId }
   const ticketOf = ({ client, headers }: Caller) => client.post('/api/ws-tickets', asked, headers)
   const own = await ticketOf(caller)
@@ -43,6 +44,18 @@ async function prepareSocket(world: World, path: string, caller: Caller): Promis
   const { accessToken } = caller.client
   const headers: Record<string, string> =
     accessToken === undefined ? { origin: world.api.origin } : { authorization: `Bearer ${accessToken}` }
+  return openSocket(world, path, ticket, headers)
+}
+
+/** With the cookies that one has: only an admin session has any of its own. */
+async function prepareAdminSocket(world: World, path: string, { client }: Caller): Promise<Send> {
+  const own = await client.post('/api/admin/ws-tickets', { kind: 'admin' })
+  const ticket = own.status === 201 ? own.body.ticket : 'A'.repeat(43)
+  const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  return openSocket(world, path, ticket, { origin: world.api.origin, ...(cookie && { cookie }) })
+}
+
+function openSocket(world: World, path: string, ticket: string, headers: Record<string, string>): Send {
   const url = `${world.api.url.replace('http', 'ws')}${path}`
   return async () => {
     const socket = new WebSocket(url, ['nora.v1', `ticket.${ticket}`], { headers })
