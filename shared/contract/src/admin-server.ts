@@ -31,6 +31,15 @@ export const AdminSettings = Type.Object(
     version: Type.String(),
     installation: Type.Object({ id: Uuid, claimedAt: orNull(Time) }, strict),
     signUp: Type.Object({ enabled: Type.Boolean(), captcha: orNull(Type.String()) }, strict),
+    signInProviders: Type.Array(Type.Object({ id: Type.String(), name: Type.String() }, strict), {
+      description: 'Who else may say who somebody is, as the api was started',
+    }),
+    errorReports: orNull(
+      Type.Object(
+        { host: Type.String() },
+        { ...strict, description: 'Where the api reports errors to; null: nowhere' },
+      ),
+    ),
     quotas: Type.Array(
       Type.Object(
         {

@@ -20,6 +20,11 @@ export type AuditRow = {
   at_us: number
 }
 
+/** The columns of an `AuditRow`, of a table `a`. */
+export const auditColumns = sql`a.id, to_char(a.ts at time zone 'UTC', ${sql.lit(utc)}) as timestamp,
+  a.event_type, a.actor_kind, a.actor_id, a.workspace_id, a.target_kind, a.target_id, host(a.ip) as ip, a.correlation_id,
+  a.details::text as details, (extract(epoch from a.ts) * 1000000)::bigint as at_us`
+
 export type AuditFilter = {
   type?: string | undefined
   /** A person's id (what their programs did is theirs, too), a program's key, `system` (an operation is the system's) or `anonymous`. */
@@ -68,10 +73,8 @@ export async function auditPage(
             ${page.after.id}::uuid)`,
         ]),
   ]
-  const { rows } = await sql<AuditRow>`select a.id, to_char(a.ts at time zone 'UTC', ${utc}) as timestamp,
-      a.event_type, a.actor_kind, a.actor_id, a.workspace_id, a.target_kind, a.target_id, host(a.ip) as ip, a.correlation_id,
-      a.details::text as details, (extract(epoch from a.ts) * 1000000)::bigint as at_us
-    from nora.audit_log a where ${sql.join(conditions, sql` and `)}
+  const { rows } =
+    await sql<AuditRow>`select ${auditColumns} from nora.audit_log a where ${sql.join(conditions, sql` and `)}
     order by a.ts ${direction}, a.id ${direction} limit ${page.limit + 1}`.execute(tx)
   const kept = rows.slice(0, page.limit)
   const last = kept.at(-1)

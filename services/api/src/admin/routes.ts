@@ -5,6 +5,7 @@ import { adminAuditRoutes } from './audit.ts'
 import { adminAuthRoutes } from './auth/routes.ts'
 import { adminSecondFactorRoutes } from './auth/second-factor.ts'
 import { adminLiveRoutes } from './live.ts'
+import { adminOverviewRoutes } from './overview.ts'
 import { adminQueueRoutes } from './queue.ts'
 import { adminServerRoutes } from './server.ts'
 import { adminUserRoutes } from './users.ts'
@@ -13,6 +14,7 @@ import { adminUserRoutes } from './users.ts'
 export const adminRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   await app.register(adminAuthRoutes, { deps, prefix: '/auth' })
   await app.register(adminSecondFactorRoutes, { deps, prefix: '/auth' })
+  await app.register(adminOverviewRoutes, { deps })
   await app.register(adminUserRoutes, { deps })
   await app.register(adminAgentRoutes, { deps })
   await app.register(adminQueueRoutes, { deps })

@@ -12,6 +12,7 @@ import { type AdminWorkerRow, adminInstallation, adminKeys, adminWorkers } from 
 import type { Deps } from '../deps.ts'
 import { encryptionKeys, idsOf } from './encryption-keys.ts'
 import { readAsAdmin } from './read.ts'
+import { shownSettings } from './shown-settings.ts'
 
 /** `admin/{workers,settings,keys,backups}`: how the server itself stands. */
 export const adminServerRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
@@ -38,18 +39,10 @@ export const adminServerRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = asyn
       { what: 'settings' },
       adminInstallation,
     )
-    const { limits, maxAgentsTotal, signupEnabled, botProtection } = deps.config
     return {
       version,
       installation: { id, claimedAt: claimedAt?.toISOString() ?? null },
-      signUp: { enabled: signupEnabled, captcha: botProtection?.provider ?? null },
-      quotas: [
-        { name: 'MAX_AGENTS_TOTAL', limit: maxAgentsTotal, per: 'server' as const, used: agents },
-        { name: 'MAX_AGENTS', limit: limits.agents, per: 'workspace' as const, used: null },
-        { name: 'MAX_VCPU', limit: limits.vcpu, per: 'agent' as const, used: null },
-        { name: 'MAX_RAM_MB', limit: limits.ramMb, per: 'agent' as const, used: null },
-        { name: 'MAX_DISK_GB', limit: limits.diskGb, per: 'agent' as const, used: null },
-      ],
+      ...shownSettings(deps.config, agents),
       services: services.map(({ since, ...one }) => ({ ...one, since: since.toISOString() })),
     }
   })

@@ -46,6 +46,7 @@ export const adminRows: Row[] = [
     triedIn: secondFactor,
     refusalWrites: ['audit_log', 'audit_pending'],
   }),
+  route('GET /api/admin/overview', inAdminApp(200)),
   route('GET /api/admin/users', inAdminApp(200), { query: 'limit=1&role=admin' }),
   route('GET /api/admin/users/:id', inAdminApp(200), { ids: { id: 'user' } }),
   route('PATCH /api/admin/users/:id', inAdminApp(200), {
