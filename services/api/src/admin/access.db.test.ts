@@ -64,6 +64,7 @@ test('the whole tree is there, and each of its routes asks for an admin session'
     'GET /api/admin/auth/me',
     'GET /api/admin/backups',
     'GET /api/admin/keys',
+    'GET /api/admin/overview',
     'GET /api/admin/queue',
     'GET /api/admin/settings',
     'GET /api/admin/users',
@@ -77,6 +78,7 @@ test('the whole tree is there, and each of its routes asks for an admin session'
     'POST /api/admin/queue/:id/cancel',
     'POST /api/admin/queue/:id/retry',
     'POST /api/admin/users/:id/sign-out',
+    'POST /api/admin/ws-tickets',
   ])
   expect(api.app.routeList.filter(({ access }) => access === 'platform-admin')).toHaveLength(closed().length)
 })
