@@ -22,15 +22,18 @@ export async function seed(stack: Processes): Promise<Seeded> {
   const ada = await signedIn(stack, 'ada')
   const grace = await signedIn(stack, 'grace')
   const alan = await signedIn(stack, 'alan')
+  await done(ada.post('auth/step-up', { password: passwordOf('ada') }))
   const workspaceId = await idOf(ada.post('workspaces', { name: 'Research' }))
   for (const [person, name, role] of [
     [grace, 'grace', 'editor'],
     [alan, 'alan', 'viewer'],
   ] as const) {
-    const { body } = await ada.post(`workspaces/${workspaceId}/invitations`, { email: emailOf(name), role })
-    await person.post('workspaces/invitations/accept', { token: body['token'] })
+    const invitation = { email: emailOf(name), role }
+    const { token } = await done(ada.post(`workspaces/${workspaceId}/invitations`, invitation))
+    await done(person.post('workspaces/invitations/accept', { token }))
   }
-  await ada.post(`workspaces/${workspaceId}/invitations`, { email: 'edsger@example.test', role: 'admin' })
+  const open = { email: 'edsger@example.test', role: 'admin' }
+  await done(ada.post(`workspaces/${workspaceId}/invitations`, open))
   const owner = within(stack, ada, workspaceId)
   const baseUrl = `http://${stack.provider.host}:${stack.provider.port}/v1`
   const key = await idOf(
@@ -41,20 +44,26 @@ export async function seed(stack: Processes): Promise<Seeded> {
       secret: { apiKey: 'sk-test-0123456789abcdefghij' },
     }),
   )
-  await owner.post('llm-providers', {
-    provider: 'anthropic',
-    label: 'Claude, production',
-    secret: { apiKey: 'sk-ant-test-0123456789abcdefghij' },
-  })
-  await owner.post('integrations', {
-    provider: 'github',
-    label: 'Bot account',
-    secret: { token: 'ghp_0123456789abcdefghijklmnopqrstuvwxyz' },
-  })
-  await owner.post(`workspaces/${workspaceId}/api-keys`, {
-    name: 'Nightly report',
-    scopes: ['agents:read', 'agents:invoke'],
-  })
+  await done(
+    owner.post('llm-providers', {
+      provider: 'anthropic',
+      label: 'Claude, production',
+      secret: { apiKey: 'sk-ant-test-0123456789abcdefghij' },
+    }),
+  )
+  await done(
+    owner.post('integrations', {
+      provider: 'github',
+      label: 'Bot account',
+      secret: { token: 'ghp_0123456789abcdefghijklmnopqrstuvwxyz' },
+    }),
+  )
+  await done(
+    owner.post(`workspaces/${workspaceId}/api-keys`, {
+      name: 'Nightly report',
+      scopes: ['agents:read', 'agents:invoke'],
+    }),
+  )
   const agentId = await owner.deploy({ name: 'summarizer', runtime: 'starter', providerKeyIds: [key] })
   const stopped = await owner.deploy({ name: 'translator', runtime: 'starter' })
   await owner.deploy({
@@ -76,8 +85,10 @@ export async function seed(stack: Processes): Promise<Seeded> {
   return { owner, workspaceId, agentId, provider }
 }
 
-async function idOf(answer: Promise<Answer>): Promise<string> {
+async function done(answer: Promise<Answer>): Promise<Answer['body']> {
   const { status, body } = await answer
   if (status >= 300) throw new Error(`${status} ${JSON.stringify(body)}`)
-  return String(body['id'])
+  return body
 }
+
+const idOf = async (answer: Promise<Answer>): Promise<string> => String((await done(answer))['id'])
