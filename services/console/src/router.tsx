@@ -4,6 +4,7 @@ import { AccountLayout } from './layout/account.tsx'
 import { SignedInLayout } from './layout/signed-in.tsx'
 import { Start } from './layout/start.tsx'
 import { WorkspaceLayout } from './layout/workspace.tsx'
+import { catchInvitation, invitationPath } from './pages/workspace/invitation-token.ts'
 
 // Every page of the console. Each is a file of its own that is loaded when somebody goes there.
 const signedOut: RouteObject[] = [
@@ -67,6 +68,9 @@ const inWorkspace: RouteObject[] = [
   },
 ]
 
+// Before the router reads the address.
+catchInvitation()
+
 export const router = createBrowserRouter([
   {
     ErrorBoundary: RouteProblem,
@@ -89,3 +93,8 @@ export const router = createBrowserRouter([
     ],
   },
 ])
+
+// A second link opened in the same tab changes the part behind the `#` alone, and loads nothing anew.
+window.addEventListener('hashchange', () => {
+  if (catchInvitation()) void router.navigate(invitationPath, { replace: true })
+})
