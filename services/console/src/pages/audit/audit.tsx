@@ -1,5 +1,88 @@
+import { Button, Stack } from '@mantine/core'
+import { unwrap } from '@nora/client/client'
 import { Page } from '@nora/ui/page'
+import { EmptyState, QueryView } from '@nora/ui/query-view'
+import { itemsOf, ShowMore } from '@nora/ui/show-more'
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
+import { FileClock, Lock } from 'lucide-react'
+import { useSearchParams } from 'react-router'
+import { useWorkspace } from '../../session.tsx'
+import { type AuditFilter, filterOf, queryOf, withFilter } from './audit-filter.ts'
+import { AuditFilters } from './audit-filters.tsx'
+import { AuditTable } from './audit-table.tsx'
+import { ExportMenu } from './export-menu.tsx'
 
+const description =
+  'Who did what in this workspace. Each entry is chained to the one before it by a hash, so that whoever runs the server can find out whether one was changed or taken away.'
+
+/** The workspace's audit, for its admins and owners. */
 export function AuditPage() {
-  return <Page title="Audit">{null}</Page>
+  const { can } = useWorkspace()
+  const [search, setSearch] = useSearchParams()
+  const filter = filterOf(search)
+  if (!can('audit:read'))
+    return (
+      <Page title="Audit">
+        <EmptyState title="Not for your role" icon={Lock}>
+          Admins and owners of the workspace read its audit. Ask one of them for that role, or for what you
+          want to know.
+        </EmptyState>
+      </Page>
+    )
+  const narrow = (change: AuditFilter) => setSearch(withFilter(search, change), { replace: true })
+  return (
+    <Page title="Audit" description={description} actions={<ExportMenu filter={filter} />}>
+      <AuditFilters filter={filter} onChange={narrow} />
+      <Entries filter={filter} onChange={narrow} />
+    </Page>
+  )
+}
+
+type EntriesProps = { filter: AuditFilter; onChange: (change: AuditFilter) => void }
+
+function Entries({ filter, onChange }: EntriesProps) {
+  const { api, key } = useWorkspace()
+  const entries = useInfiniteQuery({
+    queryKey: key('audit', filter),
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam: cursor, signal }) => {
+      const query = { ...queryOf(filter), ...(cursor && { cursor }) }
+      return unwrap(api.GET('/api/audit', { params: { query }, signal }))
+    },
+    getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
+    placeholderData: keepPreviousData,
+  })
+  const narrowed = Object.keys(filter).length > 0
+  const all = { type: '', actor: '', from: '', to: '' }
+  return (
+    <QueryView
+      query={entries}
+      rows={8}
+      isEmpty={(data) => itemsOf(data).length === 0}
+      empty={
+        <EmptyState
+          title={narrowed ? 'No entry fits' : 'No entries yet'}
+          icon={FileClock}
+          action={
+            narrowed && (
+              <Button variant="default" onClick={() => onChange(all)}>
+                Show all entries
+              </Button>
+            )
+          }
+        >
+          {narrowed
+            ? 'Nothing that happened here fits what you chose above.'
+            : 'What people, programs and Nora itself do in this workspace is written here.'}
+        </EmptyState>
+      }
+    >
+      {(data) => (
+        <Stack gap="md">
+          <AuditTable entries={itemsOf(data)} onNarrow={onChange} />
+          <ShowMore query={entries} />
+        </Stack>
+      )}
+    </QueryView>
+  )
 }

@@ -1,0 +1,34 @@
+import { unwrap } from '@nora/client/client'
+import { useQuery } from '@tanstack/react-query'
+import { useWorkspace } from '../../session.tsx'
+import { type Member, nameOf, useManyMembers } from '../workspace/people.tsx'
+import { shortId } from './entry-words.ts'
+
+type AuditNames = {
+  people: readonly Member[]
+  /** What somebody is called, or that they are no member any more. */
+  person: (id: string) => string
+  /** The name of an agent that is still there. */
+  agent: (id: string) => string | undefined
+}
+
+/** Names for the ids that audit entries have. */
+export function useAuditNames(): AuditNames {
+  const { api, key } = useWorkspace()
+  const members = useManyMembers()
+  const agents = useQuery({
+    queryKey: key('agents', 'many'),
+    queryFn: ({ signal }) => unwrap(api.GET('/api/agents', { params: { query: { limit: 200 } }, signal })),
+    staleTime: 60_000,
+  })
+  const people = members.data ?? []
+  return {
+    people,
+    person: (id) => {
+      const found = people.find(({ userId }) => userId === id)
+      if (found) return nameOf(found)
+      return members.data && people.length < 200 ? `Former member ${shortId(id)}` : `Member ${shortId(id)}`
+    },
+    agent: (id) => agents.data?.items.find((each) => each.id === id)?.name,
+  }
+}
