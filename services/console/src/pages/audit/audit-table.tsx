@@ -104,6 +104,7 @@ function Target({ target: { kind, id } }: { target: Entry['target'] }) {
 type DetailProps = { entry: Entry; onNarrow: (change: AuditFilter) => void }
 
 function Detail({ entry, onNarrow }: DetailProps) {
+  const { person } = useAuditNames()
   const { timestamp, eventType, userId, actor, target, ip, correlationId, details } = entry
   return (
     <Stack gap="sm" py="xs">
@@ -126,7 +127,8 @@ function Detail({ entry, onNarrow }: DetailProps) {
           Only events of this kind
         </Button>
         <Button size="compact-sm" variant="default" onClick={() => onNarrow({ actor: userId })}>
-          Only what they did
+          Only what{' '}
+          {userId === 'system' ? 'Nora' : userId === 'anonymous' ? 'nobody signed in' : person(userId)} did
         </Button>
       </Group>
     </Stack>

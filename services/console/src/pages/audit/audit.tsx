@@ -54,6 +54,10 @@ function Entries({ filter, onChange }: EntriesProps) {
   })
   const narrowed = Object.keys(filter).length > 0
   const all = { type: '', actor: '', from: '', to: '' }
+  const narrowFromBelow = (change: AuditFilter) => {
+    onChange(change)
+    window.scrollTo({ top: 0 })
+  }
   return (
     <QueryView
       query={entries}
@@ -79,7 +83,7 @@ function Entries({ filter, onChange }: EntriesProps) {
     >
       {(data) => (
         <Stack gap="md">
-          <AuditTable entries={itemsOf(data)} onNarrow={onChange} />
+          <AuditTable entries={itemsOf(data)} onNarrow={narrowFromBelow} />
           <ShowMore query={entries} />
         </Stack>
       )}

@@ -9,7 +9,7 @@ import { useWorkspace } from '../../session.tsx'
 import { useWithStepUp } from '../../step-up.tsx'
 import { type Member, nameOf } from './people.tsx'
 import { RoleChoice } from './role-choice.tsx'
-import { roleWords } from './role-words.ts'
+import { asRole } from './role-words.ts'
 
 /** Gives a member another role, up to one's own. */
 export function ChangeRole({ member, onClose }: { member: Member | undefined; onClose: () => void }) {
@@ -39,7 +39,7 @@ function RoleForm({ member, onClose }: { member: Member; onClose: () => void }) 
       ),
     onSuccess: async () => {
       onClose()
-      said(`${self ? 'You are' : `${nameOf(member)} is`} ${roleWords[role].name.toLowerCase()} now.`)
+      said(`${self ? 'You are' : `${nameOf(member)} is`} ${asRole(role)} now.`)
       await queries.invalidateQueries({ queryKey: self ? ['me'] : key('members') })
       await queries.invalidateQueries({ queryKey: key('members') })
       await queries.invalidateQueries({ queryKey: key('invitations') })

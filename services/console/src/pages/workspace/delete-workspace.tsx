@@ -5,7 +5,7 @@ import { Confirm } from '@nora/ui/confirm'
 import { QueryView } from '@nora/ui/query-view'
 import { said } from '@nora/ui/toasts'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 import { useNavigate } from 'react-router'
 import { useWorkspace } from '../../session.tsx'
 import { useWithStepUp } from '../../step-up.tsx'
@@ -23,9 +23,14 @@ export function DeleteWorkspace({ name, opened, onClose }: DeleteWorkspaceProps)
   const queries = useQueryClient()
   const navigate = useNavigate()
   const [contents, setContents] = useState<Contents>()
+  // The first question closes when it is answered: the second follows then.
+  const goesOn = useRef(false)
   const close = () => {
-    setContents(undefined)
-    onClose()
+    if (goesOn.current) goesOn.current = false
+    else {
+      setContents(undefined)
+      onClose()
+    }
   }
   const remove = async (force: boolean) => {
     const params = { path: { id: workspace.id }, query: { force } }
@@ -44,6 +49,7 @@ export function DeleteWorkspace({ name, opened, onClose }: DeleteWorkspaceProps)
       await remove(false)
     } catch (problem) {
       if (!(problem instanceof ApiProblem) || problem.code !== 'workspace-not-empty') throw problem
+      goesOn.current = true
       setContents(contentsOf(problem.problem))
     }
   }

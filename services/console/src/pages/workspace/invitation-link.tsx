@@ -1,6 +1,6 @@
 import { Button, Group, Stack, Text, TextInput } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
-import { Time } from '@nora/ui/time'
+import { absoluteTime } from '@nora/ui/lib/words'
 import { Check, Copy } from 'lucide-react'
 import { invitationLink } from './invitation-token.ts'
 
@@ -17,7 +17,7 @@ export function InvitationLink({ made, onClose }: InvitationLinkProps) {
     <Stack>
       <Text size="sm">
         Give this link to <b>{made.email}</b>, in a way that nobody else reads. It is shown now and never
-        again; it ends <Time at={made.expiresAt} />.
+        again; it works until {absoluteTime(made.expiresAt)}.
       </Text>
       <TextInput
         label="Invitation link"

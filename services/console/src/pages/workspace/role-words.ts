@@ -32,6 +32,9 @@ export const roleWords: Record<Role, RoleWords> = {
   },
 }
 
+/** "an admin". */
+export const asRole = (role: Role): string => `${role === 'viewer' ? 'a' : 'an'} ${role}`
+
 /** What happens when somebody goes, or is removed; `they` is "you" for whoever leaves. */
 export const leavingWords = (they: 'they' | 'you'): string[] => {
   const their = they === 'you' ? 'your' : 'their'
