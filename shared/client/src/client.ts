@@ -41,9 +41,10 @@ export function createApi({ refreshPath, onSignedOut }: Options): Api {
       signal: AbortSignal.timeout(deadlineMs),
     })
       .then(async (answer) => {
-        if (!answer.ok) return false
-        csrfToken = ((await answer.json()) as { csrfToken: string }).csrfToken
-        return true
+        // Read in any case: an answer that nobody reads holds its connection.
+        const body = (await answer.json()) as { csrfToken: string }
+        if (answer.ok) csrfToken = body.csrfToken
+        return answer.ok
       })
       .catch(() => false)
       .finally(() => {
@@ -68,7 +69,10 @@ export function createApi({ refreshPath, onSignedOut }: Options): Api {
         if (answer.status !== 401 || withoutSession.test(new URL(request.url).pathname)) return answer
         const { code } = await problemOf(answer.clone())
         if (code !== 'unauthenticated') return answer
-        if (await renew()) return send(again, workspaceId)
+        if (await renew()) {
+          await answer.body?.cancel()
+          return send(again, workspaceId)
+        }
         onSignedOut()
         return answer
       },

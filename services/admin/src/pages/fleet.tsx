@@ -93,7 +93,7 @@ export function FleetPage() {
                 {
                   title: 'Owner',
                   cell: ({ owner, workspace }) => (
-                    <Stack gap={0}>
+                    <Stack gap={0} miw="9rem">
                       <Anchor component={Link} to={`/users/${owner.id}`} size="sm" className="nora-wrap">
                         {owner.email}
                       </Anchor>

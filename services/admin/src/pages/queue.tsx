@@ -78,7 +78,7 @@ export function QueuePage() {
 /** How many of each kind, and how long the first of them has waited. */
 function Depth({ queue: { depth, workers } }: { queue: Queue }) {
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
+    <SimpleGrid cols={{ base: 2, md: 4 }}>
       <Paper withBorder p="md">
         <Text size="sm" c="dimmed">
           Workers

@@ -69,7 +69,7 @@ function Quotas({ quotas }: { quotas: Settings['quotas'] }) {
   return (
     <Stack gap="sm">
       <Title order={2}>Limits</Title>
-      <Paper withBorder p="md">
+      <Paper withBorder p="md" style={{ overflowX: 'auto' }}>
         <Table layout="auto">
           <Table.Thead>
             <Table.Tr>

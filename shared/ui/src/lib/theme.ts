@@ -40,6 +40,10 @@ export const themeFor = (app: 'console' | 'admin') =>
     focusRing: 'auto',
     respectReducedMotion: true,
     cursorType: 'pointer',
+    components: {
+      // A word that is cut off says nothing.
+      Badge: { defaultProps: { tt: 'none', miw: 'max-content' } },
+    },
   })
 
 /** The library's greys and reds that would fall below a contrast of 4.5 to 1 on our backgrounds (WCAG 2.2, 1.4.3). */
