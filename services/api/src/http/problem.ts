@@ -91,6 +91,9 @@ function fault(
   return sendBare(reply, problemOf(code, request.id))
 }
 
+/** The code of any error that a handler threw. */
+export const problemCodeOf = (error: unknown): ProblemCode => describe(error).code
+
 type Known = { code: ProblemCode; facts?: Record<string, unknown>; detail?: string }
 
 function describe(error: unknown): Known {

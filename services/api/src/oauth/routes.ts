@@ -14,6 +14,7 @@ import { apiProof } from './api-proof.ts'
 import { authorizationUrl, confirm } from './confirm.ts'
 import { type From, finishLink, finishSignIn, finishStepUp } from './finish.ts'
 import { clearFlowCookie, type Flow, flowOfCookie, newFlow, setFlowCookie } from './flow.ts'
+import { answerWithPage } from './problem-page.ts'
 import { asking, providerClients } from './provider-client.ts'
 
 const Redirect = Type.Null({ description: 'Location says where to.' })
@@ -21,6 +22,7 @@ const Redirect = Type.Null({ description: 'Location says where to.' })
 /** Sign-in, linking and step-up by a round trip to a provider that the operator set up (docs/sign-in.md). */
 export const oauthRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
   const clients = providerClients(deps)
+  const errorHandler = answerWithPage(deps)
   // Nobody is sent away who could not be taken back.
   const leaveFor = async (provider: string, flow: Flow, purpose: FlowPurpose): Promise<string> => {
     const url = await asking(deps, provider, async () =>
@@ -40,6 +42,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     '/auth/oauth/:provider/start',
     {
       config: { access: 'public' },
+      errorHandler,
       schema: { params: ProviderId, querystring: StartQuery, response: { 302: Redirect } },
     },
     async (request, reply) => {
@@ -82,6 +85,7 @@ export const oauthRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     '/auth/oauth/:provider/callback',
     {
       config: { access: 'public' },
+      errorHandler,
       // Providers add what they like to the query; what matters of it is checked by its content.
       schema: { params: ProviderId, response: { 302: Redirect } },
     },
