@@ -1,6 +1,6 @@
 import type { ApiSettings } from '../deps.ts'
 
-/** What the CAPTCHA that the operator chose needs, on the console alone. */
+/** What the CAPTCHA that the operator chose needs, on the pages alone that ask for one: nobody is signed in there. */
 const captchaSources = {
   turnstile: { script: ['https://challenges.cloudflare.com'], frame: ['https://challenges.cloudflare.com'] },
   recaptcha: {
@@ -8,6 +8,7 @@ const captchaSources = {
     frame: ['https://www.google.com/recaptcha/', 'https://recaptcha.google.com/recaptcha/'],
   },
 } as const
+const pagesWithCaptcha = new Set(['/sign-up', '/claim'])
 
 /**
  * The Content-Security-Policy of a page: our own files and nothing else, styles of libraries by the nonce of this answer alone.
@@ -15,11 +16,12 @@ const captchaSources = {
  */
 export function pagePolicy(
   config: Pick<ApiSettings, 'publicUrl' | 'adminUrl' | 'botProtection'>,
-  app: 'console' | 'admin',
+  { app, path }: { app: 'console' | 'admin'; path: string },
   nonce: string,
 ): string {
   const origin = app === 'admin' ? (config.adminUrl ?? config.publicUrl) : config.publicUrl
-  const provider = app === 'console' ? config.botProtection?.provider : undefined
+  const provider =
+    app === 'console' && pagesWithCaptcha.has(path) ? config.botProtection?.provider : undefined
   const captcha = provider && captchaSources[provider === 'turnstile' ? 'turnstile' : 'recaptcha']
   return [
     "default-src 'none'",

@@ -34,17 +34,19 @@ export async function servePages(app: FastifyInstance, deps: Deps): Promise<Page
     answer: (request, reply, done) => {
       const answer = look(request)
       if (answer === undefined) done()
-      else send(deps, reply, answer)
+      else send(deps, reply, answer, pathOf(request))
     },
   }
 }
 
 function lookUp(find: FindPage, request: FastifyRequest): Found | undefined {
   if (!request.is404 || !readable.has(request.method)) return undefined
-  return find(request.headers.host, request.url.split('?', 1)[0]!)
+  return find(request.headers.host, pathOf(request))
 }
 
-function send({ config }: Deps, reply: FastifyReply, found: Found): void {
+const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0]!
+
+function send({ config }: Deps, reply: FastifyReply, found: Found, path: string): void {
   if (found.kind === 'redirect') {
     reply.redirect(found.to, 302)
   } else if (found.kind === 'file') {
@@ -52,7 +54,7 @@ function send({ config }: Deps, reply: FastifyReply, found: Found): void {
     reply.sendFile(found.file, found.folder)
   } else {
     const nonce = randomBytes(16).toString('base64url')
-    reply.header('content-security-policy', pagePolicy(config, found.app, nonce))
+    reply.header('content-security-policy', pagePolicy(config, { app: found.app, path }, nonce))
     reply.header('permissions-policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=()')
     reply.type('text/html; charset=utf-8').send(found.html.replaceAll('__NONCE__', nonce))
   }
