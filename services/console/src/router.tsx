@@ -17,6 +17,12 @@ const signedOut: RouteObject[] = [
     path: 'sign-in',
     lazy: async () => ({ Component: (await import('./pages/sign-in/sign-in.tsx')).SignInPage }),
   },
+  {
+    path: 'sign-in/problem',
+    lazy: async () => ({
+      Component: (await import('./pages/sign-in/provider-problem.tsx')).ProviderProblemPage,
+    }),
+  },
 ]
 
 const account: RouteObject[] = [

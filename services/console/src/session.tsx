@@ -24,6 +24,8 @@ export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
 /** After a sign-in of any kind: knows who it is before the next page asks. */
 export async function entered(csrfToken?: string): Promise<void> {
   if (csrfToken !== undefined) api.setCsrfToken(csrfToken)
+  // Whoever was here before may have been somebody else.
+  queries.removeQueries({ type: 'inactive' })
   queries.setQueryData(['me'], await fetchMe())
 }
 

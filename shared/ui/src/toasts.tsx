@@ -8,6 +8,11 @@ export function said(message: string): void {
   notifications.show({ message, color: 'teal', autoClose: 4_000 })
 }
 
+/** Says something that is worth reading. Stays until it is closed. */
+export function told(title: string, message: string): void {
+  notifications.show({ title, message, color: 'teal', autoClose: false })
+}
+
 /** Says that something failed that has no place of its own on the page. Stays until it is closed. */
 export function failed(error: unknown, title = 'That did not work'): void {
   if (error instanceof CancelledProblem) return

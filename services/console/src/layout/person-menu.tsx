@@ -2,19 +2,18 @@ import { ActionIcon, Menu, Text } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
 import { failed } from '@nora/ui/toasts'
 import { CircleUserRound, LogOut, UserRoundCog } from 'lucide-react'
-import { Link, useNavigate } from 'react-router'
-import { api, queries } from '../api.ts'
+import { Link } from 'react-router'
+import { api } from '../api.ts'
 import { useSignedIn } from '../session.tsx'
 
 /** Who is signed in, and the ways to their account and out. */
 export function PersonMenu() {
   const { user } = useSignedIn()
-  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await unwrap(api.call.POST('/api/auth/logout', { body: {} }))
-      await navigate('/sign-in')
-      queries.clear()
+      // A new page: nothing of theirs stays in memory.
+      window.location.assign('/sign-in')
     } catch (error) {
       failed(error, 'You are still signed in')
     }

@@ -1,22 +1,18 @@
-import { unwrap } from '@nora/client/client'
 import { useQuery } from '@tanstack/react-query'
-import { Navigate } from 'react-router'
-import { api } from '../api.ts'
+import { Navigate, useLocation } from 'react-router'
+import { bootstrapQuery } from '../pages/sign-in/queries.ts'
 import { startingWorkspace, useMe } from '../session.tsx'
 import { Waiting } from './waiting.tsx'
 
 /** The address without a path: leads a new server's first visitor to the claim, others to the sign-in or their agents. */
 export function Start() {
   const me = useMe()
+  const { hash } = useLocation()
   const nobody = me.data === null
-  const bootstrap = useQuery({
-    queryKey: ['bootstrap-status'],
-    queryFn: ({ signal }) => unwrap(api.call.GET('/api/auth/bootstrap-status', { signal })),
-    enabled: nobody,
-  })
+  const bootstrap = useQuery({ ...bootstrapQuery, enabled: nobody })
   if (me.data) return <Navigate to={`/w/${startingWorkspace(me.data)}/agents`} replace />
   if (nobody && bootstrap.data)
-    return <Navigate to={bootstrap.data.claimed ? '/sign-in' : '/claim'} replace />
+    return <Navigate to={bootstrap.data.claimed ? '/sign-in' : { pathname: '/claim', hash }} replace />
   return (
     <Waiting error={me.error ?? bootstrap.error} retry={() => void (nobody ? bootstrap : me).refetch()} />
   )

@@ -1,14 +1,14 @@
 import { Anchor, Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
-import { ApiProblem } from '@nora/client/problem'
 import { showPasskey } from '@nora/ui/lib/passkey'
 import { ProblemAlert } from '@nora/ui/problem-alert'
 import { QueryView } from '@nora/ui/query-view'
 import { useQuery } from '@tanstack/react-query'
 import { Fingerprint } from 'lucide-react'
-import { type FormEvent, type ReactNode, useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import { api } from '../../api.ts'
 import { useSignedIn } from '../../session.tsx'
+import { type Entered, useEntry } from '../sign-in/use-entry.ts'
 import { identitiesQuery, passkeysQuery, providersQuery } from './queries.ts'
 
 type Props = { onConfirmed: () => void; onCancel: () => void }
@@ -47,36 +47,21 @@ function Way({
   action,
   icon,
   onCancel,
+  codes,
   children,
 }: {
-  run: (form: HTMLFormElement) => Promise<void>
+  run: (entered: Entered) => Promise<void>
   action: string
   icon?: ReactNode
   onCancel?: () => void
-  children?: ReactNode
+  codes?: Parameters<typeof useEntry>[0]['codes']
+  children?: (field: ReturnType<typeof useEntry>['field']) => ReactNode
 }) {
-  const [busy, setBusy] = useState(false)
-  const [error, setError] = useState<unknown>()
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const form = event.currentTarget
-    if (busy) return
-    setBusy(true)
-    setError(undefined)
-    try {
-      await run(form)
-    } catch (problem) {
-      setError(problem)
-      form.querySelector('input')?.focus()
-    } finally {
-      form.reset()
-      setBusy(false)
-    }
-  }
+  const { onSubmit, busy, error, field } = useEntry({ send: run, ...(codes && { codes }) })
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={onSubmit}>
       <Stack>
-        {children}
+        {children?.(field)}
         {error !== undefined && <ProblemAlert error={error} />}
         <Group justify="flex-end" gap="xs">
           {onCancel && (
@@ -93,36 +78,32 @@ function Way({
   )
 }
 
-const entered = (form: HTMLFormElement, name: string) => String(new FormData(form).get(name) ?? '')
-
 function ByPassword({ onConfirmed, onCancel }: Props) {
   const { user } = useSignedIn()
   return (
     <Way
       action="Confirm"
       onCancel={onCancel}
-      run={async (form) => {
-        try {
-          const password = entered(form, 'password')
-          await unwrap(api.call.POST('/api/auth/step-up', { body: { password } }))
-        } catch (error) {
-          throw error instanceof ApiProblem && error.code === 'invalid-credentials'
-            ? new ApiProblem({ ...error.problem, code: 'wrong-password', title: 'That is not your password' })
-            : error
-        }
+      codes={{ 'invalid-credentials': ['password', 'That is not your password.'] }}
+      run={async (entered) => {
+        await unwrap(api.call.POST('/api/auth/step-up', { body: { password: entered('password') } }))
         onConfirmed()
       }}
     >
-      {/* For password managers, which otherwise ask whose password it is. */}
-      <input type="text" name="username" autoComplete="username" value={user.email} readOnly hidden />
-      <PasswordInput
-        name="password"
-        label="Your password"
-        autoComplete="current-password"
-        required
-        maxLength={512}
-        data-autofocus
-      />
+      {(field) => (
+        <>
+          {/* For password managers, which otherwise ask whose password it is. */}
+          <input type="text" name="username" autoComplete="username" value={user.email} readOnly hidden />
+          <PasswordInput
+            {...field('password')}
+            label="Your password"
+            autoComplete="current-password"
+            required
+            maxLength={512}
+            data-autofocus
+          />
+        </>
+      )}
     </Way>
   )
 }
@@ -140,22 +121,24 @@ function ByPasskey({ onConfirmed, onCancel }: Props) {
         <Way
           action="Confirm"
           onCancel={onCancel}
-          run={async (form) => {
-            const code = entered(form, 'code')
+          run={async (entered) => {
+            const code = entered('code')
             await unwrap(api.call.POST('/api/auth/step-up/recovery-code', { body: { code } }))
             onConfirmed()
           }}
         >
-          <TextInput
-            name="code"
-            label="Recovery code"
-            description="One of the ten that you kept. Each works once."
-            autoComplete="off"
-            spellCheck={false}
-            required
-            maxLength={40}
-            data-autofocus
-          />
+          {(field) => (
+            <TextInput
+              {...field('code')}
+              label="Recovery code"
+              description="One of the ten that you kept. Each works once."
+              autoComplete="off"
+              spellCheck={false}
+              required
+              maxLength={40}
+              data-autofocus
+            />
+          )}
         </Way>
         {other}
       </>
