@@ -1,5 +1,6 @@
 import { Anchor, Badge, Button, Group, Text } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
+import { LiveNotice } from '@nora/ui/live-notice'
 import { ProblemAlert } from '@nora/ui/problem-alert'
 import { LoadingRows } from '@nora/ui/query-view'
 import { type NavItem, Shell } from '@nora/ui/shell'
@@ -7,6 +8,7 @@ import { StepUpProvider } from '@nora/ui/step-up'
 import { failed } from '@nora/ui/toasts'
 import { Bot, FileClock, KeyRound, LayoutDashboard, ListTodo, ServerCog, Settings, Users } from 'lucide-react'
 import { Link, Navigate, Outlet, useLocation, useNavigate } from 'react-router'
+import { adminSource } from '../admin-source.ts'
 import { api, queries } from '../api.ts'
 import logo from '../nora.svg'
 import { SelfContext, useSelf } from '../session.tsx'
@@ -51,7 +53,16 @@ export function AdminLayout() {
   return (
     <SelfContext value={self.data}>
       <StepUpProvider ways={ConfirmAdmin}>
-        <Shell brand={brand} nav={nav} header={<SignOut />}>
+        <Shell
+          brand={brand}
+          nav={nav}
+          header={
+            <>
+              <LiveNotice source={adminSource} />
+              <SignOut />
+            </>
+          }
+        >
           <Outlet />
         </Shell>
       </StepUpProvider>

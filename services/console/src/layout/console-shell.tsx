@@ -1,8 +1,9 @@
 import { Anchor, Group, Text } from '@mantine/core'
+import { LiveNotice } from '@nora/ui/live-notice'
 import { type NavItem, Shell } from '@nora/ui/shell'
-import type { ReactNode } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import { Link } from 'react-router'
-import { LiveNotice } from '../live/live-notice.tsx'
+import { workspaceSource } from '../live/workspace-source.ts'
 import logo from '../nora.svg'
 import { PersonMenu } from './person-menu.tsx'
 import { WorkspaceSwitcher } from './workspace-switcher.tsx'
@@ -17,6 +18,10 @@ export function ConsoleShell({
   workspaceId?: string
   children: ReactNode
 }) {
+  const source = useMemo(
+    () => (workspaceId === undefined ? undefined : workspaceSource(workspaceId)),
+    [workspaceId],
+  )
   const brand = (
     <Anchor component={Link} to="/" underline="never" aria-label="Nora, to the start">
       <Group gap={8} wrap="nowrap">
@@ -34,7 +39,7 @@ export function ConsoleShell({
       navTop={<WorkspaceSwitcher current={workspaceId} />}
       header={
         <>
-          {workspaceId !== undefined && <LiveNotice workspaceId={workspaceId} />}
+          {source && <LiveNotice source={source} />}
           <PersonMenu />
         </>
       }

@@ -1,6 +1,6 @@
 import { Button, Group, Select, TextInput } from '@mantine/core'
+import type { AuditFilter } from '@nora/ui/lib/audit/audit-filter'
 import { eventWords, workspaceEventTypes } from '@nora/ui/lib/event-words'
-import type { AuditFilter } from './audit-filter.ts'
 import { useAuditNames } from './use-audit-names.ts'
 
 type AuditFiltersProps = { filter: AuditFilter; onChange: (change: AuditFilter) => void }

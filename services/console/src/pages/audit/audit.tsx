@@ -1,23 +1,24 @@
 import { Button, Stack } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
+import { ExportMenu } from '@nora/ui/export-menu'
+import { type AuditFilter, exportPath, filterOf, queryOf, withFilter } from '@nora/ui/lib/audit/audit-filter'
 import { Page } from '@nora/ui/page'
 import { EmptyState, QueryView } from '@nora/ui/query-view'
 import { itemsOf, ShowMore } from '@nora/ui/show-more'
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { FileClock, Lock } from 'lucide-react'
 import { useSearchParams } from 'react-router'
+import { api } from '../../api.ts'
 import { useWorkspace } from '../../session.tsx'
-import { type AuditFilter, filterOf, queryOf, withFilter } from './audit-filter.ts'
 import { AuditFilters } from './audit-filters.tsx'
 import { AuditTable } from './audit-table.tsx'
-import { ExportMenu } from './export-menu.tsx'
 
 const description =
   'Who did what in this workspace. Each entry is chained to the one before it by a hash, so that whoever runs the server can find out whether one was changed or taken away.'
 
 /** The workspace's audit, for its admins and owners. */
 export function AuditPage() {
-  const { can } = useWorkspace()
+  const { can, workspace } = useWorkspace()
   const [search, setSearch] = useSearchParams()
   const filter = filterOf(search)
   if (!can('audit:read'))
@@ -29,9 +30,15 @@ export function AuditPage() {
         </EmptyState>
       </Page>
     )
+  const menu = (
+    <ExportMenu
+      pathOf={(format) => exportPath({ path: '/api/audit/export', workspace: workspace.id }, filter, format)}
+      renew={() => unwrap(api.call.GET('/api/auth/me'))}
+    />
+  )
   const narrow = (change: AuditFilter) => setSearch(withFilter(search, change), { replace: true })
   return (
-    <Page title="Audit" description={description} actions={<ExportMenu filter={filter} />}>
+    <Page title="Audit" description={description} actions={menu}>
       <AuditFilters filter={filter} onChange={narrow} />
       <Entries filter={filter} onChange={narrow} />
     </Page>

@@ -1,8 +1,8 @@
 import { unwrap } from '@nora/client/client'
+import { shortId } from '@nora/ui/lib/audit/entry-words'
 import { useQuery } from '@tanstack/react-query'
 import { useWorkspace } from '../../session.tsx'
 import { type Member, nameOf, useManyMembers } from '../workspace/people.tsx'
-import { shortId } from './entry-words.ts'
 
 type AuditNames = {
   people: readonly Member[]

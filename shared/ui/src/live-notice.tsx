@@ -2,13 +2,13 @@ import { Group, Text, VisuallyHidden } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { RefreshCwOff } from 'lucide-react'
 import { useEffect, useState } from 'react'
-import { keepLive } from './keep-live.ts'
+import { keepLive, type LiveSource } from './lib/live/keep-live.ts'
 
-/** Keeps the pages of a workspace up to date while it is shown, and says so quietly when that does not work. */
-export function LiveNotice({ workspaceId }: { workspaceId: string }) {
+/** Keeps pages up to date while it is shown, and says so quietly when that does not work. The same source stays the same object. */
+export function LiveNotice({ source }: { source: LiveSource }) {
   const queries = useQueryClient()
   const [lost, setLost] = useState(false)
-  useEffect(() => keepLive(workspaceId, queries, setLost), [workspaceId, queries])
+  useEffect(() => keepLive(source, queries, setLost), [source, queries])
   const words = 'Live updates are paused, reconnecting'
   return (
     <div role="status">

@@ -1,10 +1,7 @@
-import { unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
 import type { streamProtocol } from '@nora/contract/streams'
 import type { QueryClient } from '@tanstack/react-query'
-import { api } from '../api.ts'
 import { beginning, type Happening, nextLive, readFrame } from './live-state.ts'
-import { keysOfAll, keysOfTopics } from './topics.ts'
 
 const protocol: typeof streamProtocol = 'nora.v1'
 /** Changes that come together are looked at together. */
@@ -14,12 +11,28 @@ const quietMs = 5_000
 /** How long nobody may look before the connection is let go. */
 const hiddenMs = 5 * 60_000
 
+type Key = readonly unknown[]
+
+/** One stream of changes, and what its topics mean to a page. */
+export type LiveSource = {
+  /** Asks for a ticket; rejects with the api's refusal. */
+  ticket: (signal: AbortSignal) => Promise<string>
+  /** Where the stream is: `/api/ws/...`. */
+  path: string
+  /** The beginnings of the cache keys that topics stand for. */
+  keysOf: (topics: Iterable<string>) => Key[]
+  /** Everything that the stream would have told of. */
+  everything: () => Key[]
+  /** What changes without a person, and so between a page's first look and the stream's greeting. */
+  own: readonly string[]
+}
+
 /**
- * Keeps one events stream of a workspace open while somebody looks, and has everything asked for again that it says has changed.
- * `onLost` is told when live updates have been away for a while, and when they are back. Gives the function that ends it.
+ * Keeps one stream of changes open while somebody looks, and has everything asked for again that it says has changed. `onLost`
+ * is told when live updates have been away for a while, and when they are back. Gives the function that ends it.
  */
 export function keepLive(
-  workspaceId: string,
+  source: LiveSource,
   queries: QueryClient,
   onLost: (lost: boolean) => void,
 ): () => void {
@@ -47,11 +60,7 @@ export function keepLive(
     const mine = new AbortController()
     attempt = mine
     try {
-      const { ticket } = await unwrap(
-        api
-          .inWorkspace(workspaceId)
-          .POST('/api/ws-tickets', { body: { kind: 'events' }, signal: mine.signal }),
-      )
+      const ticket = await source.ticket(mine.signal)
       if (!mine.signal.aborted) open(ticket, after)
     } catch (error) {
       if (mine.signal.aborted) return
@@ -59,7 +68,7 @@ export function keepLive(
     }
   }
   const open = (ticket: string, after: string | undefined) => {
-    const url = new URL(`/api/ws/events/${workspaceId}`, window.location.href)
+    const url = new URL(source.path, window.location.href)
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
     if (after !== undefined) url.searchParams.set('after', after)
     const opened = new WebSocket(url, [protocol, `ticket.${ticket}`])
@@ -84,9 +93,7 @@ export function keepLive(
       else if (effect.do === 'ask-me') lookAgain([['me']])
       else if (effect.do === 'changed') gather(effect.topics)
       else if (effect.do === 'missed')
-        lookAgain(
-          effect.what === 'all' ? keysOfAll(workspaceId) : keysOfTopics(workspaceId, ['agents', 'agent:*']),
-        )
+        lookAgain(effect.what === 'all' ? source.everything() : source.keysOf(source.own))
       else waiting = setTimeout(() => happen({ type: 'due' }), effect.ms)
     }
     tell()
@@ -95,7 +102,7 @@ export function keepLive(
     for (const topic of topics) gathered.add(topic)
     gathering ??= setTimeout(() => {
       gathering = undefined
-      lookAgain(keysOfTopics(workspaceId, gathered))
+      lookAgain(source.keysOf(gathered))
       gathered.clear()
     }, gatherMs)
   }

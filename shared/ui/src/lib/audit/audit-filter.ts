@@ -53,8 +53,20 @@ function dayOf(text: string): Date | undefined {
   return year >= 1000 && date.getMonth() === month - 1 && date.getDate() === day ? date : undefined
 }
 
-/** Where a file of what the filter lets through comes from. */
-export function exportPath(workspaceId: string, filter: AuditFilter, format: 'jsonl' | 'csv'): string {
-  const query = new URLSearchParams({ workspace: workspaceId, ...queryOf(filter), format, shape: 'full' })
-  return `/api/audit/export?${query}`
+/**
+ * Where a file of what the filter lets through comes from.
+ * @param path the route, and the workspace where it is one's alone.
+ */
+export function exportPath(
+  { path, workspace }: { path: string; workspace?: string },
+  filter: AuditFilter,
+  format: 'jsonl' | 'csv',
+): string {
+  const query = new URLSearchParams({
+    ...(workspace && { workspace }),
+    ...queryOf(filter),
+    format,
+    shape: 'full',
+  })
+  return `${path}?${query}`
 }

@@ -1,4 +1,4 @@
-import { printable } from '@nora/ui/lib/printable'
+import { printable } from '../printable.ts'
 
 type Actor = { kind: string }
 

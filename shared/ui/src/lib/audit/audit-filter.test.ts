@@ -37,7 +37,10 @@ test('days are the reader’s, the last one included', () => {
 })
 
 test('a file is of what the filter lets through, of this workspace alone', () => {
-  const url = new URL(exportPath(id, { type: 'KEY_SYNCED' }, 'csv'), 'http://localhost')
+  const url = new URL(
+    exportPath({ path: '/api/audit/export', workspace: id }, { type: 'KEY_SYNCED' }, 'csv'),
+    'http://localhost',
+  )
   expect(Object.fromEntries(url.searchParams)).toEqual({
     workspace: id,
     type: 'KEY_SYNCED',

@@ -1,20 +1,21 @@
 import { Button, Menu } from '@mantine/core'
-import { unwrap } from '@nora/client/client'
-import { failed } from '@nora/ui/toasts'
 import { ChevronDown, Download } from 'lucide-react'
-import { api } from '../../api.ts'
-import { useWorkspace } from '../../session.tsx'
-import { type AuditFilter, exportPath } from './audit-filter.ts'
+import { failed } from './toasts.tsx'
 
-/** Saves what the filter lets through as a file, which the browser loads by itself. */
-export function ExportMenu({ filter }: { filter: AuditFilter }) {
-  const { workspace } = useWorkspace()
+type ExportMenuProps = {
+  /** Where a file of this format comes from. */
+  pathOf: (format: 'jsonl' | 'csv') => string
+  /** The browser loads the file with the cookies it has: this renews them when they have run out. */
+  renew: () => Promise<unknown>
+}
+
+/** Saves entries of the audit as a file, which the browser loads by itself. */
+export function ExportMenu({ pathOf, renew }: ExportMenuProps) {
   const save = async (format: 'jsonl' | 'csv') => {
     try {
-      // The browser loads the file with the cookies it has: this renews them when they have run out.
-      await unwrap(api.call.GET('/api/auth/me'))
+      await renew()
       const link = document.createElement('a')
-      link.href = exportPath(workspace.id, filter, format)
+      link.href = pathOf(format)
       link.download = `audit.${format}`
       link.click()
     } catch (error) {
