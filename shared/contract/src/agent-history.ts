@@ -14,11 +14,16 @@ export type AgentEvent = Static<typeof AgentEvent>
 
 const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
-/** `nextCursor` is the next `after`; null when nothing newer is stored. */
+/** `nextCursor` is the next `after` (or `before`, where that was asked for); null when nothing more is stored there. */
 export const AgentEventPage = pageOf(AgentEvent)
+export type AgentEventPage = Static<typeof AgentEventPage>
 export const AgentEventQuery = Type.Object(
   {
     after: Type.Optional(Seq),
+    before: Type.Optional({
+      ...Seq,
+      description: 'The newest ones below it, in order of `seq`; with `after`, none up to that.',
+    }),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50 })),
   },
   { additionalProperties: false },

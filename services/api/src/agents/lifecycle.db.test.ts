@@ -234,17 +234,3 @@ test('operations are listed newest first', async () => {
   const rest = (await ada.get(`/api/agents/${agent.id}/operations?limit=5&cursor=${page.nextCursor}`)).body
   expect(rest.items.map((item: { kind: string }) => item.kind)).toEqual(['stop', 'provision'])
 })
-
-test('events are read after a number', async () => {
-  const agent = await make()
-  await post(agent.id, 'stop')
-  const all = (await ada.get(`/api/agents/${agent.id}/events`)).body.items
-  expect(all.map((event: { seq: number }) => event.seq)).toEqual([1, 2, 3, 4])
-  expect(all[2]).toMatchObject({ type: 'state.changed', data: { state: 'stopping' } })
-  const page = (await ada.get(`/api/agents/${agent.id}/events?after=1&limit=1`)).body
-  expect(page).toEqual({ items: [all[1]], nextCursor: '2' })
-  expect((await ada.get(`/api/agents/${agent.id}/events?after=4`)).body).toEqual({
-    items: [],
-    nextCursor: null,
-  })
-})

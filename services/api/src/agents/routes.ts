@@ -13,9 +13,8 @@ import {
 import { DeployOptions } from '@nora/contract/deploy-options'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
-import { agentById, agentExists, agentPage } from '@nora/db/agent-reads'
+import { agentById, agentPage } from '@nora/db/agent-reads'
 import { jsonPage } from '@nora/db/cursor'
-import { eventsAfter } from '@nora/db/events'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
@@ -27,6 +26,7 @@ import { deployOptions } from './deploy-options.ts'
 import { createTurns } from './in-turn.ts'
 import { bringUp, remove, stop } from './lifecycle.ts'
 import { operationRoutes } from './operation-routes.ts'
+import { readEvents } from './read-events.ts'
 import { readLogs } from './read-logs.ts'
 import { readMetrics } from './read-metrics.ts'
 import { syncKeys } from './sync-keys.ts'
@@ -132,16 +132,7 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
       config: { access: 'agent:read' },
       schema: { params: Id, querystring: AgentEventQuery, response: { 200: AgentEventPage } },
     },
-    async (request) => {
-      const { after = 0, limit = 50 } = request.query
-      const { id } = request.params
-      const rows = await withActor(deps.db, request.actor.actor, async (tx) =>
-        (await agentExists(tx, id)) ? eventsAfter(tx, id, after, limit + 1) : undefined,
-      )
-      if (!rows) throw new DomainError('not-found')
-      const items = rows.slice(0, limit).map((row) => ({ ...row, ts: row.ts.toISOString() }))
-      return { items, nextCursor: rows.length > limit ? String(items.at(-1)?.seq) : null }
-    },
+    async (request) => readEvents(deps, request.actor.actor, request.params.id, request.query),
   )
 
   app.get(
