@@ -9,6 +9,11 @@ export type Api = {
   call: ApiClient
   /** The same in the name of one workspace; an object a workspace, however often it is asked for. */
   inWorkspace: (workspaceId: string) => ApiClient
+  /**
+   * Sends JSON and gives the answer when its head is there, whatever it says; the body may come for as long as it takes. For
+   * answers that are streams: `readEvents` has a deadline for silence.
+   */
+  open: (workspaceId: string, path: string, body: unknown, signal: AbortSignal) => Promise<Response>
   /** Sets the session's token for mutations, which sign-in and `me` tell. It is kept in memory alone. */
   setCsrfToken: (token: string | undefined) => void
 }
@@ -53,30 +58,34 @@ export function createApi({ refreshPath, onSignedOut }: Options): Api {
     return renewing
   }
 
-  const send = (request: Request, workspaceId: string | undefined) => {
+  const send = (request: Request, workspaceId: string | undefined, timeoutMs = deadlineMs) => {
     const headers = new Headers(request.headers)
     if (workspaceId !== undefined) headers.set('x-nora-workspace', workspaceId)
     if (csrfToken !== undefined && mutating.has(request.method)) headers.set('x-csrf-token', csrfToken)
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(deadlineMs)])
+    const signal =
+      timeoutMs === Infinity
+        ? request.signal
+        : AbortSignal.any([request.signal, AbortSignal.timeout(timeoutMs)])
     return fetch(new Request(request, { headers, signal }))
   }
 
+  const sendRenewed = async (request: Request, workspaceId: string | undefined, timeoutMs = deadlineMs) => {
+    const again = request.clone()
+    const answer = await send(request, workspaceId, timeoutMs)
+    if (answer.status !== 401 || isAgents(answer)) return answer
+    if (withoutSession.test(new URL(request.url).pathname)) return answer
+    const { code } = await problemOf(answer.clone())
+    if (code !== 'unauthenticated') return answer
+    if (await renew()) {
+      await answer.body?.cancel()
+      return send(again, workspaceId, timeoutMs)
+    }
+    onSignedOut()
+    return answer
+  }
+
   const clientOf = (workspaceId: string | undefined) =>
-    createClient<paths>({
-      fetch: async (request) => {
-        const again = request.clone()
-        const answer = await send(request, workspaceId)
-        if (answer.status !== 401 || withoutSession.test(new URL(request.url).pathname)) return answer
-        const { code } = await problemOf(answer.clone())
-        if (code !== 'unauthenticated') return answer
-        if (await renew()) {
-          await answer.body?.cancel()
-          return send(again, workspaceId)
-        }
-        onSignedOut()
-        return answer
-      },
-    })
+    createClient<paths>({ fetch: (request) => sendRenewed(request, workspaceId) })
 
   const byWorkspace = new Map<string, ApiClient>()
   return {
@@ -85,6 +94,11 @@ export function createApi({ refreshPath, onSignedOut }: Options): Api {
       const client = byWorkspace.get(workspaceId) ?? clientOf(workspaceId)
       byWorkspace.set(workspaceId, client)
       return client
+    },
+    open: (workspaceId, path, body, signal) => {
+      const headers = { 'content-type': 'application/json', accept: 'text/event-stream, application/json' }
+      const request = new Request(path, { method: 'POST', headers, body: JSON.stringify(body), signal })
+      return sendRenewed(request, workspaceId, Infinity)
     },
     setCsrfToken: (token) => {
       csrfToken = token
@@ -114,7 +128,11 @@ export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
   )
 }
 
-async function problemOf(answer: Response): Promise<ProblemDocument> {
+/** Whether an agent answered, and not the api: what it says of sessions is not ours. */
+export const isAgents = (answer: Response): boolean => answer.headers.get('x-nora-answer') === 'agent'
+
+/** What an answer that is no success says, as a problem. */
+export async function problemOf(answer: Response): Promise<ProblemDocument> {
   const body: unknown = await answer.json().catch(() => undefined)
   return isProblem(body) ? body : problemWithout(answer.status)
 }
