@@ -12,6 +12,23 @@ export type StoredKey = {
   provider: string
   ownerId: string
   secretVersion: number
+  /** An exchange credential never is. */
+  sharedWithWorkspace: boolean
+}
+
+/** The families, as they are called, and by what name runtimes say that they use them. */
+export const families = [
+  { name: 'provider-keys', title: 'Provider keys', kind: 'llm' },
+  { name: 'integrations', title: 'Integrations', kind: 'integration' },
+  { name: 'exchange-credentials', title: 'Exchange credentials', kind: 'exchange' },
+] as const
+
+/** Why an agent of this person may not be given a key; null when it may. */
+export function whyNot({ ownerId, sharedWithWorkspace, family }: StoredKey, userId: string): string | null {
+  if (ownerId === userId || sharedWithWorkspace) return null
+  return family === 'exchange-credentials'
+    ? 'An exchange credential goes into agents of its owner alone.'
+    : 'Its owner has not shared it with the workspace.'
 }
 
 const most = { params: { query: { limit: 200 } } }
@@ -35,7 +52,12 @@ const exchanges = ({ api, key }: Here) => ({
   queryKey: key('exchange-credentials', 'many'),
   queryFn: async ({ signal }: { signal: AbortSignal }): Promise<StoredKey[]> => {
     const { items } = await unwrap(api.GET('/api/exchange-credentials', { ...most, signal }))
-    return items.map((item) => ({ ...item, provider: item.exchange, family: 'exchange-credentials' }))
+    return items.map((item) => ({
+      ...item,
+      provider: item.exchange,
+      sharedWithWorkspace: false,
+      family: 'exchange-credentials',
+    }))
   },
 })
 
