@@ -66,6 +66,8 @@ function client(stack: Server, token: string, workspace: Record<string, string> 
       ),
     /** Opens the live log and collects its lines. */
     follow: (id: string, after?: number) => followLogs(stack, id, request, authorization, after),
+    /** Opens a terminal, or comes back to one. */
+    terminal: (id: string, session?: string) => openTerminal(stack, id, request, authorization, session),
   }
 }
 
@@ -74,27 +76,21 @@ const isOpen = (agent: Agent) =>
 
 export type LogLine = { seq: number; ts: string; stream: string; text: string }
 
+type Request = (method: string, path: string, body?: unknown) => Promise<Answer>
+
 async function followLogs(
   stack: Server,
   id: string,
-  request: (method: string, path: string, body?: unknown) => Promise<Answer>,
+  request: Request,
   headers: Record<string, string>,
   after?: number,
 ) {
-  const { body } = await request('POST', 'ws-tickets', { kind: 'logs', agentId: id })
   const query = after === undefined ? '' : `?after=${after}`
-  const socket = new WebSocket(
-    `${stack.url.replace('http', 'ws')}/api/ws/logs/${id}${query}`,
-    ['nora.v1', `ticket.${body['ticket']}`],
-    { headers },
-  )
+  const socket = await connect(stack, 'logs', id, request, headers, query)
   const frames: Record<string, unknown>[] = []
   const closed = new Promise<number>((resolve) => socket.once('close', resolve))
   socket.on('message', (data) => frames.push(JSON.parse(String(data))))
-  await new Promise((resolve, reject) => {
-    socket.once('open', resolve)
-    socket.once('error', reject)
-  })
+  await opened(socket)
   return {
     frames,
     closed,
@@ -102,6 +98,62 @@ async function followLogs(
     close: () => socket.close(),
   }
 }
+
+async function openTerminal(
+  stack: Server,
+  id: string,
+  request: Request,
+  headers: Record<string, string>,
+  session?: string,
+) {
+  const query = `?cols=100&rows=30${session === undefined ? '' : `&session=${session}`}`
+  const socket = await connect(stack, 'exec', id, request, headers, query)
+  const frames: Record<string, unknown>[] = []
+  let said = ''
+  const closed = new Promise<[number, string]>((resolve) =>
+    socket.once('close', (code, reason) => resolve([code, String(reason)])),
+  )
+  socket.on('message', (data, isBinary) => {
+    if (isBinary) said += String(data)
+    else frames.push(JSON.parse(String(data)))
+  })
+  await opened(socket)
+  return {
+    socket,
+    frames,
+    closed,
+    type: (text: string) => socket.send(Buffer.from(text)),
+    until: (text: string) =>
+      waitUntil(`“${text}”`, () => said.includes(text)).catch((error) => {
+        throw new Error(`${error.message}: ${JSON.stringify(said)} ${JSON.stringify(frames)}`)
+      }),
+    session: async () => {
+      const first = waitUntil('the session', () => frames.length > 0, { deadlineMs: 30_000 })
+      await Promise.race([first, closed.then((why) => Promise.reject(new Error(`closed with ${why}`)))])
+      return String(frames[0]!['id'])
+    },
+  }
+}
+
+async function connect(
+  stack: Server,
+  kind: 'logs' | 'exec',
+  id: string,
+  request: Request,
+  headers: Record<string, string>,
+  query: string,
+): Promise<WebSocket> {
+  const { status, body } = await request('POST', 'ws-tickets', { kind, agentId: id })
+  if (status !== 201) throw new Error(`the ticket was refused: ${JSON.stringify(body)}`)
+  const url = `${stack.url.replace('http', 'ws')}/api/ws/${kind}/${id}${query}`
+  return new WebSocket(url, ['nora.v1', `ticket.${body['ticket']}`], { headers })
+}
+
+const opened = (socket: WebSocket) =>
+  new Promise((resolve, reject) => {
+    socket.once('open', resolve)
+    socket.once('error', reject)
+  })
 
 async function call<T = Record<string, unknown>>(
   url: string,

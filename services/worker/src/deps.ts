@@ -5,7 +5,7 @@ import { deriveKey, deriveSealing } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { type Bells, openBells } from '@nora/events/bells'
 import type { Logger } from '@nora/log/logger'
-import { relyingPartyOf } from '@nora/passkeys/relying-party'
+import { type RelyingParty, relyingPartyOf } from '@nora/passkeys/relying-party'
 import type Docker from 'dockerode'
 import { Redis } from 'ioredis'
 import { dockerBackend } from './backends/docker/backend.ts'
@@ -32,6 +32,8 @@ export type WorkerDeps = Omit<RunDeps, 'logs' | 'changed'> & {
   rotation: RotationKeys
   /** Raw 32-byte Ed25519 public key of the api's capabilities. */
   capabilityPublicKey: Buffer
+  /** For whom passkeys sign; undefined: this worker confirms none. */
+  relyingParty: RelyingParty | undefined
   /** What is kept of agents' logs. */
   kept: WorkerConfig['logs']
   /** What seals and signs the audit's chain: the present key first. */
@@ -70,6 +72,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     keyring,
     rotation,
     capabilityPublicKey,
+    relyingParty,
     kept: config.logs,
     auditKeys,
     auditFolder: join(dataDir, 'audit'),

@@ -8,6 +8,7 @@ import { eraseLeftKeys, sweepWorkspaces } from '@nora/db/workspaces'
 import { changesBell, logBell } from '@nora/events/bells'
 import { startAudit } from './audit/start-audit.ts'
 import type { WorkerDeps } from './deps.ts'
+import { execSessions } from './exec/sessions.ts'
 import { createLoops, type LoopHealth } from './loops.ts'
 import { sampleRounds, trimAllSamples } from './metrics/sample-agents.ts'
 import { listenForRings } from './operations/doorbell.ts'
@@ -42,6 +43,7 @@ const defaultPeriods = {
   gateways: 2_000,
   drift: 10_000,
   events: 1_000,
+  exec: 5_000,
   rotation: 10_000,
   workspaces: 5_000,
   housekeeping: 3_600_000,
@@ -125,7 +127,15 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
     }
   }
   const { bind, port } = options.internal
-  const server = await startInternalServer({ ...parts, bellPrefix: options.redisPrefix, bind, port, health })
+  const exec = execSessions(parts)
+  const server = await startInternalServer({
+    ...parts,
+    exec,
+    bellPrefix: options.redisPrefix,
+    bind,
+    port,
+    health,
+  })
   const url = options.internal.url ?? server.url
 
   const [current] = parts.keyring.keys
@@ -140,6 +150,7 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
   }
   loops.every('heartbeat', periods.beat, () => beatWorker(db, beat))
   loops.every('gateways', periods.gateways, () => dataplane.keep())
+  loops.every('exec', periods.exec, () => exec.sweep())
   const rotate = rotator(parts)
   const rotation = loops.every('rotation', periods.rotation, async (signal) => {
     if (await rotate(signal)) rotation.poke()
@@ -195,7 +206,14 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
       for (const timer of [retry, due]) clearTimeout(timer)
       soon.clear()
       again.clear()
-      const ended = [work.drained(), loops.ended(), bell.close(), server.close(), followers.stop()]
+      const ended = [
+        work.drained(),
+        loops.ended(),
+        bell.close(),
+        exec.stop(),
+        server.close(),
+        followers.stop(),
+      ]
       await Promise.race([Promise.allSettled(ended), delay(8_000)])
       bells.close()
       await Promise.allSettled([releaseGateways(db, workerId), removeWorker(db, workerId)])

@@ -127,6 +127,6 @@ export const SecondFactorToken = Type.Object({ token }, strict)
 export const SecondFactorPasskey = Type.Object({ token, assertion: Assertion }, strict)
 export const SecondFactorCode = Type.Object({ token, code: recoveryCode }, strict)
 
-/** What asks for a passkey each time: to trade with an exchange credential. */
-export const PasskeyActionName = oneOf(['exchange:trade'])
+/** What asks for a passkey each time: to trade with an exchange credential, to begin a terminal in an agent. */
+export const PasskeyActionName = oneOf(['exchange:trade', 'agent:exec'])
 export const ActionOptionsBody = Type.Object({ action: PasskeyActionName, targetId: Uuid }, strict)

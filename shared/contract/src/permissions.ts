@@ -15,6 +15,7 @@ export type Permission =
   | 'agent:operate'
   | 'agent:delete'
   | 'agent:invoke'
+  | 'agent:exec'
   | 'logs:read'
   | 'key:read'
   | 'key:write'

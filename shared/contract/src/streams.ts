@@ -1,8 +1,17 @@
 import { type Static, Type } from 'typebox'
 import { oneOf, Time, Uuid } from './wire.ts'
 
-/** Terminal and metrics sockets are not served yet, so a ticket for one cannot be had. */
-const AgentTicket = Type.Object({ kind: oneOf(['logs']), agentId: Uuid }, { additionalProperties: false })
+/** Metrics sockets are not served yet, so a ticket for one cannot be had. */
+const AgentTicket = Type.Object(
+  {
+    kind: oneOf(['logs', 'exec'], {
+      description:
+        '`exec` is a terminal: for who may change the agent and use every key it holds, whose password or passkey was shown within ten minutes, and who, where they have a passkey, has given its word for `agent:exec` on this agent (POST auth/passkeys/actions).',
+    }),
+    agentId: Uuid,
+  },
+  { additionalProperties: false },
+)
 /** For the chosen workspace. */
 const EventsTicket = Type.Object({ kind: oneOf(['events']) }, { additionalProperties: false })
 
@@ -45,6 +54,22 @@ export type LogsFrame =
   | { type: 'lines'; lines: { seq: number; ts: string; stream: 'stdout' | 'stderr'; text: string }[] }
   | { type: 'gap'; from: number; to: number; reason: string }
   | { type: 'state'; state: string; reason: string }
+
+/** What an exec stream sends as text; what the terminal prints comes as binary frames. */
+export type ExecFrame =
+  /**
+   * The first frame. `id` is for `?session=` of the next socket; what was on the screen follows (the last 64 KiB), so that a
+   * client that comes back empties its own first.
+   */
+  | { type: 'session'; id: string }
+  /** The shell has ended, and so has the session; 128 and the number of the signal that ended it. */
+  | { type: 'exit'; code: number }
+
+/** What a client of an exec stream may send as text; what is typed goes as binary frames of at most 64 KiB. */
+export type ExecRequest = { type: 'resize'; cols: number; rows: number }
+
+/** The words of a close 4404 of an exec stream: a new session may be begun, or the agent does not run. */
+export const execGone = { session: 'session-gone', agent: 'agent-not-running' } as const
 
 /**
  * What pages look at again after a `changed`: `agents` is the list, `agent:<id>` one of it (its operations, timeline and state;

@@ -121,6 +121,20 @@ export type StreamsTable = {
   created_at: TimeDefault
 }
 
+/** A terminal that a worker has open. */
+export type ExecSessionsTable = {
+  id: Generated<string>
+  workspace_id: string
+  agent_id: string
+  user_id: string
+  session_id: string
+  worker_id: string
+  container_id: string
+  leader: number | null
+  container_run: string | null
+  started_at: TimeDefault
+}
+
 export type UsersTable = {
   id: Generated<string>
   email: string

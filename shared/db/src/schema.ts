@@ -1,6 +1,7 @@
 import type {
   ApiKeysTable,
   AuditLogTable,
+  ExecSessionsTable,
   IdempotencyKeysTable,
   IdentitiesTable,
   InvitationsTable,
@@ -45,6 +46,7 @@ export type DB = {
   audit_log: AuditLogTable
   credentials: CredentialsTable
   events: EventsTable
+  exec_sessions: ExecSessionsTable
   gateways: GatewaysTable
   given_secrets: GivenSecretsTable
   idempotency_keys: IdempotencyKeysTable

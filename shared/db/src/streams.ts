@@ -2,13 +2,14 @@ import { type Kysely, sql } from 'kysely'
 import type { Tx } from './actor.ts'
 import type { DB, StreamKind } from './schema.ts'
 
+/** Of a stream of any kind but a terminal (`issueExecTicket`). */
 export type NewStream = {
   id: string
   workspaceId: string
   agentId: string
   userId: string
   sessionId: string
-  kind: StreamKind
+  kind: Exclude<StreamKind, 'exec'>
   ticketHash: Buffer
   expiresAt: Date
 }

@@ -21,6 +21,7 @@ const least: Record<Permission, Role> = {
   'agent:operate': 'editor',
   'agent:delete': 'editor',
   'agent:invoke': 'editor',
+  'agent:exec': 'editor',
   'logs:read': 'viewer',
   'key:read': 'viewer',
   'key:write': 'editor',

@@ -90,6 +90,13 @@ export async function tenantRows(database: TestDatabase, owner: Person): Promise
     ticket_hash: Buffer.from(randomUUID().replaceAll('-', '')),
     ticket_expires_at: new Date(Date.now() + 30_000),
   })
+  await insert('exec_sessions', {
+    ...wa,
+    user_id: owner.userId,
+    session_id: owner.sessionId,
+    worker_id: 'w',
+    container_id: 'c',
+  })
   await insert('idempotency_keys', { ...w, user_id: owner.userId, key: 'k', request_hash: Buffer.alloc(32) })
   await insert('api_keys', {
     ...w,

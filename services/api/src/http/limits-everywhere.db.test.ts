@@ -132,6 +132,16 @@ test('tickets are counted by person', async () => {
   expect((await ask(bob)).status).toBe(404)
 })
 
+test('beginnings of terminals are counted by person, and logs are not among them', async () => {
+  const api = await open({ exec: minute(2) })
+  const [ada, bob] = [await api.signUp(), await api.signUp()]
+  const ask = (who: typeof ada, kind: string) =>
+    who.post('/api/ws-tickets', { kind, agentId: '00000000-0000-4000-8000-000000000000' })
+  for (const status of [404, 404, 429]) expect((await ask(ada, 'exec')).status).toBe(status)
+  expect((await ask(ada, 'logs')).status).toBe(404)
+  expect((await ask(bob, 'exec')).status).toBe(404)
+})
+
 test('a list asks Redis once', async () => {
   const api = await open({})
   const user = await api.signUp()

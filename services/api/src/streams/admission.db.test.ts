@@ -103,7 +103,9 @@ describe('who is not let in', () => {
     })
     expect([foreign.status, absent.status]).toEqual([404, 404])
     expect({ ...foreign.body, correlationId: '' }).toEqual({ ...absent.body, correlationId: '' })
-    expect((await logs.ada.post('/api/ws-tickets', { kind: 'exec', agentId: logs.agentId })).status).toBe(400)
+    expect((await logs.ada.post('/api/ws-tickets', { kind: 'metrics', agentId: logs.agentId })).status).toBe(
+      400,
+    )
   })
 
   test('more than twenty', async () => {

@@ -11,11 +11,16 @@ import type { Deps } from '../deps.ts'
 import type { StreamRequest } from '../http/websocket.ts'
 import type { SocketPlaces } from './socket-places.ts'
 import { watch } from './watch-permission.ts'
-import { withPlace } from './with-place.ts'
+import { closeNow, withPlace } from './with-place.ts'
 
-/** An admitted stream. `signal` aborts when its socket has closed, for whatever reason. */
+/**
+ * An admitted stream. `signal` aborts when its socket has closed, for whatever reason. The socket is paused, so that nothing of
+ * what comes first is lost: whoever serves it resumes it.
+ */
 export type OpenStream = RedeemedStream & {
   agentId: string
+  /** Whose it is, with the proof that was shown. */
+  actor: SessionActor
   query: URLSearchParams
   socket: WebSocket
   signal: AbortSignal
@@ -39,7 +44,10 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
     const verdict = await standing(deps, actor, permission, agentId)
     if (verdict !== 'held') return verdict
 
-    return (socket) => withPlace(deps, places, socket, redeemed, () => hold(socket, redeemed))
+    return (socket) => {
+      socket.pause()
+      withPlace(deps, places, socket, redeemed, () => hold(socket, redeemed))
+    }
 
     function hold(socket: WebSocket, redeemed: RedeemedStream): void {
       const over = new AbortController()
@@ -50,15 +58,15 @@ export function admitStream(deps: Deps, kind: StreamKind, permission: Permission
         code = now
         return 'revoked' as const
       }
-      const watching = watch(deps, check, () => socket.close(code))
+      const watching = watch(deps, check, () => closeNow(socket, code))
       socket.on('close', () => {
         watching.stop()
         over.abort()
       })
-      serve({ ...redeemed, agentId, query, socket, signal: over.signal }).catch((error: unknown) => {
+      serve({ ...redeemed, agentId, actor, query, socket, signal: over.signal }).catch((error: unknown) => {
         if (over.signal.aborted) return
         deps.log.error({ err: error, streamId: redeemed.streamId }, 'a stream failed')
-        socket.close(streamClose.tryAgain)
+        closeNow(socket, streamClose.tryAgain)
       })
     }
   }

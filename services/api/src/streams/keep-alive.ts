@@ -13,7 +13,8 @@ export function keepAlive(socket: WebSocket): () => void {
   })
   const timer = setInterval(() => {
     // A slow reader's pong waits behind what it has not read: that it reads on is as good.
-    if (socket.bufferedAmount < waiting) heard = Date.now()
+    // One that we do not read is not heard.
+    if (socket.bufferedAmount < waiting || socket.isPaused) heard = Date.now()
     waiting = socket.bufferedAmount
     if (Date.now() - heard > silentMs) socket.terminate()
     else if (waiting === 0) socket.ping()

@@ -1,13 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type LogsFrame, streamClose } from '@nora/contract/streams'
-import { signCapability } from '@nora/crypto/capability'
-import { liveWorkers } from '@nora/db/registry-read'
 import { WebSocket } from 'ws'
 import type { Deps } from '../deps.ts'
 import type { OpenStream } from './admit-stream.ts'
+import { streamCapability } from './capability.ts'
+import { workersNow } from './choose-worker.ts'
 
-/** A worker that has not been seen for longer is not asked. */
-const freshSeconds = 15
 /** Without any worker for this long the client is sent away to come again. */
 const patienceMs = 30_000
 const handshakeMs = 5_000
@@ -26,6 +24,7 @@ const wholeNumber = /^\d{1,15}$/
  * closes it: 1013 when no worker is to be had, or the worker's own verdict (4403, 4404).
  */
 export const pipeLogs = (deps: Deps) => async (stream: OpenStream) => {
+  stream.socket.resume()
   const place = startOf(stream.query)
   let aliveAt = deps.clock()
   let failed: string | undefined
@@ -67,10 +66,7 @@ function startOf(query: URLSearchParams): Place {
 }
 
 async function chooseWorker(deps: Deps, failed: string | undefined) {
-  const workers = await liveWorkers(deps.db, freshSeconds).catch((error: unknown) => {
-    deps.log.warn({ err: error }, 'the list of workers could not be read')
-    return []
-  })
+  const workers = await workersNow(deps)
   return workers.find((worker) => worker.id !== failed) ?? workers[0]
 }
 
@@ -81,7 +77,7 @@ function follow(deps: Deps, stream: OpenStream, internalUrl: string, place: Plac
   const { socket, signal } = stream
   return new Promise((resolve) => {
     const source = new WebSocket(addressOf(internalUrl, place), {
-      headers: { 'x-nora-capability': capability(deps, stream) },
+      headers: { 'x-nora-capability': streamCapability(deps, 'logs', stream) },
       perMessageDeflate: false,
       handshakeTimeout: handshakeMs,
       maxPayload: maxFrame,
@@ -124,12 +120,4 @@ function lastSeq(data: Buffer): number {
   const frame = JSON.parse(data.toString('utf8')) as LogsFrame
   if (frame.type === 'lines') return frame.lines.at(-1)?.seq ?? 0
   return frame.type === 'gap' ? frame.to : 0
-}
-
-function capability(deps: Deps, stream: OpenStream): string {
-  const now = Math.floor(deps.clock() / 1000)
-  return signCapability(deps.capabilitySeed, {
-    ...{ aud: 'worker', op: 'logs', agent: stream.agentId, workspace: stream.workspaceId },
-    ...{ sub: stream.userId, stream: stream.streamId, iat: now, exp: now + 30 },
-  })
 }

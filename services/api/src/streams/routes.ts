@@ -2,17 +2,22 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { CreateTicket, Ticket } from '@nora/contract/streams'
 import { hashToken, randomToken } from '@nora/crypto/tokens'
+import type { Tx } from '@nora/db/actor'
 import { agentExists } from '@nora/db/agent-reads'
+import { issueExecTicket } from '@nora/db/exec-tickets'
 import { issueLiveTicket } from '@nora/db/live-streams'
-import { insertStream } from '@nora/db/streams'
+import { insertStream, type NewStream } from '@nora/db/streams'
 import { DomainError } from '@nora/domain/errors'
-import type { FastifyInstance } from 'fastify'
+import { allows } from '@nora/domain/roles'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { auditAction } from '../agents/write-audit.ts'
 import type { Deps } from '../deps.ts'
 import { idempotently, sendOutcome } from '../http/idempotency.ts'
+import type { RequestActor } from '../http/sessions.ts'
 import { consoleDoor, serveStreams } from '../http/websocket.ts'
 import { serveEvents } from '../live/events.ts'
 import { admitStream } from './admit-stream.ts'
+import { pipeExec } from './pipe-exec.ts'
 import { pipeLogs } from './pipe-logs.ts'
 import { mostSockets, socketPlaces } from './socket-places.ts'
 
@@ -24,41 +29,58 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
   app.post(
     '/ws-tickets',
     {
-      // The same permission that the socket is held by.
+      // A terminal needs more, see below.
       config: { access: 'logs:read', idempotency: 'credential' },
       schema: { body: CreateTicket, response: { 201: Ticket } },
     },
     async (request, reply) => {
       await app.limits.tickets(request, reply)
       const { body, actor: who } = request
+      if (body.kind === 'exec') await requireExec(request, reply)
       const ticket = randomToken()
       const ticketHash = hashToken(ticket)
       const expiresAt = new Date(deps.clock() + ticketMs)
       const outcome = await idempotently(deps, request, async (tx) => {
-        if (body.kind === 'events') {
-          const streamId = await issueLiveTicket(tx, who.actor.sessionId, ticketHash)
-          const target = { kind: 'stream', id: streamId } as const
-          await auditAction(tx, who, 'STREAM_TICKET_ISSUED', target, { kind: body.kind })
-        } else {
-          const { agentId, kind } = body
-          if (!(await agentExists(tx, agentId))) throw new DomainError('not-found')
-          const id = randomUUID()
-          const { workspaceId, userId } = who
-          const { sessionId } = who.actor
-          await insertStream(tx, { id, agentId, kind, expiresAt, workspaceId, userId, sessionId, ticketHash })
-          const target = { kind: 'agent', id: agentId } as const
-          await auditAction(tx, who, 'STREAM_TICKET_ISSUED', target, { kind, streamId: id })
-        }
+        const streamId = await issue(tx, who, body, { ticketHash, expiresAt })
+        const { kind } = body
+        const ofAgent = body.kind !== 'events'
+        const target = { kind: ofAgent ? 'agent' : 'stream', id: ofAgent ? body.agentId : streamId } as const
+        await auditAction(tx, who, 'STREAM_TICKET_ISSUED', target, { kind, ...(ofAgent && { streamId }) })
         return { status: 201, body: { ticket, expiresAt: expiresAt.toISOString() } }
       })
       return sendOutcome(reply, outcome)
     },
   )
 
+  const requireExec = async (request: FastifyRequest, reply: FastifyReply) => {
+    if (!allows(request.actor.role, 'agent:exec')) throw new DomainError('forbidden')
+    await app.limits.exec(request, reply)
+  }
+
   const places = socketPlaces(deps, mostSockets)
   app.addHook('onClose', async () => places.stop())
-  const admit = admitStream(deps, 'logs', 'logs:read', places)
   const bare = app as unknown as FastifyInstance
-  serveStreams(bare, deps, consoleDoor('logs'), (request) => admit(request, pipeLogs(deps)))
+  const admitLogs = admitStream(deps, 'logs', 'logs:read', places)
+  serveStreams(bare, deps, consoleDoor('logs'), (request) => admitLogs(request, pipeLogs(deps)))
+  const admitExec = admitStream(deps, 'exec', 'agent:exec', places)
+  serveStreams(bare, deps, consoleDoor('exec'), (request) => admitExec(request, pipeExec(deps)))
   serveEvents(bare, deps, places)
+}
+
+/** Stores a ticket of the kind that was asked for; gives the stream's id. DomainError `not-found`, and what `issueExecTicket` raises. */
+async function issue(
+  tx: Tx,
+  who: RequestActor,
+  asked: CreateTicket,
+  ticket: Pick<NewStream, 'ticketHash' | 'expiresAt'>,
+): Promise<string> {
+  const { sessionId } = who.actor
+  if (asked.kind === 'events') return issueLiveTicket(tx, sessionId, ticket.ticketHash)
+  const { agentId, kind } = asked
+  if (kind === 'exec') return issueExecTicket(tx, who.actor, { agentId, ticketHash: ticket.ticketHash })
+  if (!(await agentExists(tx, agentId))) throw new DomainError('not-found')
+  const id = randomUUID()
+  const { workspaceId, userId } = who
+  await insertStream(tx, { ...ticket, id, agentId, kind, workspaceId, userId, sessionId })
+  return id
 }

@@ -25,9 +25,9 @@ export function withPlace(
   // Only now: a handshake that fails has no close that would give its place back.
   places.take(userId, streamId).then(
     (taken) => {
-      if (!taken) return socket.close(streamClose.tooMany)
+      if (!taken) return closeNow(socket, streamClose.tooMany)
       if (gone) return places.giveBack(userId, streamId)
-      const late = setTimeout(() => socket.close(streamClose.tryAgain, 'open for eight hours'), longestMs)
+      const late = setTimeout(() => closeNow(socket, streamClose.tryAgain, 'open for eight hours'), longestMs)
       const stopPings = keepAlive(socket)
       socket.on('close', () => {
         places.giveBack(userId, streamId)
@@ -38,7 +38,13 @@ export function withPlace(
     },
     (error: unknown) => {
       deps.log.error({ err: error, streamId }, 'a place could not be taken')
-      socket.close(streamClose.tryAgain)
+      closeNow(socket, streamClose.tryAgain)
     },
   )
+}
+
+/** Closes a socket that may be paused: the other side's answer must be read. */
+export function closeNow(socket: WebSocket, code: number, reason?: string | Buffer): void {
+  socket.resume()
+  socket.close(code, reason)
 }

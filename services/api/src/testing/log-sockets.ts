@@ -3,7 +3,7 @@ import type { TestDatabase } from '@nora/testing/postgres'
 import { afterEach, beforeAll, expect } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Client } from './client.ts'
-import { type Script, type StandInWorker, standInWorker } from './stand-in-worker.ts'
+import { type ExecScript, type Script, type StandInWorker, standInWorker } from './stand-in-worker.ts'
 import type { TestApi } from './test-api.ts'
 
 export type ConnectOptions = {
@@ -11,6 +11,7 @@ export type ConnectOptions = {
   query?: string
   agent?: string
   protocols?: string[]
+  kind?: 'logs' | 'exec'
 }
 
 /** Two people, an agent of the first one's, and what a test of log sockets does; all is closed after each test. */
@@ -19,13 +20,20 @@ export type LogSockets = {
   bob: Client
   agentId: string
   /** Starts a stand-in worker and enters it into the registry. */
-  worker: (script: Script, id?: string) => Promise<StandInWorker>
-  ticketOf: (who: Client, agent?: string) => Promise<string>
+  worker: (script: Script, id?: string, exec?: ExecScript) => Promise<StandInWorker>
+  ticketOf: (who: Client, agent?: string, kind?: 'logs' | 'exec') => Promise<string>
   connect: (
     ticket: string,
     who: Client | undefined,
     options?: ConnectOptions,
-  ) => { socket: WebSocket; frames: unknown[]; closed: Promise<number> }
+  ) => {
+    socket: WebSocket
+    /** The text frames, and what came as binary ones. */
+    frames: unknown[]
+    bytes: () => string
+    closed: Promise<number>
+    reason: () => string
+  }
 }
 
 export function logSockets(database: TestDatabase, api: TestApi): LogSockets {
@@ -44,8 +52,8 @@ export function logSockets(database: TestDatabase, api: TestApi): LogSockets {
     await database.asSuperuser('delete from nora.workers')
   })
 
-  self.worker = async (script, id = `w${workers.length}`) => {
-    const started = await standInWorker(script)
+  self.worker = async (script, id = `w${workers.length}`, exec = undefined) => {
+    const started = await standInWorker(script, exec)
     workers.push(started)
     await database.asSuperuser(
       `insert into nora.workers (id, kid8, key_version, internal_url) values ($1, $2, 1, $3)`,
@@ -54,22 +62,33 @@ export function logSockets(database: TestDatabase, api: TestApi): LogSockets {
     return started
   }
 
-  self.ticketOf = async (who, agent = self.agentId) => {
-    const answer = await who.post('/api/ws-tickets', { kind: 'logs', agentId: agent })
+  self.ticketOf = async (who, agent = self.agentId, kind = 'logs') => {
+    const answer = await who.post('/api/ws-tickets', { kind, agentId: agent })
     expect(answer.status, answer.text).toBe(201)
     return answer.body.ticket
   }
 
   self.connect = (ticket, who, options = {}) => {
-    const path = `/api/ws/logs/${options.agent ?? self.agentId}${options.query ?? ''}`
+    const path = `/api/ws/${options.kind ?? 'logs'}/${options.agent ?? self.agentId}${options.query ?? ''}`
     const headers = options.headers ?? (who ? { authorization: `Bearer ${who.accessToken}` } : {})
     const protocols = options.protocols ?? ['nora.v1', `ticket.${ticket}`]
     const socket = new WebSocket(`${api.url.replace('http', 'ws')}${path}`, protocols, { headers })
     sockets.push(socket)
     const frames: unknown[] = []
-    socket.on('message', (data) => frames.push(JSON.parse(data.toString())))
+    let bytes = ''
+    let reason = ''
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (isBinary) bytes += data.toString('latin1')
+      else frames.push(JSON.parse(data.toString()))
+    })
     socket.on('error', () => undefined)
-    return { socket, frames, closed: new Promise<number>((resolve) => socket.on('close', resolve)) }
+    const closed = new Promise<number>((resolve) =>
+      socket.on('close', (code, why) => {
+        reason = why.toString()
+        resolve(code)
+      }),
+    )
+    return { socket, frames, bytes: () => bytes, closed, reason: () => reason }
   }
   return self
 }

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Probe, ReloadAction, SecretFile } from '@nora/runtimes/runtime'
 
 /** All that a backend must know of one agent; pure data made from the database row and its runtime. */
@@ -90,6 +91,27 @@ export type Usage = {
   pids: number
 }
 
+export type TerminalSize = { cols: number; rows: number }
+
+/** Where the programs of a terminal are: all that its shell starts has the shell's process id for a session. */
+export type TerminalPlace = {
+  agentId: string
+  containerId: string
+  /** Which run of the container: its process ids begin anew with each. */
+  run: string
+  leader: number
+}
+
+/** A shell in a running container, as the agent's own user. */
+export type Terminal = {
+  /** The terminal's bytes both ways, paused; ends when the shell has. */
+  stream: Duplex
+  place: TerminalPlace
+  resize(size: TerminalSize, signal: AbortSignal): Promise<void>
+  /** What the ended shell ended with; undefined when that is not known any more. */
+  exitCode(signal: AbortSignal): Promise<number | undefined>
+}
+
 /** One container of the installation as the one-call listing shows it. */
 export type ListedContainer = {
   containerId: string
@@ -150,6 +172,15 @@ export type Backend = {
   ): AsyncIterable<readonly LogFrame[]>
   /** One reading of what a container uses, within three seconds. Undefined: it does not run, or is gone. */
   usage(containerId: string, signal: AbortSignal): Promise<Usage | undefined>
+  /** Opens a terminal. `not-found`: the container does not run, or is not this agent's; `container-invalid`: it has no shell. */
+  openTerminal(
+    agentId: string,
+    containerId: string,
+    size: TerminalSize,
+    signal: AbortSignal,
+  ): Promise<Terminal>
+  /** Ends all that runs in a terminal, asked first and then killed. `left`: something is still there. */
+  endTerminal(place: TerminalPlace, signal: AbortSignal): Promise<'ended' | 'left'>
   /** Every container of this installation, with one call. */
   list(signal: AbortSignal): Promise<ListedContainer[]>
   /** Removes one listed container by id, when its labels still say that it is this installation's. */

@@ -24,7 +24,7 @@ test('answers health, and nothing else', async () => {
   expect((await fetch(`${bench.server.url}/internal/healthz`, { method: 'POST' })).status).toBe(404)
   const status = await new Promise((resolve) => {
     const headers = { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
-    const asked = request(`${bench.server.url}/internal/exec`, {
+    const asked = request(`${bench.server.url}/internal/metrics`, {
       headers: { ...headers, 'sec-websocket-key': 'x' },
     })
     asked.once('response', (response) => resolve(response.statusCode))

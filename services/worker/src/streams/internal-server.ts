@@ -5,11 +5,14 @@ import type { Duplex } from 'node:stream'
 import { CapabilityError, type Claims, verifyCapability } from '@nora/crypto/capability'
 import { reportSecurityEvent } from '@nora/db/fleet'
 import { redact } from '@nora/log/redact'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { sizeOf } from '../exec/requests.ts'
+import type { ExecSessions } from '../exec/sessions.ts'
 import { type LogStreamsDeps, logStreams } from './log-streams.ts'
 import { closeCodes, type ViewerWish } from './viewer.ts'
 
 export type InternalServerDeps = LogStreamsDeps & {
+  exec: Pick<ExecSessions, 'serve'>
   /** Ed25519 public key, 32 raw bytes. */
   capabilityPublicKey: Buffer
   bind: string
@@ -37,8 +40,9 @@ const mostHeaders = 64
 const reportEveryMs = 10_000
 
 /**
- * The worker's own port, for the api alone: `GET /internal/healthz` and `WS /internal/logs?after=&generation=` with a
- * capability (aud `worker`, op `logs`, agent, workspace, stream) in `X-Nora-Capability`. Everything else is 404.
+ * The worker's own port, for the api alone: `GET /internal/healthz`, `WS /internal/logs?after=&generation=` and `WS
+ * /internal/exec?session=&cols=&rows=`, each with a capability (aud `worker`, op `logs` or `exec`, agent, workspace, sub, stream)
+ * in `X-Nora-Capability`. Everything else is 404.
  */
 export async function startInternalServer(deps: InternalServerDeps): Promise<InternalServer> {
   const streams = logStreams(deps)
@@ -67,41 +71,51 @@ export async function startInternalServer(deps: InternalServerDeps): Promise<Int
   server.maxConnections = door.connections
   server.maxHeadersCount = 0 // they are counted by isPlain: older versions of Node left out what is beyond a number
 
-  function refused(error: unknown): void {
+  const served: Record<string, (ws: WebSocket, claims: Claims, query: URLSearchParams) => Promise<void>> = {
+    logs: (ws, claims, query) => streams.serve(ws, claims, wishOf(query)),
+    exec: (ws, claims, query) => {
+      const wish = { session: query.get('session') ?? undefined, size: sizeOf(query) }
+      return deps.exec.serve(ws, claims, wish)
+    },
+  }
+
+  function refused(error: unknown, op: string): void {
     if (!(error instanceof CapabilityError)) throw error
     deps.log.warn({ reason: error.reason }, 'a capability was refused')
     if (performance.now() - reportedAt < reportEveryMs) return
     reportedAt = performance.now()
-    const target = { kind: 'worker', id: 'logs' }
+    const target = { kind: 'worker', id: op }
     const details = { reason: error.reason, audience: 'worker' }
     reportSecurityEvent(deps.db, { type: 'CAPABILITY_REFUSED', workspaceId: null, target, details }).catch(
       (failure) => deps.log.error({ err: failure }, 'a refused capability was not reported'),
     )
   }
 
-  function verify(request: IncomingMessage): Claims | undefined {
+  function verify(request: IncomingMessage, op: string): Claims | undefined {
     const token = request.headers['x-nora-capability']
     try {
-      const expected = { audience: 'worker' as const, op: 'logs' }
+      const expected = { audience: 'worker' as const, op }
       return verifyCapability(deps.capabilityPublicKey, typeof token === 'string' ? token : '', expected)
     } catch (error) {
-      refused(error)
+      refused(error, op)
       return undefined
     }
   }
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', (error) => deps.log.debug({ err: error }, 'an internal socket broke'))
-    if (pathOf(request) !== '/internal/logs' || !isPlain(request)) {
+    const op = /^\/internal\/(logs|exec)$/.exec(pathOf(request) ?? '')?.[1]
+    const serve = op && served[op]
+    if (!serve || !isPlain(request)) {
       socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
       return
     }
     sockets.handleUpgrade(request, socket, head, (ws) => {
-      ws.on('error', (error) => deps.log.debug({ err: error }, 'a log stream broke'))
-      const claims = verify(request)
+      ws.on('error', (error) => deps.log.debug({ err: error, op }, 'a stream broke'))
+      const claims = verify(request, op)
       if (!claims) return ws.close(closeCodes.ticket)
-      streams.serve(ws, claims, wishOf(request)).catch((error) => {
-        deps.log.error({ err: error }, 'a log stream failed')
+      serve(ws, claims, new URLSearchParams((request.url ?? '').split('?')[1] ?? '')).catch((error) => {
+        deps.log.error({ err: error, op }, 'a stream failed')
         ws.close(closeCodes.tryAgain)
       })
     })
@@ -152,8 +166,7 @@ const isPlain = ({ headers, rawHeaders }: IncomingMessage) =>
 const pathOf = (request: IncomingMessage) => (request.url ?? '').split('?')[0]
 
 /** What is no number counts as not asked for: the api has checked it already. */
-function wishOf(request: IncomingMessage): ViewerWish {
-  const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '')
+function wishOf(query: URLSearchParams): ViewerWish {
   const number = (name: string) => {
     const text = query.get(name) ?? ''
     return /^\d{1,15}$/.test(text) ? Number(text) : undefined

@@ -7,6 +7,7 @@ import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
 import type { WebSocket } from 'ws'
 import { type AgentFeed, agentFeed } from './agent-feed.ts'
+import { keepAlive } from './keep-alive.ts'
 import { closeCodes, createViewer, type ViewerWish } from './viewer.ts'
 
 export type LogStreamsDeps = { db: Kysely<DB>; log: Logger; bells: Bells; bellPrefix: string }
@@ -19,7 +20,6 @@ export type LogStreams = {
 
 /** The right to watch is asked for again this often: sign-out, removal and the like act within five seconds. */
 const checkEveryMs = 2_000
-const pingEveryMs = 20_000
 
 /** Without Redis nobody waits for a bell longer than this: the feed looks by itself each second. */
 const listenMs = 500
@@ -89,18 +89,4 @@ export function logStreams(deps: LogStreamsDeps): LogStreams {
       for (const [agentId, made] of feeds) close(agentId, made)
     },
   }
-}
-
-/** Ends a socket whose other side is gone without a word. */
-function keepAlive(ws: WebSocket): () => void {
-  let alive = true
-  ws.on('pong', () => {
-    alive = true
-  })
-  const timer = setInterval(() => {
-    if (!alive) return ws.terminate()
-    alive = false
-    if (ws.readyState === ws.OPEN) ws.ping()
-  }, pingEveryMs)
-  return () => clearInterval(timer)
 }

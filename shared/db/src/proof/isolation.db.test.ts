@@ -15,6 +15,7 @@ const tenantTables = [
   'audit_log',
   'credentials',
   'events',
+  'exec_sessions',
   'given_secrets',
   'idempotency_keys',
   'invitations',

@@ -50,12 +50,12 @@ export const invokeRows: Row[] = invocations.map((name) =>
   route(name, from('editor', 200), { ids, harmless: true }),
 )
 
-const socket: Cells = {
+const nobodysSocket: Cells = {
   ...signedIn('closed 4401'),
   ...{ anonymous: 'closed 4401', disabled: 'closed 4401', adminSession: 'closed 4401' },
   ...everyProgram('closed 4401'),
-  ...{ viewer: 101, editor: 101, admin: 101, owner: 101 },
 }
+const socket: Cells = { ...nobodysSocket, ...{ viewer: 101, editor: 101, admin: 101, owner: 101 } }
 const when = 'with the own ticket, or one of somebody else’s where none can be had'
 
 export const streamRows: Row[] = [
@@ -67,6 +67,16 @@ export const streamRows: Row[] = [
     when: 'for what changes in the workspace',
     body: { kind: 'events' },
   }),
+  route('POST /api/ws-tickets', from('editor', 201), {
+    when: 'for a terminal',
+    stepUp: true,
+    body: async (world, caller) => ({ kind: 'exec', agentId: await world.id('agent', caller) }),
+  }),
   route('WS /api/ws/logs/:id', socket, { when, ids }),
   route('WS /api/ws/events/:id', socket, { when, ids: { id: 'workspace' } }),
+  route(
+    'WS /api/ws/exec/:id',
+    { ...nobodysSocket, ...{ editor: 101, admin: 101, owner: 101 } },
+    { when, ids },
+  ),
 ]

@@ -37,6 +37,8 @@ export const ofHead = (outcome: Outcome): Outcome =>
 async function prepareSocket(world: World, path: string, caller: Caller): Promise<Send> {
   const [, , , kind, agentId] = path.split('/')
   if (kind === 'admin') return prepareAdminSocket(world, path, caller)
+  // A ticket for a terminal is for whoever has stepped up.
+  if (kind === 'exec') await world.stepUp(caller)
   const asked = kind === 'events' ? { kind } : { kind, agentId }
   const ticketOf = ({ client, headers }: Caller) => client.post('/api/ws-tickets', asked, headers)
   const own = await ticketOf(caller)

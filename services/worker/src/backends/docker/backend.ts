@@ -22,6 +22,7 @@ import { observe } from './observe.ts'
 import { possessions, removeLeftover } from './possessions.ts'
 import { readUsage } from './stats.ts'
 import { ensureStorage, removeStorage } from './storage.ts'
+import { endTerminal, openTerminal } from './terminals.ts'
 
 export type DockerBackendDeps = {
   docker: Docker
@@ -59,6 +60,9 @@ export function dockerBackend(options: DockerBackendDeps): Backend {
     lastWords: (containerId, signal) => lastWords(engine, containerId, signal),
     logs: (containerId, after, signal) => containerLogs(engine, containerId, after, signal),
     usage: (containerId, signal) => readUsage(engine, containerId, signal),
+    openTerminal: (agentId, containerId, size, signal) =>
+      openTerminal(engine, agentId, containerId, size, signal),
+    endTerminal: (place, signal) => endTerminal(engine, place, signal),
     list: (signal) => listContainers(engine, signal),
     removeOrphan: (container, signal) => removeOrphan(engine, container, signal),
     possessions: (signal) => possessions(deps, signal),

@@ -67,6 +67,7 @@ export function viewBench(
       log: quiet,
       bells,
       bellPrefix: redis.prefix,
+      exec: { serve: async (ws) => ws.close(1013) },
       capabilityPublicKey: publicKey,
       bind: '127.0.0.1',
       port: 0,

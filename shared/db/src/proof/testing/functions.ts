@@ -61,6 +61,19 @@ export const decisions: Record<string, Decision> = {
   issue_live_ticket: app(),
   redeem_live_ticket: app(),
 
+  // Terminals.
+  issue_exec_ticket: {
+    to: ['nora_app'],
+    tells: 'that a ticket’s hash is taken, to whoever can guess such',
+  },
+  begin_exec: worker(),
+  may_attach_exec: worker(),
+  note_exec: worker('notes where a terminal’s programs are, of one that is named by its random id'),
+  end_exec: worker('ends a terminal that is named by its random id, with an audit row that says so'),
+  lost_execs: worker(
+    'takes over every terminal whose worker is gone, or under the name that is given: ids of agents and containers, no name and no secret',
+  ),
+
   // Accounts of sign-in providers.
   enrol_api: app(
     'takes the first proof of the api that there ever is, and from then on says whether one is the same',
