@@ -1,0 +1,65 @@
+import { waitUntil } from '@nora/testing/wait-until'
+import { Redis } from 'ioredis'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import WebSocket from 'ws'
+import { type Client, signedIn } from './client.ts'
+import { stack } from './stack.ts'
+
+const it = stack()
+let alice: Client
+let bob: Client
+
+beforeAll(async () => {
+  alice = await signedIn(it, 'alice')
+  bob = await signedIn(it, 'bob')
+})
+
+type Frame = { type: string; topics?: string[] }
+
+/** A page of somebody's personal workspace: looks again at what it is told, and at nothing by itself. */
+async function page(who: Client, onTopics: (topics: string[]) => void): Promise<Frame[]> {
+  const { personalWorkspaceId } = (await who.get<{ personalWorkspaceId: string }>('auth/me')).body
+  const { ticket } = (await who.post<{ ticket: string }>('ws-tickets', { kind: 'events' })).body
+  const socket = new WebSocket(
+    `${it.url.replace('http', 'ws')}/api/ws/events/${personalWorkspaceId}`,
+    ['nora.v1', `ticket.${ticket}`],
+    { headers: { authorization: `Bearer ${who.token}` } },
+  )
+  onTestFinished(() => socket.terminate())
+  const frames: Frame[] = []
+  socket.on('message', (data) => {
+    const frame = JSON.parse(String(data)) as Frame
+    frames.push(frame)
+    if (frame.topics) onTopics(frame.topics)
+  })
+  await waitUntil('hello', () => frames.length > 0)
+  return frames
+}
+
+test('a page sees an agent become what it should be by what it is told alone, and nobody else is told of it', async () => {
+  let [state, looks] = ['', 0]
+  let id = ''
+  const frames = await page(alice, (topics) => {
+    if (id === '' || !topics.includes(`agent:${id}`)) return
+    looks++
+    void alice.agent(id).then((agent) => {
+      state = agent.state
+    })
+  })
+  const others = await page(bob, () => undefined)
+  id = await alice.deploy({ name: 'watched', runtime: 'starter' })
+  await waitUntil('running, as told', () => state === 'running', { deadlineMs: 120_000 })
+  const redis = new Redis(it.redis.url)
+  onTestFinished(() => redis.disconnect())
+  await redis.flushall()
+  expect((await alice.post(`agents/${id}/stop`)).status).toBe(202)
+  await waitUntil('stopped, as told', () => state === 'stopped', { deadlineMs: 60_000 })
+  // Some for each step, not one for each row that was written.
+  expect(looks).toBeLessThan(60)
+  expect(frames.length).toBeGreaterThan(4)
+  expect(others.flatMap(({ topics = [] }) => topics).filter((topic) => topic.startsWith('agent'))).toEqual([])
+  expect((await alice.delete(`agents/${id}`)).status).toBe(202)
+  await waitUntil('the end', async () => (await alice.get(`agents/${id}`)).status === 404, {
+    deadlineMs: 60_000,
+  })
+})
