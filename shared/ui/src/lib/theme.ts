@@ -43,6 +43,9 @@ export const themeFor = (app: 'console' | 'admin') =>
     components: {
       // A word that is cut off says nothing.
       Badge: { defaultProps: { tt: 'none', miw: 'max-content' } },
+      Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+      Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
+      Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Close this message' } } },
     },
   })
 
