@@ -69,7 +69,13 @@ function Way({
               Cancel
             </Button>
           )}
-          <Button type="submit" loading={busy} leftSection={icon} data-autofocus={!children || undefined}>
+          <Button
+            type="submit"
+            loading={busy}
+            leftSection={icon}
+            data-autofocus={!children || undefined}
+            autoFocus={!children}
+          >
             {action}
           </Button>
         </Group>
@@ -101,6 +107,7 @@ function ByPassword({ onConfirmed, onCancel }: Props) {
             required
             maxLength={512}
             data-autofocus
+            autoFocus
           />
         </>
       )}
@@ -137,6 +144,7 @@ function ByPasskey({ onConfirmed, onCancel }: Props) {
               required
               maxLength={40}
               data-autofocus
+              autoFocus
             />
           )}
         </Way>
