@@ -2,7 +2,7 @@ import type { Agent } from '@nora/contract/agents'
 import { sql } from 'kysely'
 import type { Tx } from './actor.ts'
 import { agentColumns, agentSummaryColumns } from './agent-json.ts'
-import { afterPlace, decodeCursor, placeOf } from './cursor.ts'
+import { afterPlace, decodeCursor, pageText } from './cursor.ts'
 import type { Statement } from './one-flush.ts'
 import type { Read } from './read.ts'
 import type { AgentState } from './schema.ts'
@@ -25,10 +25,10 @@ export type AgentFilter = { limit: number; cursor?: string; state?: AgentState; 
 const statements = new Map<string, Statement>()
 
 /**
- * The workspace's agents, newest first, for `readAs` and then `jsonPage`. Throws DomainError `bad-request` for a foreign cursor.
+ * The workspace's agents, newest first, as the JSON of contract's `AgentPage`. Throws DomainError `bad-request` for a foreign cursor.
  */
 export function agentPage({ limit, cursor, state, q }: AgentFilter): Read {
-  const values: string[] = [String(limit + 1)]
+  const values: string[] = [String(limit)]
   const conditions = [ofWorkspace]
   const bind = (value: string) => `$${values.push(value)}`
   if (state !== undefined) conditions.push(`a.state = ${bind(state)}`)
@@ -44,8 +44,7 @@ export function agentPage({ limit, cursor, state, q }: AgentFilter): Read {
 function statementOf(where: string): Statement {
   const found = statements.get(where)
   if (found) return found
-  const text = `select row_to_json(x), ${placeOf('a')} from agents a, lateral (select ${agentSummaryColumns}) x
-    where ${where} order by a.created_at desc, a.id desc limit $1`
+  const text = pageText({ table: 'agents', alias: 'a', columns: agentSummaryColumns, where })
   const statement = { name: `nora_agents_${statements.size}`, text }
   statements.set(where, statement)
   return statement

@@ -2,6 +2,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { testDatabase } from '@nora/testing/postgres'
 import { type Kysely, sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { textOf } from './byte-rows.ts'
 import { connect, readPoolOf } from './connect.ts'
 import { runInOneFlush } from './one-flush.ts'
 import type { DB } from './schema.ts'
@@ -47,6 +48,12 @@ afterEach(async () => {
   server.close()
 })
 
+const read = async () => {
+  const [rows] = await runInOneFlush(readPoolOf(db), [
+    { statement: { name: 'one', text: 'select 1' }, values: [] },
+  ])
+  return rows!.map(textOf)
+}
 const one = () => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
 
 test('a query without an answer fails in time, and the next one has another connection', async () => {
@@ -60,12 +67,11 @@ test('a query without an answer fails in time, and the next one has another conn
 })
 
 test('so does a read in one message', async () => {
-  const parts = [{ statement: { name: 'one', text: 'select 1' }, values: [] }]
-  expect(await runInOneFlush(readPoolOf(db), parts)).toEqual([[['1']]])
+  expect(await read()).toEqual([['1']])
   silent = true
-  await expect(runInOneFlush(readPoolOf(db), parts)).rejects.toThrow(/^Connection terminated/)
+  await expect(read()).rejects.toThrow(/^Connection terminated/)
   silent = false
-  expect(await runInOneFlush(readPoolOf(db), parts)).toEqual([[['1']]])
+  expect(await read()).toEqual([['1']])
 })
 
 test('a transaction that was cut off in its middle is not handed on', async () => {
@@ -85,7 +91,6 @@ test('a transaction that was cut off in its middle is not handed on', async () =
 test('a slow answer within its time is no failure, and leaves no timer', async () => {
   await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
   await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
-  const statement = { name: 'one', text: 'select 1' }
-  expect(await runInOneFlush(readPoolOf(db), [{ statement, values: [] }])).toEqual([[['1']]])
+  expect(await read()).toEqual([['1']])
   expect((await one()).rows).toHaveLength(1)
 })

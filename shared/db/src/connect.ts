@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { takeRowsAsBytes } from './byte-rows.ts'
 import type { DB } from './schema.ts'
 
 const int8 = 20
@@ -47,6 +48,7 @@ export function readPoolOf(db: Kysely<DB>): pg.Pool {
 export function connect(options: ConnectOptions): Kysely<DB> {
   const pool = openPool(options)
   const reads = openPool(options)
+  reads.on('connect', takeRowsAsBytes)
   const endPool = pool.end.bind(pool) as () => Promise<void>
   Object.assign(pool, { end: () => Promise.all([endPool(), reads.end()]) })
   const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) })

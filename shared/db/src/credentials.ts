@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { SessionActor, Tx } from './actor.ts'
-import { afterPlace, decodeCursor, placeOf } from './cursor.ts'
+import { afterPlace, decodeCursor, pageText } from './cursor.ts'
 import { iso } from './iso-time.ts'
 import { openOperations } from './operations.ts'
 import type { Read } from './read.ts'
@@ -56,24 +56,23 @@ const columns = `c.id, c.label, c.owner_id as "ownerId", c.fingerprint, c.base_u
     order by ac.attached_at, ac.agent_id) as "usedBy"`
 const keyColumns = `${columns}, c.provider, c.shared_with_workspace as "sharedWithWorkspace"`
 const exchangeColumns = `${columns}, c.provider as exchange, c.wallet_address as "walletAddress", c.permission`
-const pageText = (
-  own: string,
-  after: string,
-) => `select row_to_json(x), ${placeOf('c')} from credentials c, lateral (select ${own}) x
-  where c.kind = $2 and c.workspace_id = (select nora.workspace()) ${after} order by c.created_at desc, c.id desc limit $1`
+const keysText = (columns: string, after: string) => {
+  const where = `c.kind = $2 and c.workspace_id = (select nora.workspace()) ${after}`
+  return pageText({ table: 'credentials', alias: 'c', columns, where })
+}
 const pagesOf = (name: string, own: string) => ({
-  first: { name, text: pageText(own, '') },
-  later: { name: `${name}_after`, text: pageText(own, `and ${afterPlace('c', '$3', '$4')}`) },
+  first: { name, text: keysText(own, '') },
+  later: { name: `${name}_after`, text: keysText(own, `and ${afterPlace('c', '$3', '$4')}`) },
 })
 const keyPages = pagesOf('nora_credentials', keyColumns)
 const exchangePages = pagesOf('nora_exchange_credentials', exchangeColumns)
 
 /**
- * Credentials that the actor may see, newest first, for `readAs` and then `jsonPage`: contract's `ProviderKey` (and `Integration`),
+ * Credentials that the actor may see, newest first, as the JSON of a page of contract's `ProviderKey` (and `Integration`),
  * or `ExchangeCredential`. Throws DomainError `bad-request` for a foreign cursor.
  */
 export function credentialPage(kind: CredentialKind, page: { limit: number; cursor?: string }): Read {
-  const values = [String(page.limit + 1), kind]
+  const values = [String(page.limit), kind]
   const { first, later } = kind === 'exchange' ? exchangePages : keyPages
   if (page.cursor === undefined) return { statement: first, values }
   const { createdUs, id } = decodeCursor(page.cursor)

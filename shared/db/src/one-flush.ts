@@ -1,12 +1,11 @@
 import type pg from 'pg'
+import type { ByteRow } from './byte-rows.ts'
 import { cutOffLater } from './connect.ts'
 
 /** A query that each connection prepares once: planned once, too, which is most of what a page costs Postgres. */
 export type Statement = { name: string; text: string }
 /** A statement with its parameters as Postgres reads them: text, or bytes for a bytea. */
 export type Part = { statement: Statement; values: readonly (string | Buffer | null)[] }
-/** Columns as the text that Postgres sends. */
-export type TextRow = (string | null)[]
 
 // What of pg's connection a query object is given (pg.Submittable); its types do not say these.
 type Wire = {
@@ -23,12 +22,13 @@ const prepared = new WeakMap<object, Set<string>>()
 /**
  * Runs the parts in one message, which is one transaction: Postgres commits at its end, and after an error executes nothing
  * that stands behind it (PostgreSQL documentation, 54.2.3 Extended Query, and 54.2.4 Pipelining). Gives the rows of each part.
+ * @param pool `readPoolOf`, whose connections give bytes.
  */
-export async function runInOneFlush(pool: pg.Pool, parts: readonly Part[]): Promise<TextRow[][]> {
+export async function runInOneFlush(pool: pg.Pool, parts: readonly Part[]): Promise<ByteRow[][]> {
   const client = await pool.connect()
   const answered = cutOffLater(pool, client)
   try {
-    const rows = await new Promise<TextRow[][]>((resolve, reject) => {
+    const rows = await new Promise<ByteRow[][]>((resolve, reject) => {
       client.query(flush(parts, resolve, reject) as unknown as pg.Submittable)
     })
     client.release()
@@ -44,8 +44,8 @@ export async function runInOneFlush(pool: pg.Pool, parts: readonly Part[]): Prom
 }
 
 /** The query object that pg drives: it writes itself to the connection and is told what comes back. */
-function flush(parts: readonly Part[], resolve: (rows: TextRow[][]) => void, reject: (error: Error) => void) {
-  const rows: TextRow[][] = parts.map(() => [])
+function flush(parts: readonly Part[], resolve: (rows: ByteRow[][]) => void, reject: (error: Error) => void) {
+  const rows: ByteRow[][] = parts.map(() => [])
   let at = 0
   let known: Set<string>
   const ignore = () => undefined
@@ -67,7 +67,7 @@ function flush(parts: readonly Part[], resolve: (rows: TextRow[][]) => void, rej
       wire.sync()
       wire.stream.uncork()
     },
-    handleDataRow: ({ fields }: { fields: TextRow }) => void rows[at]!.push(fields),
+    handleDataRow: ({ fields }: { fields: ByteRow }) => void rows[at]!.push(fields),
     handleCommandComplete() {
       at++
     },

@@ -31,7 +31,7 @@ async function pageTouches(filter: AgentFilter, who = owner): Promise<Touched> {
   const name = `explain_${read.statement.name}`
   const text = `explain (analyze, buffers, format json) ${read.statement.text}`
   const { rows } = await readAs(database.app, who.actor, { statement: { name, text }, values: read.values })
-  return touchedBy(JSON.parse(rows[0]![0]!))
+  return touchedBy(JSON.parse(String(rows[0]![0])))
 }
 
 async function touches(query: string): Promise<Touched> {

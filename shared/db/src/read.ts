@@ -1,8 +1,9 @@
 import type { ApiKeyScope } from '@nora/contract/api-keys'
 import type { Kysely } from 'kysely'
 import type { CallerActor, Entered } from './actor.ts'
+import { type ByteRow, textOf } from './byte-rows.ts'
 import { readPoolOf } from './connect.ts'
-import { type Part, runInOneFlush, type TextRow } from './one-flush.ts'
+import { type Part, runInOneFlush } from './one-flush.ts'
 import type { DB, WorkspaceRole } from './schema.ts'
 
 /** One query of tenants' tables; see `readAs`. */
@@ -27,7 +28,7 @@ export async function readAs<A extends CallerActor>(
   db: Kysely<DB>,
   actor: A,
   read: Read,
-): Promise<{ entered: Entered<A>; rows: TextRow[] }> {
+): Promise<{ entered: Entered<A>; rows: ByteRow[] }> {
   const [who, rows] = await runInOneFlush(readPoolOf(db), [proofOf(actor), read])
   return { entered: enteredOf(actor, who![0]!) as Entered<A>, rows: rows! }
 }
@@ -39,8 +40,14 @@ function proofOf(actor: CallerActor): Part {
   return { statement: enterHub, values: [actor.publicId, actor.proof, actor.workspaceId, actor.ip] }
 }
 
-function enteredOf(actor: CallerActor, row: TextRow): Entered<CallerActor> {
-  const [userId, workspaceId, role, fourth, scopes] = row as [string, string, WorkspaceRole, string, string]
+function enteredOf(actor: CallerActor, row: ByteRow): Entered<CallerActor> {
+  const [userId, workspaceId, role, fourth, scopes] = textOf(row) as [
+    string,
+    string,
+    WorkspaceRole,
+    string,
+    string,
+  ]
   if (actor.kind === 'session') {
     return { userId, workspaceId, role, platformRole: fourth as 'user' | 'admin' }
   }

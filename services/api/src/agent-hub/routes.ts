@@ -6,7 +6,6 @@ import { Agent, AgentPage, AgentQuery, CreateAgent, DeleteAgentQuery, SyncKeys }
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { agentById, agentPage } from '@nora/db/agent-reads'
-import { jsonPage } from '@nora/db/cursor'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'
 import { createAgent } from '../agents/create-agent.ts'
@@ -48,8 +47,8 @@ export const agentHubRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (
     },
     async (request, reply) => {
       const limit = request.query.limit ?? 50
-      const rows = await readOnce(deps, request, agentPage({ ...request.query, limit }))
-      return builtJson<AgentPage>(reply, jsonPage(rows, limit))
+      const page = agentPage({ ...request.query, limit })
+      return builtJson<AgentPage>(reply, await readOnce(deps, request, page))
     },
   )
 

@@ -1,5 +1,6 @@
 import { AgentPage } from '@nora/contract/agents'
 import { ProviderKeyPage } from '@nora/contract/provider-keys'
+import { decodeCursor, encodeCursor } from '@nora/db/cursor'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { Value } from 'typebox/value'
@@ -72,6 +73,11 @@ describe('the list of agents', () => {
         error: { code: 'no-image', message: 'there is none', exitCode: 3 },
       },
     })
+    // A page that comes in many pieces, with characters of several bytes where they are cut.
+    const long = 'üx🦉\u2028'.repeat(2_000)
+    await database.asSuperuser('update nora.agents set state_reason = $1', [long])
+    const longer = (await ada.get('/api/agents')).body.items
+    expect(longer.map((one: { stateReason: string }) => one.stateReason)).toEqual(Array(4).fill(long))
     expect(body.items[1].operation.error).toEqual({ code: 'internal', message: 'it failed without a reason' })
   })
 
@@ -89,6 +95,7 @@ describe('the list of agents', () => {
       expect(body.items.length).toBeLessThanOrEqual(limit)
       seen.push(...body.items.map((one: { id: string }) => one.id))
       cursor = body.nextCursor
+      if (cursor !== null) expect(encodeCursor(decodeCursor(cursor))).toBe(cursor)
     }
     expect(seen).toEqual([ids[3], ids[2], ids[0], ids[1]])
   })

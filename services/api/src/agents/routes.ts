@@ -14,7 +14,6 @@ import { DeployOptions } from '@nora/contract/deploy-options'
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { agentById, agentPage } from '@nora/db/agent-reads'
-import { jsonPage } from '@nora/db/cursor'
 import { DomainError } from '@nora/domain/errors'
 import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
@@ -62,8 +61,8 @@ export const agentRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app
     },
     async (request, reply) => {
       const limit = request.query.limit ?? 50
-      const rows = await readOnce(deps, request, agentPage({ ...request.query, limit }))
-      return builtJson<AgentPage>(reply, jsonPage(rows, limit))
+      const page = agentPage({ ...request.query, limit })
+      return builtJson<AgentPage>(reply, await readOnce(deps, request, page))
     },
   )
 

@@ -1,7 +1,6 @@
 import type { Access } from '@nora/contract/permissions'
 import { enterSession } from '@nora/db/accounts'
 import type { Entered, SessionActor } from '@nora/db/actor'
-import type { TextRow } from '@nora/db/one-flush'
 import { type Read, readAs } from '@nora/db/read'
 import { requireRecentProof } from '@nora/db/sessions'
 import { DomainError } from '@nora/domain/errors'
@@ -71,15 +70,16 @@ export function installSessions(app: FastifyInstance, deps: Deps): void {
 /**
  * The one query of a route with `oneRead`: Postgres checks session and membership in the same message, and what it found is given
  * to nobody whose role may not read it. A program has been let in before, and its key is checked with the query once more.
+ * Gives the one value that the query finds, as the bytes that Postgres sent.
  */
-export async function readOnce(deps: Deps, request: FastifyRequest, read: Read): Promise<TextRow[]> {
+export async function readOnce(deps: Deps, request: FastifyRequest, read: Read): Promise<Buffer> {
   const program = programOf(request)
-  if (program) return (await readAs(deps.db, program.actor, read)).rows
+  if (program) return (await readAs(deps.db, program.actor, read)).rows[0]![0]!
   const proof = proofs.get(request)
   if (!proof) throw new Error('readOnce needs a route with `oneRead`')
   const { entered, rows } = await readAs(deps.db, proof.actor, read)
   admit(request, proof, entered)
-  return rows
+  return rows[0]![0]!
 }
 
 /** Such a route's answer leaves only after its `readOnce`: a handler that forgets it answers nobody. */

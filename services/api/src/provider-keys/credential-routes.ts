@@ -4,7 +4,6 @@ import { DetachedProviderKey, ForceQuery, ProviderKeyQuery } from '@nora/contrac
 import { NoBody, Uuid } from '@nora/contract/wire'
 import { withActor } from '@nora/db/actor'
 import { credentialById, credentialPage } from '@nora/db/credentials'
-import { jsonPage } from '@nora/db/cursor'
 import { operationOfCredential } from '@nora/db/operations'
 import { DomainError } from '@nora/domain/errors'
 import { type TSchema, Type } from 'typebox'
@@ -47,8 +46,8 @@ export function credentialRoutes(
     },
     async (request, reply) => {
       const limit = request.query.limit ?? 50
-      const rows = await readOnce(deps, request, credentialPage(kind, { ...request.query, limit }))
-      return builtJson<unknown>(reply, jsonPage(rows, limit))
+      const page = credentialPage(kind, { ...request.query, limit })
+      return builtJson<unknown>(reply, await readOnce(deps, request, page))
     },
   )
 

@@ -5,11 +5,12 @@ import { type TenantRows, tenantRows } from '@nora/testing/rows'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { refusalOf, withActor } from '../actor.ts'
+import { refusalOf, type SessionActor, withActor } from '../actor.ts'
 import { agentPage } from '../agent-reads.ts'
+import { textOf } from '../byte-rows.ts'
 import { connect, readPoolOf } from '../connect.ts'
-import { runInOneFlush } from '../one-flush.ts'
-import { type Read, readAs } from '../read.ts'
+import { type Part, runInOneFlush } from '../one-flush.ts'
+import { type Read, readAs as readBytesAs } from '../read.ts'
 import type { DB } from '../schema.ts'
 
 // Reads in one message keep what `withActor` promises.
@@ -28,6 +29,11 @@ beforeAll(async () => {
 })
 afterAll(() => db.destroy())
 
+const readAs = async (on: Kysely<DB>, actor: SessionActor, what: Read) => {
+  const { entered, rows } = await readBytesAs(on, actor, what)
+  return { entered, rows: rows.map(textOf) }
+}
+const inOneFlush = async (part: Part) => (await runInOneFlush(readPoolOf(db), [part]))[0]!.map(textOf)
 const read = (name: string, text: string, values: Read['values'] = []): Read => ({
   statement: { name, text },
   values,
@@ -46,7 +52,9 @@ test('the owner sees her rows and a stranger none', async () => {
     platformRole: 'admin',
   })
   expect((await readAs(db, mallory.actor, agents)).rows).toEqual([])
-  expect((await readAs(db, mallory.actor, agentPage({ limit: 50 }))).rows).toEqual([])
+  expect((await readAs(db, mallory.actor, agentPage({ limit: 50 }))).rows).toEqual([
+    ['{"items":[],"nextCursor":null}'],
+  ])
 })
 
 test('behind a proof that fails nothing is executed', async () => {
@@ -66,8 +74,7 @@ test('behind a proof that fails nothing is executed', async () => {
 test('the context ends with the message', async () => {
   await readAs(db, alice.actor, agents)
   const text = `select (select count(*) from agents), nora.workspace(), current_setting('transaction_read_only')`
-  const left = await runInOneFlush(readPoolOf(db), [{ statement: { name: 'left', text }, values: [] }])
-  expect(left).toEqual([[['0', null, 'off']]])
+  expect(await inOneFlush(read('left', text))).toEqual([['0', null, 'off']])
 })
 
 test('a read changes nothing', async () => {
@@ -118,9 +125,7 @@ test('a statement that was left behind under one of our names is handed nobodyâ€
   }>`select current_setting('x.stolen', true) as value`.execute(db)
   expect(stolen.rows[0]!.value).toBeNull()
   const names = `select string_agg(name, ' ') from pg_prepared_statements where from_sql`
-  expect(
-    await runInOneFlush(readPoolOf(db), [{ statement: { name: 'names', text: names }, values: [] }]),
-  ).toEqual([[[null]]])
+  expect(await inOneFlush(read('names', names))).toEqual([[null]])
 })
 
 test('many at once on one connection get each their own', async () => {
