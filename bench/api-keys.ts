@@ -8,7 +8,7 @@ const keys = 5
 export const apiKeys: Bench = {
   name: 'api-keys',
   about: 'GET /api/llm-providers, 5 rows, against one plain query on the same Fastify',
-  deadlineMs: 120_000,
+  deadlineMs: 240_000,
   async run(context) {
     const { services, signal } = context
     const database = await services.database()

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeProcess } from '@nora/supervisor/node-process'
 import { cpuMs } from './proc.ts'
 import type { BenchServices } from './services.ts'
 
@@ -12,7 +13,10 @@ export type MeasuredProcess = {
   end(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** Starts a TypeScript program of ours as a process of its own, ended with the bench. `file` is relative to the repository. */
+/**
+ * Starts a TypeScript program of ours as a process of its own, ended with the bench, as the supervisor starts a service: its
+ * memory settings are part of what a request costs. `file` is relative to the repository.
+ */
 export async function measuredProcess(
   services: BenchServices,
   file: string,
@@ -22,8 +26,9 @@ export async function measuredProcess(
   const logFile = join(await services.folder(), 'log')
   // For a profile of what is measured: `--cpu-prof --cpu-prof-dir=/tmp/profile`.
   const extra = process.env['NORA_BENCH_NODE_OPTIONS']?.split(' ') ?? []
-  const child = spawn(process.execPath, ['--disable-sigusr1', ...extra, program], {
-    env: { PATH: process.env['PATH'], ...env },
+  const node = nodeProcess(await services.folder())
+  const child = spawn(process.execPath, [...node.args, ...extra, program], {
+    env: { PATH: process.env['PATH'], ...node.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log = createWriteStream(logFile)
