@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import { freePort } from '@nora/embedded/free-port'
 import type { TestDatabase } from '@nora/testing/clone-database'
@@ -50,7 +51,14 @@ export async function apiUnderTest(
       body: JSON.stringify(body),
       signal,
     })
-  await post('/api/auth/signup', { email, password, setupToken })
+  // It answers before it has reached Redis, without which nobody signs up.
+  const signUp = () => post('/api/auth/signup', { email, password, setupToken })
+  let claimed = await signUp()
+  for (let tries = 0; claimed.status === 503 && tries < 50; tries++) {
+    await delay(100, undefined, { signal })
+    claimed = await signUp()
+  }
+  if (!claimed.ok) throw new Error(`sign-up answered ${claimed.status} ${await claimed.text()}`)
   const answer = await post('/api/auth/login', { email, password, transport: 'cookie' })
   if (!answer.ok) throw new Error(`sign-in answered ${answer.status} ${await answer.text()}`)
   const cookie = answer.headers
