@@ -18,6 +18,9 @@ export const CatalogProvider = Type.Object(
     anyFields: Type.Boolean({
       description: 'True for `custom`: any name-value pairs instead of, or besides, the fields.',
     }),
+    alternatives: Type.Array(Type.Array(Type.String()), {
+      description: 'Sets of fields of which one must be complete.',
+    }),
     baseUrl: oneOf(['none', 'optional', 'required', 'listed']),
     defaultBaseUrl: orNull(Type.String()),
     destinationHosts: Type.Array(Type.String(), {

@@ -51,6 +51,7 @@ export function providerView(entry: Provider): CatalogProvider {
     docsUrl: entry.docsUrl,
     fields: requiredFields(entry),
     anyFields: entry.anyFields,
+    alternatives: entry.alternatives.map((names) => [...names]),
     baseUrl: entry.baseUrl,
     defaultBaseUrl: entry.defaultBaseUrl,
     destinationHosts: usualHosts(entry),

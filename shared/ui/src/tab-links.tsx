@@ -1,0 +1,21 @@
+import { Link, useLocation } from 'react-router'
+import classes from './tab-links.module.css'
+
+/** Parts of one page that have addresses of their own, as tabs. */
+export function TabLinks({ label, tabs }: { label: string; tabs: readonly { title: string; to: string }[] }) {
+  const { pathname } = useLocation()
+  return (
+    <nav aria-label={label} className={classes['tabs']}>
+      {tabs.map(({ title, to }) => (
+        <Link
+          key={to}
+          to={to}
+          className={classes['tab']}
+          aria-current={pathname.replace(/\/$/, '') === to ? 'page' : undefined}
+        >
+          {title}
+        </Link>
+      ))}
+    </nav>
+  )
+}
