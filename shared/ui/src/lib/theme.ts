@@ -46,6 +46,8 @@ export const themeFor = (app: 'console' | 'admin') =>
       Modal: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
       Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
       Notification: { defaultProps: { closeButtonProps: { 'aria-label': 'Close this message' } } },
+      // An element without a role in a menu is none that a screen reader knows there (WAI-ARIA 1.2, required owned elements).
+      Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     },
   })
 

@@ -1,7 +1,5 @@
-import { unwrap } from '@nora/client/client'
 import { shortId } from '@nora/ui/lib/audit/entry-words'
-import { useQuery } from '@tanstack/react-query'
-import { useWorkspace } from '../../session.tsx'
+import { useAgentsById } from '../../names.ts'
 import { type Member, nameOf, useManyMembers } from '../workspace/people.tsx'
 
 type AuditNames = {
@@ -14,13 +12,8 @@ type AuditNames = {
 
 /** Names for the ids that audit entries have. */
 export function useAuditNames(): AuditNames {
-  const { api, key } = useWorkspace()
   const members = useManyMembers()
-  const agents = useQuery({
-    queryKey: key('agents', 'many'),
-    queryFn: ({ signal }) => unwrap(api.GET('/api/agents', { params: { query: { limit: 200 } }, signal })),
-    staleTime: 60_000,
-  })
+  const agents = useAgentsById()
   const people = members.data ?? []
   return {
     people,
@@ -29,6 +22,6 @@ export function useAuditNames(): AuditNames {
       if (found) return nameOf(found)
       return members.data && people.length < 200 ? `Former member ${shortId(id)}` : `Member ${shortId(id)}`
     },
-    agent: (id) => agents.data?.items.find((each) => each.id === id)?.name,
+    agent: (id) => agents.data?.get(id)?.name,
   }
 }

@@ -10,6 +10,7 @@ import { api } from '../../api.ts'
 import { Entrance } from '../../layout/entrance.tsx'
 import { Waiting } from '../../layout/waiting.tsx'
 import { entered as isSignedIn, useMe } from '../../session.tsx'
+import { heldInvitation } from '../workspace/invitation-token.ts'
 import { ProviderButtons } from './provider-buttons.tsx'
 import { bootstrapQuery, signUpOptionsQuery } from './queries.ts'
 import { ownPath } from './return-to.ts'
@@ -85,6 +86,10 @@ function FirstStep({
   return (
     <Entrance
       title="Sign in"
+      description={
+        heldInvitation() !== undefined &&
+        'To accept your invitation, sign in with the address it was made for.'
+      }
       below={
         options?.signupEnabled && (
           <>

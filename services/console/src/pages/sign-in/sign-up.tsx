@@ -7,6 +7,7 @@ import { Link, Navigate, useSearchParams } from 'react-router'
 import { Entrance } from '../../layout/entrance.tsx'
 import { Waiting } from '../../layout/waiting.tsx'
 import { entered, useMe } from '../../session.tsx'
+import { heldInvitation } from '../workspace/invitation-token.ts'
 import { ProviderButtons } from './provider-buttons.tsx'
 import { bootstrapQuery, signUpOptionsQuery } from './queries.ts'
 import { ownPath } from './return-to.ts'
@@ -52,7 +53,11 @@ export function SignUpPage() {
   return (
     <Entrance
       title="Create an account"
-      description="It comes with a workspace of your own. Others can invite you to theirs."
+      description={
+        heldInvitation() === undefined
+          ? 'It comes with a workspace of your own. Others can invite you to theirs.'
+          : 'To accept your invitation, use the address it was made for.'
+      }
       below={
         <>
           You have an account?{' '}

@@ -11,7 +11,7 @@ import { useState } from 'react'
 import { Link, useLocation, useNavigate } from 'react-router'
 import { api } from '../../api.ts'
 import { useSignedIn } from '../../session.tsx'
-import { forgetInvitation, heldInvitation, invitationPath } from './invitation-token.ts'
+import { forgetInvitation, heldInvitation } from './invitation-token.ts'
 
 /** Joins whoever is signed in to the workspace that an invitation's link is of. */
 export function AcceptInvitationPage() {
@@ -64,8 +64,10 @@ function Accept({ token }: { token: string }) {
     setBusy(true)
     try {
       await unwrap(api.call.POST('/api/auth/logout', { body: {} }))
-      await navigate(`/sign-in?returnTo=${encodeURIComponent(invitationPath)}`)
-      queries.clear()
+      // The page is not loaded anew: its memory has the token. Nothing else of theirs stays in it, and without a `me` the way
+      // leads to the sign-in and back here.
+      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' })
+      queries.setQueryData(['me'], null)
     } catch (problem) {
       setError(problem)
       setBusy(false)

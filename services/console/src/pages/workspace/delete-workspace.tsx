@@ -98,9 +98,11 @@ function WhatGoes() {
         unwrap(api.GET('/api/workspaces/{id}/members', { params: { path, query }, signal })),
       ])
       return [
-        `${atLeast(agents, 'agent')} with their logs and data`,
+        ...(agents.items.length > 0 ? [`${atLeast(agents, 'agent')} with their logs and data`] : []),
         'every key and credential that members stored here, those you do not see too',
-        `${atLeast(programs, 'Agent Hub key')}: programs that use one are shut out`,
+        ...(programs.items.length > 0
+          ? [`${atLeast(programs, 'Agent Hub key')}: programs that use one are shut out`]
+          : []),
         `the membership of ${atLeast(members, 'person', 'people')}, and all open invitations`,
       ]
     },

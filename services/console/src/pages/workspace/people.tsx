@@ -38,11 +38,12 @@ export function useMembers(): Pages<Member> {
 export function useManyMembers() {
   const { api, key, workspace } = useWorkspace()
   return useQuery({
-    queryKey: key('members', 'many'),
-    queryFn: async ({ signal }) => {
+    queryKey: key('members', 'names'),
+    queryFn: ({ signal }) => {
       const params = { path: { id: workspace.id }, query: { limit: 200 } }
-      return (await unwrap(api.GET('/api/workspaces/{id}/members', { params, signal }))).items
+      return unwrap(api.GET('/api/workspaces/{id}/members', { params, signal }))
     },
+    select: ({ items }) => items,
   })
 }
 

@@ -23,7 +23,7 @@ export function TransferOwnership({ membersPath }: { membersPath: string }) {
         <Text size="sm">
           Make somebody else the owner and step down to admin yourself, in one step. To have a second owner
           beside you, give them that role under{' '}
-          <Anchor component={Link} to={membersPath}>
+          <Anchor component={Link} to={membersPath} inherit underline="always">
             Members
           </Anchor>
           .

@@ -20,9 +20,10 @@ const textsOf = (list: unknown, name: string): string[] =>
 export function contentsWords({ agents, keys, keyCount }: Contents): string[] {
   const unseen = keyCount - keys.length
   const others = unseen > 0 ? [`${counted(unseen, 'key')} of other members`] : []
+  const ofKeys = keys.length > 0 ? [`${counted(keyCount, 'key')}: ${named(keys, others)}`] : others
   return [
     ...(agents.length > 0 ? [`${counted(agents.length, 'agent')} with their data: ${named(agents)}`] : []),
-    ...(keyCount > 0 ? [`${counted(keyCount, 'key')}: ${named([...keys], others)}`] : []),
+    ...ofKeys,
   ]
 }
 
