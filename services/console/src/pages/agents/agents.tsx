@@ -1,5 +1,5 @@
 import { Anchor, Button, Stack, Text } from '@mantine/core'
-import { DataTable } from '@nora/ui/data-table'
+import { type Column, DataTable } from '@nora/ui/data-table'
 import { printable } from '@nora/ui/lib/printable'
 import { Page } from '@nora/ui/page'
 import { EmptyState, QueryView } from '@nora/ui/query-view'
@@ -59,11 +59,25 @@ export function AgentsPage() {
 }
 
 function AgentTable({ agents }: { agents: AgentSummary[] }) {
-  const { to } = useWorkspace()
+  const { to, can } = useWorkspace()
   const nameOf = usePeople()
   const { versions } = useStoredKeys()
   const [leaving, setLeaving] = useState<AgentSummary>()
   const [asked, setAsked] = useState(false)
+  const actions: Column<AgentSummary> = {
+    title: '',
+    width: '12%',
+    align: 'right',
+    cell: (agent) => (
+      <RowActions
+        agent={agent}
+        onDelete={() => {
+          setLeaving(agent)
+          setAsked(true)
+        }}
+      />
+    ),
+  }
   return (
     <>
       <DataTable
@@ -79,15 +93,7 @@ function AgentTable({ agents }: { agents: AgentSummary[] }) {
                 <Anchor component={Link} to={to(`/agents/${id}`)} fw={600} className="nora-wrap">
                   {printable(name)}
                 </Anchor>
-                <Text
-                  size="xs"
-                  c="dimmed"
-                  className="nora-wrap"
-                  lineClamp={2}
-                  {...(image && { title: image })}
-                >
-                  {image ?? runtime}
-                </Text>
+                <OneLine text={image ?? runtime} />
               </Stack>
             ),
           },
@@ -105,32 +111,29 @@ function AgentTable({ agents }: { agents: AgentSummary[] }) {
             title: 'Created',
             width: '14%',
             cell: ({ createdBy, createdAt }) => (
-              <Text size="sm" className="nora-wrap">
-                <Time at={createdAt} />
-                <Text span size="xs" c="dimmed" display="block">
-                  by {printable(nameOf(createdBy))}
+              <Stack gap={0}>
+                <Text size="sm">
+                  <Time at={createdAt} />
                 </Text>
-              </Text>
+                <OneLine text={`by ${nameOf(createdBy)}`} />
+              </Stack>
             ),
           },
-          {
-            title: '',
-            width: '12%',
-            align: 'right',
-            cell: (agent) => (
-              <RowActions
-                agent={agent}
-                onDelete={() => {
-                  setLeaving(agent)
-                  setAsked(true)
-                }}
-              />
-            ),
-          },
+          ...(can('agent:operate') ? [actions] : []),
         ]}
       />
       {leaving && <DeleteAgent agent={leaving} opened={asked} onClose={() => setAsked(false)} />}
     </>
+  )
+}
+
+/** A text of somebody's that is shown whole where there is room, and to whoever points at it. */
+function OneLine({ text }: { text: string }) {
+  const shown = printable(text)
+  return (
+    <Text size="xs" c="dimmed" lineClamp={1} title={shown} style={{ wordBreak: 'break-all' }}>
+      {shown}
+    </Text>
   )
 }
 

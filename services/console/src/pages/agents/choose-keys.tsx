@@ -24,8 +24,9 @@ export function ChooseKeys({ form, runtime }: { form: DeployForm; runtime: Runti
           </Input.Label>
           <Input.Description>The agent gets what you choose here, and no other key.</Input.Description>
         </div>
-        <Anchor component={Link} to={to('/credentials/provider-keys')} size="sm">
-          Add a key
+        {/* What is in the form stays here, and the new key comes into the list by itself. */}
+        <Anchor component={Link} to={to('/credentials/provider-keys')} target="_blank" size="sm">
+          Add a key (in a new tab)
         </Anchor>
       </Group>
       {error !== null && <ProblemAlert error={error} title="Not all keys could be shown" />}

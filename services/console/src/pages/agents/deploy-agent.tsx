@@ -66,7 +66,6 @@ export function DeployAgent({ options }: { options: DeployOptions }) {
               required
               maxLength={64}
               autoComplete="off"
-              data-autofocus
               {...form.getInputProps('name')}
             />
             <ChooseRuntime
@@ -155,8 +154,8 @@ function Refusal({ error }: { error: unknown }) {
         <Alert role="alert" color="red" variant="light" title="A value looks like a secret">
           <Text size="sm">
             Everybody who may see the agent sees its variables and its command.{' '}
-            <Anchor component={Link} to={to('/credentials/provider-keys')} size="sm">
-              Store the secret as a key
+            <Anchor component={Link} to={to('/credentials/provider-keys')} target="_blank" size="sm">
+              Store the secret as a key (in a new tab)
             </Anchor>{' '}
             and choose it above: then only the agent’s program has it.
           </Text>

@@ -68,9 +68,11 @@ function Step(props: { number: number; done: boolean; title: string; children: R
       <Text fw={600} lh="28px">
         {title}
       </Text>
-      <Text size="sm" c="dimmed" component="div">
-        {children}
-      </Text>
+      {!done && (
+        <Text size="sm" c="dimmed" component="div">
+          {children}
+        </Text>
+      )}
     </List.Item>
   )
 }

@@ -45,7 +45,7 @@ export function SizeField({ form, runtime, options, size }: SizeFieldProps) {
       <div className={classes['size']!}>
         {slides && (
           <Slider
-            thumbLabel={`${label}, by hand`}
+            thumbLabel={`${label} slider`}
             label={words}
             min={least}
             max={Math.max(most, least)}
