@@ -1,6 +1,7 @@
 import { apiKeys } from './api-keys.ts'
 import { apiList } from './api-list.ts'
 import type { Bench } from './bench.ts'
+import { execEcho } from './exec-echo.ts'
 import { gatewayHttp } from './gateway-http.ts'
 import { login } from './login.ts'
 import { logsLatency } from './logs-latency.ts'
@@ -27,6 +28,7 @@ export const benches: readonly Bench[] = [
   provisionMany,
   logsThroughput,
   logsLatency,
+  execEcho,
   recover,
   reconcile,
   rotate,
