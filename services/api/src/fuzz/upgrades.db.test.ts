@@ -61,14 +61,15 @@ const credentials = fc.constantFrom('none', 'own', 'garbage', 'both', 'origin')
 const sample = <T>(arbitrary: fc.Arbitrary<T>) => fc.sample(arbitrary, { numRuns: runs, seed: fuzzSeed })
 
 test('an upgrade is answered with a refusal, a closed socket or a stream, whatever it offers', async () => {
-  for (const [offer, path, how] of sample(fc.tuple(offers, fc.option(paths), credentials))) {
+  const asked = fc.tuple(offers, fc.option(paths), credentials, fc.constantFrom('logs', 'exec'))
+  for (const [offer, path, how, kind] of sample(asked)) {
     const bearer = { Authorization: `Bearer ${how === 'garbage' ? line(offer) : viewer.client.accessToken}` }
     const origin = { Origin: how === 'origin' ? 'https://evil.test' : api.origin }
     const headers = {
       'Sec-WebSocket-Protocol': line(offer),
       ...(how === 'own' || how === 'garbage' ? bearer : how === 'both' ? { ...bearer, ...origin } : origin),
     }
-    const said = await upgrade(`/api/ws/logs/${path ?? agentId}`, headers, true)
+    const said = await upgrade(`/api/ws/${kind}/${path ?? agentId}`, headers, true)
     const [status = 0] = statusesIn(said)
     expect([0, 101, 400, 403, 404, 414], `${JSON.stringify({ path, headers })} ${said}`).toContain(status)
     // Such a ticket was never issued: the stream that is opened says so and no more.

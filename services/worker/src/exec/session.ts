@@ -25,6 +25,9 @@ export const execLimits = {
   longestMs: 8 * 3_600_000,
   /** A session without a socket waits for whoever comes back. */
   graceMs: 5 * 60_000,
+  /** What one worker has open, with those that wait for somebody to come back. */
+  aPerson: 20,
+  inAll: 256,
 }
 export type ExecLimits = typeof execLimits
 

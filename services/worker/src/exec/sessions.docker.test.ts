@@ -89,6 +89,21 @@ describe('a terminal', () => {
     await (await bench.connect(agent)).session()
   })
 
+  test('no person, and all together, have more than a worker bears', async () => {
+    const bob = await person(database, 'bob')
+    await database.asSuperuser(
+      `insert into nora.memberships (workspace_id, user_id, role) values ($1, $2, 'editor')`,
+      [bench.alice.workspaceId, bob.userId],
+    )
+    const agents = [await bench.agent(), await bench.agent(), await bench.agent()]
+    const serving = await bench.serve({ aPerson: 1, inAll: 2 })
+    await (await bench.connect(agents[0]!, { serving })).session()
+    expect((await (await bench.connect(agents[1]!, { serving })).closed).code).toBe(4429)
+    await (await bench.connect(agents[1]!, { serving, who: bob })).session()
+    const third = await person(database, 'third')
+    expect((await (await bench.connect(agents[2]!, { serving, who: third })).closed).code).toBe(1013)
+  })
+
   test('of somebody else, or of another sign-in, is like one that is not there', async () => {
     const agent = await bench.agent()
     const shell = await bench.connect(agent)

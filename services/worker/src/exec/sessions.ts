@@ -56,8 +56,8 @@ export function execSessions(deps: ExecDeps): ExecSessions {
   const { db, log, workerId, backend } = deps
   const limits = { ...execLimits, ...deps.limits }
   const sessions = new Map<string, ExecSession>()
-  /** Begun and not yet written off. */
-  const known = new Set<string>()
+  /** Begun and not yet written off, each with whose it is. */
+  const known = new Map<string, string>()
   const ending = new Set<Promise<void>>()
   let stopped = false
 
@@ -74,8 +74,11 @@ export function execSessions(deps: ExecDeps): ExecSessions {
   }
 
   async function open(actor: ViewerActor, claims: Claims, size: TerminalSize): Promise<ExecSession> {
+    const own = [...known.values()].filter((userId) => userId === claims.sub)
+    if (own.length >= limits.aPerson) throw new Refused(execClose.tooMany, 'too many terminals are open')
+    if (known.size >= limits.inAll) throw new Refused(execClose.tryAgain, 'too many terminals are open')
     const { execId: id, containerId } = await begin(actor, claims)
-    known.add(id)
+    known.set(id, claims.sub)
     const agentId = String(claims.agent)
     const finish = (how: How | 'failed', exitCode?: number, place?: TerminalPlace) => {
       const done = clean(id, place, how, exitCode)
@@ -195,7 +198,7 @@ export function execSessions(deps: ExecDeps): ExecSessions {
       }
     },
     async sweep() {
-      for (const { execId, run, leader, ...where } of await lostExecs(db, workerId, [...known])) {
+      for (const { execId, run, leader, ...where } of await lostExecs(db, workerId, [...known.keys()])) {
         const place = run === null || leader === null ? undefined : { ...where, run, leader }
         await clean(execId, place, 'worker-lost')
       }

@@ -52,9 +52,11 @@ export async function openTerminal(
     Env: ['TERM=xterm-256color'],
   })
   // Without the signal, which would outlive the call and cut the stream.
-  const stream: Duplex = await engine.call('opening a terminal', signal, () =>
-    exec.start({ hijack: true, stdin: true, Tty: true }),
-  )
+  const stream: Duplex = await engine.call('opening a terminal', signal, () => {
+    const started: Promise<Duplex> = exec.start({ hijack: true, stdin: true, Tty: true })
+    started.then((late) => signal.aborted && late.destroy()).catch(() => undefined)
+    return started
+  })
   stream.on('error', (error) =>
     engine.log.info({ err: error, containerId: found.Id }, 'a terminal’s stream broke'),
   )
