@@ -17,7 +17,7 @@ export const roleWords: Record<Role, RoleWords> = {
   },
   editor: {
     name: 'Editor',
-    may: 'Also deploys, operates and deletes agents, and stores keys and gives them to agents.',
+    may: 'Also deploys, operates and deletes agents, opens their terminals, stores keys and gives them to agents.',
     brief: 'works with agents and keys',
   },
   admin: {

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Browser, openBrowser } from './browser/browser.ts'
+import { signedIn } from './client.ts'
+import { pageFolders } from './dev/start-dev.ts'
+import { stack } from './stack.ts'
+
+const it = stack(pageFolders, undefined, 'localhost')
+let browser: Browser
+beforeAll(async () => {
+  browser = await openBrowser()
+})
+afterAll(() => browser?.close())
+
+const passwordOf = (name: string) => `correct horse ${name} battery`
+
+async function signIn(name: string): Promise<void> {
+  const { page } = browser
+  await page.getByLabel('E-mail address').fill(`${name}@example.test`)
+  await page.locator('input[type=password]').fill(passwordOf(name))
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+test('an invitation’s token stays out of addresses, requests and storage, also through a sign-in and another', async () => {
+  const { page, requests } = browser
+  const [ada] = [await signedIn(it, 'ada'), await signedIn(it, 'grace'), await signedIn(it, 'alan')]
+  await ada.post('auth/step-up', { password: passwordOf('ada') })
+  const workspace = String((await ada.post('workspaces', { name: 'Research' })).body['id'])
+  const made = await ada.post(`workspaces/${workspace}/invitations`, {
+    email: 'grace@example.test',
+    role: 'viewer',
+  })
+  const token = String(made.body['token'])
+  expect(token).toMatch(/^nora_invite_/)
+
+  await page.goto(`${it.url}/invitation#token=${token}`)
+  await page.getByText('To accept your invitation').waitFor()
+  expect(page.url()).toBe(`${it.url}/sign-in?returnTo=%2Finvitation`)
+  await signIn('alan')
+  await page.getByRole('button', { name: 'Accept invitation' }).click()
+  await page.getByText('This invitation does not let you in').waitFor()
+  await page.getByRole('button', { name: 'Sign in as somebody else' }).click()
+  await page.getByText('To accept your invitation').waitFor()
+  await signIn('grace')
+  await page.getByRole('button', { name: 'Accept invitation' }).click()
+  await page.waitForURL(`${it.url}/w/${workspace}/agents`)
+  expect(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }])')).not.toContain(
+    token,
+  )
+
+  // Another link in a tab where only the part behind the `#` changes.
+  await page.goto(`${it.url}/invitation`)
+  await page.getByText('There is no invitation in this address').waitFor()
+  await page.evaluate(`location.hash = '#token=${token}'`)
+  await page.getByRole('button', { name: 'Accept invitation' }).waitFor()
+  expect(page.url()).toBe(`${it.url}/invitation`)
+  expect(requests.map((url) => url.split('#')[0]).filter((url) => url?.includes(token))).toEqual([])
+})
