@@ -1,17 +1,19 @@
 import { unwrap } from '@nora/client/client'
 import type { AgentSummary } from '@nora/contract/agents'
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
-import { useWorkspace } from './session.tsx'
+import { type InWorkspace, useWorkspace } from './session.tsx'
 
 /** The workspace's agents by id, as many as one page of them holds: for names, and which keys they have. */
 export function useAgentsById(): UseQueryResult<ReadonlyMap<string, AgentSummary>> {
-  const { api, key } = useWorkspace()
-  return useQuery({
-    queryKey: key('agents', 'by-id'),
-    queryFn: ({ signal }) => unwrap(api.GET('/api/agents', { params: { query: { limit: 200 } }, signal })),
-    select: byId,
-  })
+  return useQuery({ ...agentsQuery(useWorkspace()), select: byId })
 }
+
+/** The same agents as a list, for where the workspace is not the page's. */
+export const agentsQuery = ({ api, key }: InWorkspace) => ({
+  queryKey: key('agents', 'by-id'),
+  queryFn: ({ signal }: { signal: AbortSignal }) =>
+    unwrap(api.GET('/api/agents', { params: { query: { limit: 200 } }, signal })),
+})
 
 const byId = ({ items }: { items: AgentSummary[] }) => new Map(items.map((agent) => [agent.id, agent]))
 

@@ -6,6 +6,7 @@ import { Link } from 'react-router'
 import { workspaceSource } from '../live/workspace-source.ts'
 import logo from '../nora.svg'
 import { PersonMenu } from './person-menu.tsx'
+import { SearchButton } from './search-button.tsx'
 import { WorkspaceSwitcher } from './workspace-switcher.tsx'
 
 /** The console's frame; `nav` is what the present workspace has, and `workspaceId` which one it is. */
@@ -40,6 +41,7 @@ export function ConsoleShell({
       header={
         <>
           {source && <LiveNotice source={source} />}
+          <SearchButton workspaceId={workspaceId} />
           <PersonMenu />
         </>
       }

@@ -1,23 +1,12 @@
 import { ActionIcon, Menu, Text } from '@mantine/core'
-import { unwrap } from '@nora/client/client'
-import { failed } from '@nora/ui/toasts'
 import { CircleUserRound, LogOut, UserRoundCog } from 'lucide-react'
 import { Link } from 'react-router'
-import { api } from '../api.ts'
 import { useSignedIn } from '../session.tsx'
+import { signOut } from './sign-out.ts'
 
 /** Who is signed in, and the ways to their account and out. */
 export function PersonMenu() {
   const { user } = useSignedIn()
-  const signOut = async () => {
-    try {
-      await unwrap(api.call.POST('/api/auth/logout', { body: {} }))
-      // A new page: nothing of theirs stays in memory.
-      window.location.assign('/sign-in')
-    } catch (error) {
-      failed(error, 'You are still signed in')
-    }
-  }
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>

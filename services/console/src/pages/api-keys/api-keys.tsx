@@ -6,7 +6,7 @@ import { EmptyState, QueryView } from '@nora/ui/query-view'
 import { itemsOf, ShowMore } from '@nora/ui/show-more'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Lock, Plug, Plus } from 'lucide-react'
-import { useState } from 'react'
+import { useSearchParams } from 'react-router'
 import { useWorkspace } from '../../session.tsx'
 import { CreateKey } from './create-key.tsx'
 import { KeyList } from './key-list.tsx'
@@ -40,10 +40,11 @@ function Keys() {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined,
   })
-  const [creating, setCreating] = useState(false)
+  // In the address, so that other pages can lead here.
+  const [search, setSearch] = useSearchParams()
   const { what, opened, open, close } = useDialogAbout<{ action: 'rotate' | 'revoke'; hubKey: HubKey }>()
   const create = (
-    <Button leftSection={<Plus size={16} aria-hidden />} onClick={() => setCreating(true)}>
+    <Button leftSection={<Plus size={16} aria-hidden />} onClick={() => setSearch({ create: '' })}>
       Create a key
     </Button>
   )
@@ -91,7 +92,7 @@ function Keys() {
         </Anchor>{' '}
         under “Agent Hub”. Whoever made a key rotates it; every admin can revoke it.
       </Text>
-      <CreateKey opened={creating} onClose={() => setCreating(false)} />
+      <CreateKey opened={search.has('create')} onClose={() => setSearch({}, { replace: true })} />
       {what?.action === 'rotate' && about && <RotateKey key={what.hubKey.id} {...about} />}
       {what?.action === 'revoke' && about && <RevokeKey key={what.hubKey.id} {...about} />}
     </Page>
