@@ -2,11 +2,11 @@ import { Alert, Stack, Text } from '@mantine/core'
 import { Confirm } from '@nora/ui/confirm'
 import { said } from '@nora/ui/toasts'
 import { TriangleAlert } from 'lucide-react'
+import { withPasskeyWord } from '../../passkey-word.ts'
 import { useWorkspace } from '../../session.tsx'
 import { useWithStepUp } from '../../step-up.tsx'
 import type { AboutProps } from './dialogs.tsx'
 import { AgentLinks, useHolders } from './holders.tsx'
-import { withPasskeyWord } from './passkey-word.ts'
 import { useFamily } from './use-family.ts'
 
 /** Lets agents trade with an exchange credential: asks who one is, and for a passkey where there is one. */
@@ -17,7 +17,9 @@ export function EnableTrading({ family, credential, entry, opened, onClose }: Ab
   const holders = useHolders(credential)
   const enable = async () => {
     const change = () => calls.change(credential.id, { permission: 'trading_enabled' })
-    const { notice } = await withPasskeyWord(api, credential.id, () => withStepUp(change))
+    const { notice } = await withPasskeyWord(api, { action: 'exchange:trade', targetId: credential.id }, () =>
+      withStepUp(change),
+    )
     await changed()
     said(`Agents may trade with “${credential.label}”. ${notice ?? ''}`)
   }
