@@ -1,11 +1,17 @@
+import { useEffect, useRef } from 'react'
 import { Link, useLocation } from 'react-router'
 import classes from './tab-links.module.css'
 
 /** Parts of one page that have addresses of their own, as tabs. */
 export function TabLinks({ label, tabs }: { label: string; tabs: readonly { title: string; to: string }[] }) {
   const { pathname } = useLocation()
+  const nav = useRef<HTMLElement>(null)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the tab that one is at may lie beyond the edge
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [pathname])
   return (
-    <nav aria-label={label} className={classes['tabs']}>
+    <nav ref={nav} aria-label={label} className={classes['tabs']}>
       {tabs.map(({ title, to }) => (
         <Link
           key={to}
