@@ -39,6 +39,7 @@ export const screens: Screen[] = [
   screen('agent-chat', ofAgent('/chat'), heading('summarizer')),
   screen('agent-keys', ofAgent('/keys'), heading('summarizer')),
   screen('agent-activity', ofAgent('/activity'), heading('summarizer')),
+  screen('agent-terminal', ofAgent('/terminal'), heading('summarizer')),
   screen('agent-settings', ofAgent('/settings'), heading('summarizer')),
   screen('provider-keys', inWorkspace('/credentials'), heading(/credentials/i)),
   screen('integrations', inWorkspace('/credentials/integrations'), heading(/credentials/i)),

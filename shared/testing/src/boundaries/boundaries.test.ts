@@ -96,7 +96,10 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
     nora: ['client', 'contract'],
     npm: [...pages, '@mantine/notifications', '@mantine/spotlight', 'vite', '@vitejs/plugin-react'],
   },
-  console: { nora: ['client', 'contract', 'domain', 'ui'], npm: [...pages, '@mantine/spotlight'] },
+  console: {
+    nora: ['client', 'contract', 'domain', 'ui'],
+    npm: [...pages, '@mantine/spotlight', '@xterm/addon-fit', '@xterm/xterm'],
+  },
   admin: { nora: ['client', 'contract', 'domain', 'ui'], npm: pages },
   'starter-agent': { nora: [], npm: [] },
   supervisor: {

@@ -3,16 +3,16 @@ import { unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
 import { Page } from '@nora/ui/page'
 import { ProblemAlert } from '@nora/ui/problem-alert'
-import { EmptyState, QueryView } from '@nora/ui/query-view'
+import { EmptyState, LoadingRows, QueryView } from '@nora/ui/query-view'
 import { StateWithReason } from '@nora/ui/state-badge'
+import { TabLinks } from '@nora/ui/tab-links'
 import { useQuery } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { lazy, type ReactNode, Suspense } from 'react'
 import { Link, useParams } from 'react-router'
 import { type InWorkspace, useWorkspace } from '../../session.tsx'
 import type { Agent } from '../agents/agent-actions.ts'
 import { ActivityTab } from './activity/activity.tsx'
 import { AgentButtons } from './agent-buttons.tsx'
-import { AgentTabs, type Tab } from './agent-tabs.tsx'
 import { ChatTab } from './chat/chat.tsx'
 import { KeysTab } from './keys/keys.tsx'
 import { LogsTab } from './logs/logs.tsx'
@@ -21,6 +21,9 @@ import { OpenOperation } from './open-operation.tsx'
 import { OverviewTab } from './overview/overview.tsx'
 import { SettingsTab } from './settings/settings.tsx'
 import { useDeployOptions } from './use-names.ts'
+
+// Loaded when somebody goes there: a terminal is larger than all the rest of this page.
+const Terminal = lazy(async () => ({ default: (await import('./terminal/terminal.tsx')).TerminalTab }))
 
 /** One agent: what it is, how it goes, and all that one may do with it. */
 export function AgentPage() {
@@ -64,6 +67,7 @@ function KnownAgent({ agent, tab, problem }: { agent: Agent; tab: string; proble
   const here = useWorkspace()
   const options = useDeployOptions()
   const runtime = options.data?.runtimes.find(({ name }) => name === agent.runtime)
+  const addressOf = (name: string) => here.to(`/agents/${agent.id}${name === 'overview' ? '' : `/${name}`}`)
   const tabs = tabsFor(here, runtime?.chat ?? false)
   return (
     <Page
@@ -75,11 +79,16 @@ function KnownAgent({ agent, tab, problem }: { agent: Agent; tab: string; proble
       <StateWithReason state={agent.state} reason={agent.stateReason} lines={0} />
       <OpenOperation agent={agent} />
       <NotYetApplied agent={agent} />
-      <AgentTabs agentId={agent.id} tabs={tabs} current={tab} />
+      <TabLinks
+        label="Parts of this agent"
+        tabs={tabs.map(({ name, title }) => ({ title, to: addressOf(name) }))}
+      />
       {tabs.some(({ name }) => name === tab) || options.isPending ? content(tab, agent, here) : <NotHere />}
     </Page>
   )
 }
+
+type Tab = { name: string; title: string }
 
 /** What this person may see of this agent. */
 function tabsFor({ can }: InWorkspace, chats: boolean): Tab[] {
@@ -87,6 +96,7 @@ function tabsFor({ can }: InWorkspace, chats: boolean): Tab[] {
     { name: 'overview', title: 'Overview' },
     ...(can('logs:read') ? [{ name: 'logs', title: 'Logs' }] : []),
     ...(chats && can('agent:invoke') ? [{ name: 'chat', title: 'Chat' }] : []),
+    ...(can('agent:exec') ? [{ name: 'terminal', title: 'Terminal' }] : []),
     { name: 'keys', title: 'Keys' },
     { name: 'activity', title: 'Activity' },
     ...(can('agent:update') ? [{ name: 'settings', title: 'Settings' }] : []),
@@ -108,6 +118,12 @@ function content(tab: string, agent: Agent, { can }: InWorkspace) {
       return <LogsTab agent={agent} />
     case 'chat':
       return can('agent:invoke') && <ChatTab agent={agent} />
+    case 'terminal':
+      return (
+        <Suspense fallback={<LoadingRows rows={3} />}>
+          <Terminal agent={agent} />
+        </Suspense>
+      )
     case 'keys':
       return <KeysTab agent={agent} />
     case 'settings':

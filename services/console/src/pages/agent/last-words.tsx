@@ -41,14 +41,19 @@ export function PrintedLines({ lines }: { lines: unknown }) {
       <Text size="xs" c="dimmed">
         Its last lines:
       </Text>
-      <div className={`${classes['panel']} ${classes['short']} ${classes['wrapped']}`}>
+      <section
+        className={`${classes['panel']} ${classes['short']} ${classes['wrapped']}`}
+        aria-label="Last lines of the program"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls with the keys has to be able to come here
+        tabIndex={0}
+      >
         {lines.map((line, at) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: lines have a place and nothing else
           <div key={at} className={classes['row']}>
             {harmlessText(String(line))}
           </div>
         ))}
-      </div>
+      </section>
     </div>
   )
 }

@@ -3,7 +3,12 @@ import { type LogBlock, type LogRow, mostShown } from './log-buffer.ts'
 import { gapWords, lineTime, piecesOf } from './log-text.ts'
 import classes from './logs.module.css'
 
-export type RowLook = { times: boolean; query: string }
+export type RowLook = {
+  times: boolean
+  query: string
+  /** A line that somebody was led to. */
+  here?: number | undefined
+}
 
 /** Rows that are drawn together. A full block is drawn once, however long the log goes on. */
 export const Block = memo(function Block({ block, look }: { block: LogBlock; look: RowLook }) {
@@ -24,7 +29,11 @@ export function Row({ row, look, onSee }: { row: LogRow; look: RowLook; onSee?: 
     return <div className={`${classes['said']} ${classes['gap']}`}>… {gapWords(row)}</div>
   const { seq, ts, stream } = row
   return (
-    <div className={`${classes['row']} ${stream === 'stderr' ? classes['err'] : ''}`} data-seq={seq}>
+    <div
+      className={`${classes['row']} ${stream === 'stderr' ? classes['err'] : ''}`}
+      data-seq={seq}
+      {...(look.here === seq && { 'data-here': true, 'aria-current': true })}
+    >
       {onSee && (
         <button
           type="button"

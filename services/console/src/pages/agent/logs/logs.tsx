@@ -25,7 +25,7 @@ export function LogsTab({ agent }: { agent: { id: string; name: string } }) {
   const clipboard = useClipboard({ timeout: 1_500 })
   const { shown, following, status } = log
   const query = typed.trim()
-  const look = useMemo(() => ({ times, query }), [times, query])
+  const look = useMemo(() => ({ times, query, here: goTo }), [times, query, goTo])
   const search = (event: FormEvent) => {
     event.preventDefault()
     setSearched(query === '' ? undefined : query)

@@ -40,12 +40,17 @@ export function LastLines({ agentId }: { agentId: string }) {
         }
       >
         {({ items }) => (
-          <div className={`${classes['panel']} ${classes['short']} ${classes['wrapped']}`}>
+          <section
+            className={`${classes['panel']} ${classes['short']} ${classes['wrapped']}`}
+            aria-label="Last lines of the log"
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls with the keys has to be able to come here
+            tabIndex={0}
+          >
             {rowsOf(items).map((row, at) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: the rows of one answer
               <Row key={at} row={row} look={look} />
             ))}
-          </div>
+          </section>
         )}
       </QueryView>
     </Stack>

@@ -66,7 +66,7 @@ export function OverviewTab({ agent }: { agent: Agent }) {
                 The only way to the agent, through the gateway: for people who are signed in. Programs use
                 /api/agent-hub/agents/{'{id}'}/invoke/ with{' '}
                 {can('api-key:manage') ? (
-                  <Anchor component={Link} to={to('/api-keys')}>
+                  <Anchor component={Link} to={to('/api-keys')} underline="always">
                     an Agent Hub key
                   </Anchor>
                 ) : (
