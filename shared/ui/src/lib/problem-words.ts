@@ -13,6 +13,8 @@ const words: Record<string, string> = {
   'bad-request': 'Something in the form is not valid.',
   'rate-limited': 'That was too much at once. Wait a moment, then try again.',
   'step-up-required': 'Confirm that it is you, then try again.',
+  'captcha-failed':
+    'The check that keeps programs out was not passed. Answer it again; if that does not help, try later.',
   'agent-busy': 'The agent is busy with another operation. Wait until it has finished, or cancel it.',
   'password-set-already': 'This account has a password already.',
   'request-timeout': 'The request did not arrive in time. Try again.',
@@ -44,7 +46,8 @@ export function problemWords(error: unknown): ProblemWords {
 
 function detailOf(problem: ApiProblem['problem']): string | undefined {
   const seconds = problem['retryAfterSeconds']
-  if (typeof seconds === 'number') return `Try again in ${seconds} s.`
+  if (typeof seconds === 'number')
+    return `Try again in ${seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} minutes`}.`
   return typeof problem.detail === 'string' ? sentence(problem.detail) : undefined
 }
 

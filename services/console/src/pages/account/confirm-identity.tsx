@@ -185,7 +185,7 @@ function ByProvider({ linked, onCancel }: { linked: string[]; onCancel: () => vo
             {usable.map(({ id, name }) => (
               <Way key={id} action={`Sign in again with ${name}`} run={() => leaveFor(id)} />
             ))}
-            <Button variant="default" onClick={onCancel}>
+            <Button variant="default" onClick={onCancel} w="fit-content" ms="auto">
               Cancel
             </Button>
           </>

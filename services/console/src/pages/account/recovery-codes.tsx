@@ -74,7 +74,14 @@ function Shown({ codes, onClose }: { codes: string[]; onClose: () => void }) {
     <Stack>
       <Text size="sm">Keep them now: they are never shown again. Each works once.</Text>
       <Paper withBorder p="md">
-        <SimpleGrid cols={2} spacing="xs" component="ul" m={0} p={0} style={{ listStyle: 'none' }}>
+        <SimpleGrid
+          cols={{ base: 1, xs: 2 }}
+          spacing="xs"
+          component="ul"
+          m={0}
+          p={0}
+          style={{ listStyle: 'none' }}
+        >
           {codes.map((code) => (
             <Text key={code} component="li" ff="monospace" size="sm" ta="center">
               {code}

@@ -32,6 +32,8 @@ export function Captcha({
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt begins anew
   useEffect(() => {
     let gone = false
+    // The policy of the page that came before does not let the provider in.
+    if (loadedAt() !== window.location.pathname) return window.location.reload()
     const here = document.createElement('div')
     place.current?.append(here)
     setFailed(false)
@@ -70,6 +72,10 @@ export function Captcha({
     </Stack>
   )
 }
+
+/** The path with which the browser asked the server for this page. */
+const loadedAt = () =>
+  new URL(performance.getEntriesByType('navigation')[0]?.name ?? window.location.href).pathname
 
 async function show({ provider, siteKey, action }: CaptchaOptions, place: HTMLElement): Promise<Widget> {
   let token: string | undefined

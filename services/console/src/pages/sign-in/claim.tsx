@@ -3,10 +3,10 @@ import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { Navigate, useLocation, useNavigate } from 'react-router'
 import { Entrance } from '../../layout/entrance.tsx'
+import { Leave } from '../../layout/leave.tsx'
 import { Waiting } from '../../layout/waiting.tsx'
 import { entered, useMe } from '../../session.tsx'
 import { bootstrapQuery, signUpOptionsQuery } from './queries.ts'
-import { Leave } from './sign-up.tsx'
 import { SignUpForm } from './sign-up-form.tsx'
 
 /** Makes the first account of a new server, whose owner shows the setup token. */

@@ -22,7 +22,7 @@ export function ProviderProblemPage() {
   if (me.data === undefined) return <Waiting error={me.error} retry={() => void me.refetch()} />
   return (
     <Entrance
-      title={me.data ? 'The provider could not help' : 'You are not signed in'}
+      title={me.data ? 'Back from the provider' : 'You are not signed in'}
       below={
         me.data && (
           <Anchor component={Link} to="/" inherit>
@@ -31,7 +31,7 @@ export function ProviderProblemPage() {
         )
       }
     >
-      <ProblemAlert error={problem} title="The sign-in provider’s answer did not help" />
+      <ProblemAlert error={problem} />
       <Button component={Link} to={me.data ? '/account/sign-in' : '/sign-in'} fullWidth>
         {me.data ? 'To your account' : 'Back to the sign-in'}
       </Button>

@@ -8,6 +8,7 @@ import { useState } from 'react'
 import { Link, Navigate, useSearchParams } from 'react-router'
 import { api } from '../../api.ts'
 import { Entrance } from '../../layout/entrance.tsx'
+import { Leave } from '../../layout/leave.tsx'
 import { Waiting } from '../../layout/waiting.tsx'
 import { entered as isSignedIn, useMe } from '../../session.tsx'
 import { heldInvitation } from '../workspace/invitation-token.ts'
@@ -26,7 +27,7 @@ export function SignInPage() {
   if (me.data) return <Navigate to={returnTo} replace />
   if (me.data === undefined) return <Waiting error={me.error} retry={() => void me.refetch()} />
   if (!bootstrap.data) return <Waiting error={bootstrap.error} retry={() => void bootstrap.refetch()} />
-  if (!bootstrap.data.claimed) return <Navigate to="/claim" replace />
+  if (!bootstrap.data.claimed) return <Leave to="/claim" reload />
   return <Steps returnTo={returnTo} fromProvider={params.get('via') === 'provider'} />
 }
 

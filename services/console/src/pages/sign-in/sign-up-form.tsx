@@ -49,9 +49,11 @@ export function SignUpForm({ captcha, action, setupToken, onSignedIn, onHalf }: 
         const answer = await unwrap(api.call.POST('/api/auth/login', { body: { email, password } }))
         if ('status' in answer) onHalf(answer.token)
         else await onSignedIn(answer.csrfToken)
+        return
       } catch (problem) {
         if (!(problem instanceof ApiProblem) || problem.code !== 'invalid-credentials') throw problem
         setMayExist(true)
+        return 'keep'
       }
     },
   })

@@ -3,8 +3,9 @@ import { EmptyState } from '@nora/ui/query-view'
 import { useQuery } from '@tanstack/react-query'
 import { DoorClosed } from 'lucide-react'
 import { useState } from 'react'
-import { Link, Navigate, useSearchParams } from 'react-router'
+import { Link, useSearchParams } from 'react-router'
 import { Entrance } from '../../layout/entrance.tsx'
+import { Leave } from '../../layout/leave.tsx'
 import { Waiting } from '../../layout/waiting.tsx'
 import { entered, useMe } from '../../session.tsx'
 import { heldInvitation } from '../workspace/invitation-token.ts'
@@ -31,7 +32,7 @@ export function SignUpPage() {
         retry={() => void (bootstrap.error ? bootstrap : options).refetch()}
       />
     )
-  if (!bootstrap.data.claimed) return <Navigate to="/claim" replace />
+  if (!bootstrap.data.claimed) return <Leave to="/claim" reload />
   if (half !== undefined) return <SecondFactor token={half} onOver={() => setHalf(undefined)} />
   const signIn = `/sign-in?returnTo=${encodeURIComponent(returnTo)}`
   if (!options.data.signupEnabled)
@@ -71,11 +72,4 @@ export function SignUpPage() {
       <ProviderButtons returnTo={returnTo} />
     </Entrance>
   )
-}
-
-/** Leads on. Where a CAPTCHA's script ran, with a new page: it has no business where somebody is signed in. */
-export function Leave({ to, reload }: { to: string; reload: boolean }) {
-  if (!reload) return <Navigate to={to} replace />
-  window.location.replace(to)
-  return <Waiting retry={() => window.location.replace(to)} />
 }

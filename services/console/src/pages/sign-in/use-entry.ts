@@ -1,5 +1,5 @@
 import { ApiProblem } from '@nora/client/problem'
-import { fieldErrors } from '@nora/ui/lib/problem-words'
+import { fieldErrors, problemWords } from '@nora/ui/lib/problem-words'
 import { type FormEvent, useState } from 'react'
 
 /** Gives what somebody typed into the field of this name. */
@@ -11,7 +11,8 @@ type Codes = Record<string, readonly [field: string, words?: string]>
 type EntryOptions = {
   /** What is wrong before anything is sent, by the names of the fields. */
   check?: (entered: Entered) => Errors
-  send: (entered: Entered) => Promise<void>
+  /** Sends it; `keep` leaves what was typed in its place. */
+  send: (entered: Entered) => Promise<unknown>
   /** Refusals that belong to one field: by their code its name, and other words than the refusal's own. */
   codes?: Codes
 }
@@ -41,8 +42,7 @@ export function useEntry({ check, send, codes = {} }: EntryOptions) {
     if (refuse(form, check?.(entered) ?? {})) return
     setBusy(true)
     try {
-      await send(entered)
-      form.reset()
+      if ((await send(entered)) !== 'keep') form.reset()
     } catch (problem) {
       if (!refuse(form, errorsOf(problem, codes))) setError(problem)
     } finally {
@@ -61,7 +61,9 @@ function errorsOf(problem: unknown, codes: Codes): Errors {
   const known = problem instanceof ApiProblem ? codes[problem.code] : undefined
   if (!known) return fieldErrors(problem)
   const [name, words] = known
-  return { [name]: words ?? `${(problem as ApiProblem).message}.` }
+  if (words !== undefined) return { [name]: words }
+  const { text, detail } = problemWords(problem)
+  return { [name]: detail === undefined ? text : `${text} ${detail}` }
 }
 
 /** What is wrong with an e-mail address at first sight; the server looks more closely. */
