@@ -15,7 +15,7 @@ const inWorkspace: Record<string, string> = {
   OPERATION_FAILED: 'Operation failed',
   ORPHAN_REMOVED: 'Left-over container removed',
   NAME_TAKEN: 'Container name was taken',
-  STREAM_TICKET_ISSUED: 'Logs or terminal opened',
+  STREAM_TICKET_ISSUED: 'Live connection asked for',
   EXEC_STARTED: 'Terminal opened',
   EXEC_ENDED: 'Terminal closed',
   KEY_SYNCED: 'Keys delivered to an agent',
