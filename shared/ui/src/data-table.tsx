@@ -76,29 +76,31 @@ export function DataTable<T>({ label, rows, columns, rowKey, detail }: DataTable
 
 function Cards<T>({ label, rows, columns, rowKey, detail }: DataTableProps<T>) {
   const [first, ...others] = columns
+  const shown = others.filter((column) => !column.wideOnly)
+  const facts = shown.filter(({ title }) => title !== '')
+  const buttons = shown.filter(({ title }) => title === '')
   return (
     <ul className={classes['cards']} aria-label={label}>
       {rows.map((row) => (
         <Paper withBorder radius="md" p="md" component="li" key={rowKey(row)}>
           <div className={classes['heading']}>{first?.cell(row)}</div>
-          <dl className={classes['facts']}>
-            {others
-              .filter((column) => !column.wideOnly)
-              .map(({ title, cell }) =>
-                title === '' ? (
-                  <div key={title} className={classes['buttons']}>
-                    {cell(row)}
-                  </div>
-                ) : (
-                  <div key={title} className={classes['fact']}>
-                    <Text component="dt" size="sm" c="dimmed">
-                      {title}
-                    </Text>
-                    <dd className={classes['value']}>{cell(row)}</dd>
-                  </div>
-                ),
-              )}
-          </dl>
+          {facts.length > 0 && (
+            <dl className={classes['facts']}>
+              {facts.map(({ title, cell }) => (
+                <div key={title} className={classes['fact']}>
+                  <Text component="dt" size="sm" c="dimmed">
+                    {title}
+                  </Text>
+                  <dd className={classes['value']}>{cell(row)}</dd>
+                </div>
+              ))}
+            </dl>
+          )}
+          {buttons.map(({ title, cell }) => (
+            <div key={title} className={classes['buttons']}>
+              {cell(row)}
+            </div>
+          ))}
           {detail?.(row)}
         </Paper>
       ))}
