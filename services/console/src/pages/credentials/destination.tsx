@@ -43,7 +43,9 @@ export function BaseUrlField({ entry, value, onChange, error }: BaseUrlProps) {
       description={
         required
           ? 'https, with a public host name, unless the operator of this server allows the host.'
-          : 'Only for a server of your own that speaks the same language. Leave it empty otherwise.'
+          : entry.defaultBaseUrl === null
+            ? 'Where it is used, if that is one place. It is then bound to that host.'
+            : 'Only for a server of your own that speaks the same language. Leave it empty otherwise.'
       }
       autoComplete="off"
       spellCheck={false}
