@@ -9,6 +9,7 @@ import type { FeedStatus } from './follow-logs.ts'
 import { LogDownload } from './log-download.tsx'
 import { LogLines } from './log-lines.tsx'
 import { LogSearch } from './log-search.tsx'
+import classes from './logs.module.css'
 import { useLogFeed } from './use-log-feed.ts'
 
 const useChoice = (name: string, otherwise: boolean) =>
@@ -39,7 +40,7 @@ export function LogsTab({ agent }: { agent: { id: string; name: string } }) {
     void log.showAround(seq).then(() => setSearched(undefined))
   }
   return (
-    <Stack gap="sm">
+    <Stack gap="sm" className={classes['tools']!}>
       <Group justify="space-between" gap="sm">
         <search>
           <form onSubmit={search}>

@@ -51,7 +51,7 @@ export function TerminalTab({ agent }: { agent: Agent }) {
     )
   const ended = state.kind === 'ended'
   return (
-    <Stack gap="sm">
+    <Stack gap="sm" className={classes['tools']!}>
       <Group justify="space-between" gap="sm">
         <Text size="sm" role="status">
           {words(state)}
