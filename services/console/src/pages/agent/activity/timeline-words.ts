@@ -54,6 +54,8 @@ export function timelineWords({ type, data }: Event, labelOf: (id: string) => st
     }
     case 'state.changed':
       return `Became ${text(data['state'])}: ${text(data['reason'])}`
+    case 'drift.seen':
+      return `Nora saw that it was not as it should be: ${text(data['reason'])}.`
     case 'keys.attached':
       return `Given: ${labels(data['providerKeyIds'])}.`
     case 'keys.detached':

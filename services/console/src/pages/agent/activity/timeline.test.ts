@@ -65,6 +65,9 @@ test('events in words', () => {
   expect(say('agent.updated', { fields: ['env', 'memory_mb'] })).toBe('Changed: environment, memory.')
   expect(say('step.started', { step: 'await-healthy' })).toBe('Waited for the health check.')
   expect(say('step.started', { step: 'new-step' })).toBe('new-step.')
+  expect(say('drift.seen', { reason: 'its container has stopped' })).toBe(
+    'Nora saw that it was not as it should be: its container has stopped.',
+  )
   expect(say('keys.attached', { providerKeyIds: ['a', 'b'] })).toBe('Given: “key a”, “key b”.')
   expect(say('keys.synced', { keys: [1], refused: ['c'] })).toBe(
     '1 key delivered. Not delivered, since its owner does not allow it: “key c”.',
