@@ -25,6 +25,8 @@ export type LiveSource = {
   everything: () => Key[]
   /** What changes without a person, and so between a page's first look and the stream's greeting. */
   own: readonly string[]
+  /** Milliseconds for which changes are gathered, where looking again costs more than usual. */
+  gatherMs?: number
 }
 
 /**
@@ -104,7 +106,7 @@ export function keepLive(
       gathering = undefined
       lookAgain(source.keysOf(gathered))
       gathered.clear()
-    }, gatherMs)
+    }, source.gatherMs ?? gatherMs)
   }
   const tell = () => {
     const away = state.phase === 'connecting' || state.phase === 'waiting'

@@ -1,0 +1,108 @@
+import { gzipSync } from 'node:zlib'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seriousFaults } from '../browser/axe.ts'
+import { type Browser, openBrowser } from '../browser/browser.ts'
+import { type Seeded, seed } from '../dev/seed.ts'
+import { pageFolders } from '../dev/start-dev.ts'
+import { screens } from '../screens/pages.ts'
+import { eachScreen, looks, signInTo } from '../screens/take.ts'
+import { stack } from '../stack.ts'
+
+const it = stack(pageFolders, undefined, 'localhost')
+const budgetKb = 250
+let seeded: Seeded
+beforeAll(async () => {
+  seeded = await seed(it)
+}, 240_000)
+afterAll(() => seeded?.provider.close())
+
+test('axe finds a fault that is there', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  try {
+    await page.goto(`${it.url}/sign-in`)
+    await page.getByRole('heading').first().waitFor()
+    await page.evaluate('document.body.append(document.createElement("button"))')
+    expect(await seriousFaults(page)).toEqual([expect.stringMatching(/^button-name: button/)])
+  } finally {
+    await browser.close()
+  }
+})
+
+test('axe finds nothing serious on any page, light, dark and on a phone, and no page fails or is wider than its window', async () => {
+  const found: string[] = []
+  let looked = 0
+  const faults = await eachScreen(it.url, seeded, async (page, screen, look) => {
+    looked++
+    const wider = await page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth')
+    const wrong = [
+      ...(await seriousFaults(page)),
+      ...(wider > 0 ? [`wider than the window by ${wider}`] : []),
+    ]
+    found.push(...wrong.map((one) => `${screen.name} ${look.name}: ${one}`))
+  })
+  expect(found).toEqual([])
+  expect(faults).toEqual([])
+  expect(looked).toBe(screens.length * looks.length)
+}, 600_000)
+
+describe('the first load of the console, by our own measure', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser?.close())
+
+  test(`is at most ${budgetKb} kB of script for the sign-in, all of it from this server`, async () => {
+    const { page, requests } = browser
+    await page.goto(`${it.url}/`)
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    const kb = await scriptKb(page, requests)
+    expect(kb).toBeGreaterThan(50)
+    expect(kb).toBeLessThanOrEqual(budgetKb)
+    expect(requests.filter((url) => !url.startsWith(it.url))).toEqual([])
+  })
+
+  test('is at most as much for the agents, asks for what the page shows alone, and is not loaded twice', async () => {
+    const { page, requests } = browser
+    await signInTo(page, it.url)
+    const agents = `${it.url}/w/${seeded.workspaceId}/agents`
+    await page.goto(agents)
+    await page.getByRole('link', { name: 'summarizer' }).waitFor()
+    requests.length = 0
+    await page.reload()
+    await page.getByRole('link', { name: 'summarizer' }).waitFor()
+    await page.waitForLoadState('networkidle')
+    expect(await scriptKb(page, requests)).toBeLessThanOrEqual(budgetKb)
+    const calls = requests.map((url) => new URL(url).pathname).filter((path) => path.startsWith('/api/'))
+    // Who it is, the agents with what is stored for them, and the ticket of the stream that tells of changes.
+    expect([...new Set(calls)].sort()).toEqual(['/api/agents', '/api/auth/me', '/api/ws-tickets'])
+    const loaded = await page.evaluate<string[]>(
+      'performance.getEntriesByType("resource").filter((entry) => entry.transferSize > 0).map((entry) => entry.name)',
+    )
+    expect(loaded.filter((url) => /\.(js|css)$/.test(url))).toEqual([])
+    expect(browser.faults).toEqual([])
+  })
+
+  test('shows something within a second', async () => {
+    const { page } = browser
+    await page.goto(`${it.url}/w/${seeded.workspaceId}/agents`)
+    await page.getByRole('link', { name: 'summarizer' }).waitFor()
+    const paint = await page.evaluate<number>(
+      'performance.getEntriesByName("first-contentful-paint")[0].startTime',
+    )
+    // Goals of time are measured, not tested: this only finds what is broken, however loaded the machine is.
+    expect(paint).toBeLessThan(10_000)
+    process.stdout.write(`first contentful paint: ${Math.round(paint)} ms\n`)
+  })
+})
+
+/** Kilobytes of script that the page has loaded, as gzip would send them. */
+async function scriptKb(page: Page, urls: readonly string[]): Promise<number> {
+  const scripts = [...new Set(urls)].filter((url) => url.endsWith('.js'))
+  const sizes = scripts.map(
+    async (url) => gzipSync(await (await page.request.get(url)).body(), { level: 9 }).length,
+  )
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0) / 1000
+}
