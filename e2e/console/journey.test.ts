@@ -166,7 +166,7 @@ describe.each([
     await member.page.goto(`${agentPage}/logs`)
     await member.page.getByRole('log').getByText(/turn/).first().waitFor()
     await member.page.getByRole('button', { name: 'More actions' }).waitFor()
-    await page.getByRole('button', { name: new RegExp(`Change the role of ${member.email}`) }).click()
+    await page.getByRole('button', { name: new RegExp(`Change role of ${member.email}`) }).click()
     await page.getByRole('radio', { name: 'Viewer' }).check()
     await page.getByRole('dialog').getByRole('button', { name: 'Change role' }).click()
     await confirmIfAsked(owner, () => page.getByRole('dialog').waitFor({ state: 'detached' }))

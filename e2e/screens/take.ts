@@ -66,6 +66,8 @@ export async function signInTo(page: Page, url: string): Promise<void> {
 async function atRest(page: Page): Promise<void> {
   await page.waitForLoadState('networkidle')
   await page.locator('[aria-busy=true]').first().waitFor({ state: 'hidden' })
+  // What the page does about another look begins with its next picture.
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
   // By the debugger's way, which the policy of the page does not bind.
   const still =
     'document.getAnimations().every(({ playState, effect }) => playState !== "running" || effect?.getTiming().iterations === Infinity)'

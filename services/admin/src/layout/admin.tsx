@@ -40,7 +40,7 @@ export function AdminLayout() {
     return <Navigate to={`/sign-in${back}`} replace />
   }
   const brand = (
-    <Anchor component={Link} to="/" underline="never" aria-label="Nora admin, to the start">
+    <Anchor component={Link} to="/" underline="never" title="To the start">
       <Group gap={8} wrap="nowrap">
         <img src={logo} alt="" width={28} height={28} />
         <Text fw={650} size="lg" c="var(--mantine-color-text)">

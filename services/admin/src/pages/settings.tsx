@@ -69,7 +69,7 @@ function Quotas({ quotas }: { quotas: Settings['quotas'] }) {
   return (
     <Stack gap="sm">
       <Title order={2}>Limits</Title>
-      <Paper withBorder p="md" style={{ overflowX: 'auto' }}>
+      <Paper withBorder p="md" style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label="Limits">
         <Table layout="auto">
           <Table.Thead>
             <Table.Tr>
@@ -117,7 +117,7 @@ function Service({ service, since, settings }: Settings['services'][number]) {
       <Text size="sm" c="dimmed">
         As it was started <Time at={since} />.
       </Text>
-      <Paper withBorder p="md" style={{ overflowX: 'auto' }}>
+      <Paper withBorder p="md" style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label={service}>
         <Table layout="auto">
           <Table.Tbody>
             {Object.entries(settings).map(([name, value]) => (

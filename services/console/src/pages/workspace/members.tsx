@@ -137,12 +137,7 @@ function MemberActions({ member, onChange, onRemove, onLeave }: MemberActionsPro
   return (
     <Group gap="xs" justify="flex-end" wrap="nowrap">
       {manage && (
-        <Button
-          size="compact-sm"
-          variant="default"
-          onClick={onChange}
-          aria-label={`Change the role of ${name}`}
-        >
+        <Button size="compact-sm" variant="default" onClick={onChange} aria-label={`Change role of ${name}`}>
           Change role
         </Button>
       )}
