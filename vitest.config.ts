@@ -34,9 +34,21 @@ export default defineConfig({
           ...shared,
           name: 'docker',
           include: ['{shared,services}/**/*.docker.test.ts', 'e2e/**/*.test.ts'],
-          exclude: ['**/node_modules/**'],
+          exclude: ['**/node_modules/**', 'e2e/console/**'],
           globalSetup: ['shared/testing/src/services.setup.ts'],
           maxWorkers: 2,
+          testTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'browser',
+          include: ['e2e/console/**/*.test.ts'],
+          globalSetup: ['shared/testing/src/services.setup.ts'],
+          // Alone and last: a browser drops what is on its way whenever this machine's networks change, as they do with every container.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
           testTimeout: 180_000,
         },
       },

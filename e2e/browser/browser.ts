@@ -59,5 +59,9 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
   }
 }
 
-/** The browser says every refusal of the api on its console; whether one was due is for the test to say. */
-const isAnswer = (text: string) => text.startsWith('Failed to load resource: the server responded')
+/**
+ * The browser says every refusal of the api on its console; whether one was due is for the test to say. And it drops what is on its
+ * way when a network of this machine comes or goes, as with every container: pages come over that by themselves.
+ */
+const isAnswer = (text: string) =>
+  text.startsWith('Failed to load resource: the server responded') || text.includes('ERR_NETWORK_CHANGED')

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Browser, openBrowser } from './browser/browser.ts'
-import { signedIn } from './client.ts'
-import { pageFolders } from './dev/start-dev.ts'
-import { stack } from './stack.ts'
+import { type Browser, openBrowser } from '../browser/browser.ts'
+import { signedIn } from '../client.ts'
+import { pageFolders } from '../dev/start-dev.ts'
+import { stack } from '../stack.ts'
 
 const it = stack(pageFolders, undefined, 'localhost')
 let browser: Browser
