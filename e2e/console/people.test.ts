@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Browser, openBrowser } from './browser/browser.ts'
-import { pageFolders } from './dev/start-dev.ts'
-import { stack } from './stack.ts'
+import { type Browser, openBrowser } from '../browser/browser.ts'
+import { pageFolders } from '../dev/start-dev.ts'
+import { stack } from '../stack.ts'
 
 // One person's way on the pages: claims the server, adds a passkey, signs out, and in again with both factors.
 
