@@ -45,15 +45,15 @@ describe.each([
   test('stores a key, which is nowhere on the page afterwards', async () => {
     const { page } = owner
     await goTo(page, 'Keys and credentials')
-    await page.getByRole('button', { name: 'Add a provider key' }).first().click()
+    await page.getByRole('button', { name: 'Add provider key' }).first().click()
     await page.getByLabel('Which provider is it for?').fill('compatible')
     await page
       .getByRole('dialog')
-      .getByRole('button', { name: /OpenAI-compatible/i })
+      .getByRole('button', { name: /Any OpenAI-compatible API/ })
       .first()
       .click()
-    await page.getByLabel('Name').fill('Local model')
-    await page.getByLabel(/Base URL|Address/).fill(`http://${it.provider.host}:${it.provider.port}/v1`)
+    await page.getByRole('dialog').getByLabel('Name').first().fill('Local model')
+    await page.getByLabel('Address of the service').fill(`http://${it.provider.host}:${it.provider.port}/v1`)
     await page.getByLabel('API key').first().fill(firstKey)
     await page.getByLabel('Try it at once').uncheck()
     await page.getByRole('button', { name: 'Store it' }).click()
@@ -67,7 +67,7 @@ describe.each([
     const { page } = owner
     await goTo(page, 'Agents')
     await page.getByRole('link', { name: 'Deploy an agent' }).first().click()
-    await page.getByLabel('Name', { exact: true }).fill('first')
+    await page.getByLabel('Name').first().fill('first')
     await page.getByLabel('Local model').check()
     await page.getByRole('button', { name: 'Deploy agent' }).click()
     await page.getByRole('heading', { level: 1, name: 'first' }).waitFor()
@@ -79,6 +79,7 @@ describe.each([
   test('talks to it', async () => {
     const { page } = owner
     await page.goto(`${agentPage}/chat`)
+    await page.getByLabel('Model').fill('test')
     await page.getByLabel('Your message').fill('Hello')
     await page.getByRole('button', { name: 'Send' }).click()
     await page.getByText('Hello from key AAAA').waitFor()
@@ -120,7 +121,7 @@ describe.each([
     const { page } = owner
     await goTo(page, 'Agent Hub keys')
     await page.getByRole('button', { name: 'Create a key' }).first().click()
-    await page.getByLabel('Name').fill('Nightly report')
+    await page.getByRole('dialog').getByLabel('Name').first().fill('Nightly report')
     await page.getByLabel('See agents').check()
     await page.getByRole('button', { name: 'Create the key' }).click()
     hubKey = await shownKey(owner)
