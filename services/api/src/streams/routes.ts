@@ -42,10 +42,11 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
       const expiresAt = new Date(deps.clock() + ticketMs)
       const outcome = await idempotently(deps, request, async (tx) => {
         const streamId = await issue(tx, who, body, { ticketHash, expiresAt })
-        const { kind } = body
-        const ofAgent = body.kind !== 'events'
-        const target = { kind: ofAgent ? 'agent' : 'stream', id: ofAgent ? body.agentId : streamId } as const
-        await auditAction(tx, who, 'STREAM_TICKET_ISSUED', target, { kind, ...(ofAgent && { streamId }) })
+        // What an agent prints, and what is typed into it, is looked at by somebody. That something changed is told to every open page.
+        if (body.kind !== 'events') {
+          const { kind, agentId: id } = body
+          await auditAction(tx, who, 'STREAM_TICKET_ISSUED', { kind: 'agent', id }, { kind, streamId })
+        }
         return { status: 201, body: { ticket, expiresAt: expiresAt.toISOString() } }
       })
       return sendOutcome(reply, outcome)

@@ -156,7 +156,6 @@ export function createLogBuffer({ mostRows = 5_000, mostChars = 8_000_000 } = {}
     },
   }
 }
-export type LogBuffer = ReturnType<typeof createLogBuffer>
 
 type Line = { seq: number; ts: string; stream: 'stdout' | 'stderr'; text: string }
 

@@ -71,7 +71,6 @@ export function createLogFeed() {
     },
   }
 }
-export type LogFeed = ReturnType<typeof createLogFeed>
 
 /** Stored lines as rows, with a word where another generation of the agent begins. */
 export function rowsOf(items: readonly LogLine[]): LogRow[] {

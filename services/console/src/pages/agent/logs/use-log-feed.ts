@@ -112,4 +112,3 @@ export function useLogFeed(agentId: string) {
     reconnect: useCallback(() => setEpoch((now) => now + 1), []),
   }
 }
-export type ShownLog = ReturnType<typeof useLogFeed>
