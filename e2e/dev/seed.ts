@@ -7,6 +7,8 @@ export type Seeded = {
   owner: Client
   workspaceId: string
   agentId: string
+  /** Grace, who is an editor. */
+  userId: string
   provider: Provider
 }
 
@@ -82,7 +84,8 @@ export async function seed(stack: Processes): Promise<Seeded> {
     })
   await owner.post(`agents/${stopped}/stop`)
   await owner.until(stopped, 'stopped')
-  return { owner, workspaceId, agentId, provider }
+  const { body } = await grace.get<{ user: { id: string } }>('auth/me')
+  return { owner, workspaceId, agentId, userId: body.user.id, provider }
 }
 
 async function done(answer: Promise<Answer>): Promise<Answer['body']> {

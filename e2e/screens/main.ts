@@ -2,9 +2,11 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import type { Page } from 'playwright-core'
 import { seed } from '../dev/seed.ts'
 import { startDev } from '../dev/start-dev.ts'
-import { eachScreen } from './take.ts'
+import { claimScreen, type Screen, screens } from './pages.ts'
+import { eachScreen, type Look } from './take.ts'
 
 const usage = `usage: npm run screens -- [--only NAME] [--to FOLDER]
 
@@ -23,18 +25,17 @@ if (values.help) {
 }
 const folder = values.to ?? fileURLToPath(new URL('../../docs/screens', import.meta.url))
 await mkdir(folder, { recursive: true })
+const named = ({ name }: Screen) => values.only === undefined || name.includes(values.only)
+const take = async (page: Page, screen: Screen, look: Look) => {
+  await page.screenshot({ path: join(folder, `${screen.name}-${look.name}.png`) })
+  process.stdout.write(`${screen.name} ${look.name}\n`)
+}
 const stack = await startDev(AbortSignal.timeout(120_000))
 try {
+  const nothing = { workspaceId: '', agentId: '', userId: '' }
+  const faults = await eachScreen(stack.url, nothing, take, { of: [claimScreen].filter(named) })
   const seeded = await seed(stack)
-  const faults = await eachScreen(
-    stack.url,
-    seeded,
-    async (page, screen, look) => {
-      await page.screenshot({ path: join(folder, `${screen.name}-${look.name}.png`) })
-      process.stdout.write(`${screen.name} ${look.name}\n`)
-    },
-    { only: values.only },
-  )
+  faults.push(...(await eachScreen(stack.url, seeded, take, { of: screens.filter(named) })))
   for (const fault of faults) process.stderr.write(`fault: ${fault}\n`)
   await seeded.provider.close()
 } finally {

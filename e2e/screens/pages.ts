@@ -1,13 +1,16 @@
 import type { Page } from 'playwright-core'
 import type { Seeded } from '../dev/seed.ts'
 
+/** The things that pages are about. */
+export type Places = Pick<Seeded, 'workspaceId' | 'agentId' | 'userId'>
+
 /** One page to look at: the name of its picture, its address, and what is there when it has come. */
 export type Screen = {
   name: string
   app: 'console' | 'admin'
   /** Signed out, where it says so. */
   as: 'nobody' | 'ada'
-  path: (seeded: Seeded) => string
+  path: (places: Places) => string
   /** The text of the heading, or another sign that it is there. */
   ready: (page: Page) => Promise<unknown>
 }
@@ -16,21 +19,25 @@ const heading = (name: string | RegExp) => (page: Page) =>
   page.getByRole('heading', { level: 1, name }).waitFor()
 const screen = (
   name: string,
-  path: string | ((seeded: Seeded) => string),
+  path: string | ((places: Places) => string),
   ready: Screen['ready'],
   rest: Partial<Screen> = {},
 ): Screen => ({
   ...{ name, app: 'console', as: 'ada', ready, ...rest },
   path: typeof path === 'string' ? () => path : path,
 })
-const inWorkspace = (path: string) => (seeded: Seeded) => `/w/${seeded.workspaceId}${path}`
-const ofAgent = (tab: string) => (seeded: Seeded) => `/w/${seeded.workspaceId}/agents/${seeded.agentId}${tab}`
+const inWorkspace = (path: string) => (places: Places) => `/w/${places.workspaceId}${path}`
+const ofAgent = (tab: string) => (places: Places) => `/w/${places.workspaceId}/agents/${places.agentId}${tab}`
 const admin = { app: 'admin' } as const
 const nobody = { as: 'nobody' } as const
 
-/** Every page of both apps, as a server with some agents shows it. The claim is looked at by itself, on an empty one. */
+/** The page that a server shows as long as nobody has claimed it. */
+export const claimScreen: Screen = screen('claim', '/claim', heading('Claim this server'), nobody)
+
+/** Every other page of both apps, as a server with some agents shows it. */
 export const screens: Screen[] = [
   screen('sign-in', '/sign-in', heading('Sign in'), nobody),
+  screen('sign-in-problem', '/sign-in/problem?code=oauth-refused&id=0', heading(/.+/), nobody),
   screen('sign-up', '/sign-up', heading(/account/i), nobody),
   screen('agents', inWorkspace('/agents'), heading('Agents')),
   screen('deploy', inWorkspace('/agents/new'), heading(/Deploy/)),
@@ -51,9 +58,14 @@ export const screens: Screen[] = [
   screen('new-workspace', '/workspaces/new', heading(/workspace/i)),
   screen('invitation', '/invitation', heading(/invitation/i)),
   screen('account', '/account', heading(/Account/)),
+  screen('account-sign-in', '/account/sign-in', heading(/Account/)),
+  screen('account-sessions', '/account/sessions', heading(/Account/)),
+  screen('account-passkeys', '/account/passkeys', heading(/Account/)),
+  screen('no-such-page', inWorkspace('/nowhere'), heading('No such page')),
   screen('admin-sign-in', '/admin/sign-in', heading('Admin sign-in'), { ...admin, ...nobody }),
   screen('admin-overview', '/admin/', heading('Overview'), admin),
   screen('admin-people', '/admin/users', heading('People'), admin),
+  screen('admin-person', ({ userId }) => `/admin/users/${userId}`, heading(/@example/), admin),
   screen('admin-agents', '/admin/agents', heading('Agents'), admin),
   screen('admin-queue', '/admin/queue', heading('Queue'), admin),
   screen('admin-workers', '/admin/workers', heading('Workers'), admin),

@@ -1,8 +1,8 @@
 import { waitUntil } from '@nora/testing/wait-until'
 import type { Page } from 'playwright-core'
 import { desktop, openBrowser, phone } from '../browser/browser.ts'
-import { emailOf, passwordOf, type Seeded } from '../dev/seed.ts'
-import { type Screen, screens } from './pages.ts'
+import { emailOf, passwordOf } from '../dev/seed.ts'
+import { type Places, type Screen, screens } from './pages.ts'
 
 /** The ways in which every page is looked at. */
 export const looks = [
@@ -21,18 +21,19 @@ export type Look =
  */
 export async function eachScreen(
   url: string,
-  seeded: Seeded,
+  places: Places,
   seen: (page: Page, screen: Screen, look: Look) => Promise<void>,
-  options: { only?: string | undefined; looks?: readonly Look[] } = {},
+  options: { of?: readonly Screen[]; looks?: readonly Look[] } = {},
 ): Promise<string[]> {
   const browser = await openBrowser()
   const { page } = browser
-  const wanted = screens.filter(({ name }) => !options.only || name.includes(options.only))
+  const wanted = options.of ?? screens
   try {
     for (const as of ['nobody', 'ada'] as const) {
-      if (as === 'ada') await signInTo(page, url)
-      for (const screen of wanted.filter((one) => one.as === as)) {
-        await page.goto(url + screen.path(seeded))
+      const open = wanted.filter((one) => one.as === as)
+      if (as === 'ada' && open.length > 0) await signInTo(page, url)
+      for (const screen of open) {
+        await page.goto(url + screen.path(places))
         await screen.ready(page)
         for (const look of options.looks ?? looks) {
           await page.emulateMedia({ colorScheme: look.colorScheme })
