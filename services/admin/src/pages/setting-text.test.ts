@@ -9,7 +9,7 @@ test.each([
   [[], 'none'],
   [['a', 1], 'a, 1'],
   [{ max: 5, windowMs: 60_000 }, 'max: 5, windowMs: 60000'],
-  [{ login: { max: 5 }, hosts: ['a'] }, 'login: (max: 5), hosts: (a)'],
+  [{ login: { max: 5 }, hosts: ['a'] }, 'login: max: 5\nhosts: a'],
 ])('%j is read as %s', (value, text) => {
   expect(settingText(value)).toBe(text)
 })

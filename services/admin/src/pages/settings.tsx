@@ -2,6 +2,7 @@ import { Badge, Code, Paper, Progress, SimpleGrid, Stack, Table, Text, Title } f
 import type { Answered } from '@nora/client/api-types'
 import { unwrap } from '@nora/client/client'
 import { CopyButton } from '@nora/ui/copy-button'
+import { DataTable } from '@nora/ui/data-table'
 import { Page } from '@nora/ui/page'
 import { QueryView } from '@nora/ui/query-view'
 import { Time } from '@nora/ui/time'
@@ -69,44 +70,33 @@ function Quotas({ quotas }: { quotas: Settings['quotas'] }) {
   return (
     <Stack gap="sm">
       <Title order={2}>Limits</Title>
-      <Paper withBorder p="md" style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label="Limits">
-        <Table layout="auto">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th scope="col">Limit</Table.Th>
-              <Table.Th scope="col">For each</Table.Th>
-              <Table.Th scope="col">Value</Table.Th>
-              <Table.Th scope="col">Used</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {quotas.map(({ name, limit, per, used }) => (
-              <Table.Tr key={`${name} ${per}`}>
-                <Table.Td>
-                  <Code>{name}</Code>
-                </Table.Td>
-                <Table.Td>{per}</Table.Td>
-                <Table.Td>{limit.toLocaleString('en')}</Table.Td>
-                <Table.Td miw={120}>
-                  {used === null ? (
-                    '–'
-                  ) : (
-                    <>
-                      {used.toLocaleString('en')}
-                      <Progress
-                        value={limit === 0 ? 100 : (used / limit) * 100}
-                        aria-label={`${used} of ${limit} used`}
-                        size="sm"
-                      />
-                    </>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Paper>
+      <DataTable
+        label="Limits"
+        rows={quotas}
+        rowKey={({ name, per }) => `${name} ${per}`}
+        columns={[
+          { title: 'Limit', cell: ({ name }) => <Code>{name}</Code> },
+          { title: 'For each', cell: ({ per }) => per },
+          { title: 'Value', cell: ({ limit }) => limit.toLocaleString('en') },
+          { title: 'Used', width: '12rem', cell: (quota) => <Used {...quota} /> },
+        ]}
+      />
     </Stack>
+  )
+}
+
+function Used({ used, limit }: Settings['quotas'][number]) {
+  if (used === null) return '–'
+  return (
+    <>
+      {used.toLocaleString('en')}
+      <Progress
+        value={limit === 0 ? 100 : (used / limit) * 100}
+        aria-label={`${used} of ${limit} used`}
+        size="sm"
+        miw={120}
+      />
+    </>
   )
 }
 
@@ -122,10 +112,12 @@ function Service({ service, since, settings }: Settings['services'][number]) {
           <Table.Tbody>
             {Object.entries(settings).map(([name, value]) => (
               <Table.Tr key={name}>
-                <Table.Th scope="row" fw={500}>
+                <Table.Th scope="row" fw={500} style={{ verticalAlign: 'top' }}>
                   <Code>{name}</Code>
                 </Table.Th>
-                <Table.Td className="nora-wrap">{settingText(value)}</Table.Td>
+                <Table.Td className="nora-wrap" style={{ whiteSpace: 'pre-line' }}>
+                  {settingText(value)}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
