@@ -1,4 +1,4 @@
-import { Button, Group, Stack, TextInput } from '@mantine/core'
+import { Button, Code, Group, Stack, TextInput } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
 import { ExportMenu } from '@nora/ui/export-menu'
 import { type AuditFilter, exportPath, filterOf, queryOf, withFilter } from '@nora/ui/lib/audit/audit-filter'
@@ -13,7 +13,7 @@ import { EntryTable } from './entry-table.tsx'
 
 const fields = [
   { name: 'type', label: 'Kind of event', placeholder: 'SIGN_IN_FAILED', type: 'text' },
-  { name: 'actor', label: 'Person’s id, system or anonymous', placeholder: 'Everybody', type: 'text' },
+  { name: 'actor', label: 'Who', placeholder: 'Id, system, anonymous', type: 'text' },
   { name: 'from', label: 'From day', placeholder: '', type: 'date' },
   { name: 'to', label: 'To day', placeholder: '', type: 'date' },
 ] as const
@@ -38,7 +38,12 @@ export function AuditPage() {
   return (
     <Page
       title="Audit"
-      description="What anybody did, on the whole server. Entries are chained by hashes and signed every minute; `npm run audit:verify` finds what was changed. What you read here is written down, too."
+      description={
+        <>
+          What anybody did, on the whole server. Entries are chained by hashes and signed every minute;{' '}
+          <Code>npm run audit:verify</Code> finds what was changed. What you read here is written down, too.
+        </>
+      }
       actions={
         <ExportMenu
           pathOf={(format) => exportPath({ path: '/api/admin/audit/export' }, filter, format)}

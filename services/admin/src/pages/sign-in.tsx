@@ -1,8 +1,9 @@
 import {
   Anchor,
+  Badge,
   Button,
-  Center,
   Container,
+  Group,
   Paper,
   PasswordInput,
   Stack,
@@ -36,10 +37,14 @@ export function SignInPage() {
   return (
     <Container size={440} py="xl" component="main">
       <Stack>
-        <Center>
-          <img src={logo} alt="Nora" width={48} height={48} />
-        </Center>
-        <Paper withBorder p="xl">
+        <Group gap={8}>
+          <img src={logo} alt="" width={32} height={32} />
+          <Text fw={650} size="xl">
+            Nora
+          </Text>
+          <Badge variant="filled">Admin</Badge>
+        </Group>
+        <Paper withBorder p={{ base: 'md', sm: 'xl' }}>
           <Stack>
             <Title order={1}>{due ? 'One more step' : 'Admin sign-in'}</Title>
             {due ? (
@@ -82,8 +87,22 @@ function PasswordForm({ onSignedIn }: { onSignedIn: () => Promise<void> }) {
         <Text size="sm" c="dimmed">
           For platform admins. This session stands beside the console’s and ends after 30 minutes of rest.
         </Text>
-        <TextInput name="email" label="E-mail" type="email" autoComplete="username" required autoFocus />
-        <PasswordInput name="password" label="Password" autoComplete="current-password" required />
+        <TextInput
+          name="email"
+          label="E-mail address"
+          type="email"
+          autoComplete="username"
+          required
+          withAsterisk={false}
+          autoFocus
+        />
+        <PasswordInput
+          name="password"
+          label="Password"
+          autoComplete="current-password"
+          required
+          withAsterisk={false}
+        />
         {error !== undefined && <ProblemAlert error={error} />}
         <Button type="submit" loading={busy}>
           Sign in
