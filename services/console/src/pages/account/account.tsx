@@ -1,7 +1,7 @@
-import { Tabs } from '@mantine/core'
 import { Page } from '@nora/ui/page'
 import { NoSuchPage } from '@nora/ui/route-problem'
-import { useNavigate, useParams } from 'react-router'
+import { TabLinks } from '@nora/ui/tab-links'
+import { useParams } from 'react-router'
 import { Passkeys } from './passkeys.tsx'
 import { PasswordSection } from './password.tsx'
 import { Profile } from './profile.tsx'
@@ -18,36 +18,27 @@ const sections = [
 /** Somebody's own account: who they are, how they sign in, and where they are signed in. */
 export function AccountPage() {
   const { section = 'profile' } = useParams()
-  const navigate = useNavigate()
   if (!sections.some(({ id }) => id === section)) return <NoSuchPage />
   return (
     <Page title="Account" description="Yours alone, whichever workspace you are in.">
-      <Tabs
-        value={section}
-        onChange={(chosen) => void navigate(chosen === 'profile' ? '/account' : `/account/${chosen}`)}
-        keepMounted={false}
-      >
-        <Tabs.List mb="lg">
-          {sections.map(({ id, title }) => (
-            <Tabs.Tab key={id} value={id} px="sm">
-              {title}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        <Tabs.Panel value="profile">
-          <Profile />
-        </Tabs.Panel>
-        <Tabs.Panel value="sign-in">
-          <PasswordSection />
-          <Providers />
-        </Tabs.Panel>
-        <Tabs.Panel value="passkeys">
-          <Passkeys />
-        </Tabs.Panel>
-        <Tabs.Panel value="sessions">
-          <Sessions />
-        </Tabs.Panel>
-      </Tabs>
+      <TabLinks
+        label="Parts of your account"
+        tabs={sections.map(({ id, title }) => ({
+          title,
+          to: id === 'profile' ? '/account' : `/account/${id}`,
+        }))}
+      />
+      <div>
+        {section === 'profile' && <Profile />}
+        {section === 'sign-in' && (
+          <>
+            <PasswordSection />
+            <Providers />
+          </>
+        )}
+        {section === 'passkeys' && <Passkeys />}
+        {section === 'sessions' && <Sessions />}
+      </div>
     </Page>
   )
 }
