@@ -6,7 +6,7 @@ import { EmptyState, QueryView } from '@nora/ui/query-view'
 import { itemsOf, ShowMore } from '@nora/ui/show-more'
 import { StateWithReason } from '@nora/ui/state-badge'
 import { Time } from '@nora/ui/time'
-import { SearchX } from 'lucide-react'
+import { Plus, SearchX } from 'lucide-react'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { usePeople } from '../../names.ts'
@@ -34,7 +34,7 @@ export function AgentsPage() {
       actions={
         can('agent:create') &&
         !none && (
-          <Button component={Link} to={to('/agents/new')}>
+          <Button component={Link} to={to('/agents/new')} leftSection={<Plus size={16} aria-hidden />}>
             Deploy an agent
           </Button>
         )

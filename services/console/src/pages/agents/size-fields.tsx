@@ -11,7 +11,7 @@ function ofMb(value: number): string {
 }
 
 const fields: Record<Size, { label: string; about: string; step: number; suffix?: string }> = {
-  cpus: { label: 'CPUs', about: 'How much of the processors it may use; 0.5 is half of one.', step: 0.1 },
+  cpus: { label: 'Processor', about: 'How many cores it may use; 0.5 is half of one.', step: 0.1 },
   memoryMb: {
     label: 'Memory',
     about: 'A program that needs more is ended and started again.',

@@ -24,7 +24,7 @@ export function AuditPage() {
   if (!can('audit:read'))
     return (
       <Page title="Audit">
-        <EmptyState title="Not for your role" icon={Lock}>
+        <EmptyState title="Not allowed" icon={Lock}>
           Admins and owners of the workspace read its audit. Ask one of them for that role, or for what you
           want to know.
         </EmptyState>

@@ -6,6 +6,7 @@ import { Page } from '@nora/ui/page'
 import { QueryView } from '@nora/ui/query-view'
 import { itemsOf, ShowMore } from '@nora/ui/show-more'
 import { Time } from '@nora/ui/time'
+import { Plus } from 'lucide-react'
 import { useState } from 'react'
 import { useWorkspace } from '../../session.tsx'
 import { ChangeRole } from './change-role.tsx'
@@ -29,7 +30,13 @@ export function MembersPage() {
     <Page
       title="Members"
       description={`Who belongs to ${workspace.name}, and what they may do in it.`}
-      actions={can('invitation:manage') && <Button onClick={() => setInviting(true)}>Invite somebody</Button>}
+      actions={
+        can('invitation:manage') && (
+          <Button leftSection={<Plus size={16} aria-hidden />} onClick={() => setInviting(true)}>
+            Invite somebody
+          </Button>
+        )
+      }
     >
       {taken && (
         <Alert

@@ -7,7 +7,7 @@ import { Facts } from './facts.tsx'
 
 /** The keys that an agent holds, and which version of each was delivered to it. */
 export function HeldKeys({ agent }: { agent: Agent }) {
-  const { to } = useWorkspace()
+  const { to, can } = useWorkspace()
   return (
     <Paper withBorder p="md" radius="md" component="section" aria-label="Keys">
       <Stack gap="sm">
@@ -31,7 +31,7 @@ export function HeldKeys({ agent }: { agent: Agent }) {
           />
         )}
         <Anchor component={Link} to={to(`/agents/${agent.id}/keys`)} size="sm">
-          See and change its keys
+          {can('agent:update') ? 'See and change its keys' : 'See its keys'}
         </Anchor>
       </Stack>
     </Paper>

@@ -16,7 +16,7 @@ export function EnvFields({ rows, onChange, errors, disabled }: EnvFieldsProps) 
   const textOf = (name: string) => (typeof errors[name] === 'string' ? (errors[name] as string) : undefined)
   return (
     <Stack gap="xs" component="fieldset" bd={0} p={0} m={0}>
-      <Text size="sm" fw={500} component="legend">
+      <Text size="sm" fw={600} component="legend">
         Environment variables
       </Text>
       <Text size="xs" c="dimmed">
