@@ -12,8 +12,8 @@ import {
 } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { type LucideIcon, Moon, Sun } from 'lucide-react'
-import { type ReactNode, useEffect } from 'react'
-import { Link, useLocation } from 'react-router'
+import { type ReactNode, useEffect, useLayoutEffect } from 'react'
+import { Link, useLocation, useNavigationType } from 'react-router'
 
 export type NavItem = {
   title: string
@@ -39,6 +39,11 @@ export function Shell({ brand, header, navTop, nav, children }: ShellProps) {
   const { pathname } = useLocation()
   // biome-ignore lint/correctness/useExhaustiveDependencies: a way somewhere else closes the drawer
   useEffect(close, [pathname])
+  const way = useNavigationType()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another page begins at its top; the browser sees to ways back
+  useLayoutEffect(() => {
+    if (way !== 'POP') window.scrollTo({ top: 0, behavior: 'instant' })
+  }, [pathname])
   return (
     <>
       <a className="nora-skip" href="#content">
