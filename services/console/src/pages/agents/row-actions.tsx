@@ -1,5 +1,6 @@
 import { ActionIcon, Button, Group, Menu, Text } from '@mantine/core'
 import { EllipsisVertical, Play, RefreshCcwDot, RotateCw, Square, Trash2 } from 'lucide-react'
+import { useRef } from 'react'
 import { useWorkspace } from '../../session.tsx'
 import { type AgentAction, type AgentSummary, actionWords, offersFor } from './agent-actions.ts'
 import { useAgentAction } from './use-agent-action.ts'
@@ -10,10 +11,15 @@ const icons = { start: Play, restart: RotateCw, stop: Square, redeploy: RefreshC
 export function RowActions({ agent, onDelete }: { agent: AgentSummary; onDelete: () => void }) {
   const { can } = useWorkspace()
   const { mutate, isPending } = useAgentAction()
+  const menu = useRef<HTMLButtonElement>(null)
   const offers = offersFor(agent, can)
   if (offers.length === 0) return null
+  // The button is gone or another one afterwards: who pressed it with the keyboard stays in this row.
+  const onSettled = () => {
+    if (document.activeElement === document.body) menu.current?.focus({ preventScroll: true })
+  }
   const ask = (action: AgentAction) =>
-    action === 'delete' ? onDelete() : mutate({ agentId: agent.id, action })
+    action === 'delete' ? onDelete() : mutate({ agentId: agent.id, action }, { onSettled })
   const likeliest = offers.find(
     ({ action, blocked }) => (action === 'start' || action === 'stop') && !blocked,
   )
@@ -32,7 +38,13 @@ export function RowActions({ agent, onDelete }: { agent: AgentSummary; onDelete:
       )}
       <Menu position="bottom-end" width={280}>
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`What to do with ${agent.name}`}>
+          <ActionIcon
+            ref={menu}
+            variant="subtle"
+            color="gray"
+            size="lg"
+            aria-label={`What to do with ${agent.name}`}
+          >
             <EllipsisVertical size={18} aria-hidden />
           </ActionIcon>
         </Menu.Target>
