@@ -25,7 +25,12 @@ export function SignUpForm({ captcha, action, setupToken, onSignedIn, onHalf }: 
   const widget = useRef<CaptchaHandle>(null)
   const claims = setupToken !== undefined
   const { onSubmit, busy, error, field } = useEntry({
-    codes: { 'setup-token-required': ['setupToken'] },
+    codes: {
+      'setup-token-required': [
+        'setupToken',
+        'The setup token is missing or wrong. Copy what ./setup.sh printed.',
+      ],
+    },
     check: (entered) => ({
       email: emailError(entered('email')),
       password: newPasswordError(entered('password')),
