@@ -21,9 +21,16 @@ export function orNull<T extends TSchema & { type: string }>(schema: T) {
 export const oneOf = <const T extends readonly string[]>(words: T, options: { description?: string } = {}) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...words], ...options })
 
-/** Text without control characters, so that it can stand in one line of a log or a page. */
+/**
+ * Text without control characters, so that it can stand in one line of a log or a page; nor with those that turn what is around it
+ * (bidirectional embeddings, overrides and isolates), by which a name would pose as another.
+ */
 export const lineOfText = (maxLength: number, minLength = 1) =>
-  Type.String({ minLength, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$' })
+  Type.String({
+    minLength,
+    maxLength,
+    pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$',
+  })
 
 /** `?limit=&cursor=` of every list. */
 export const PageQuery = {

@@ -25,7 +25,15 @@ test('people say what they are called, in their own account alone, and it is aud
 
 test('a name is held to what sign-up takes, and nothing else can be changed with it', async () => {
   const carl = await api.signUp()
-  for (const name of ['x'.repeat(101), 'two\nlines', 'esc\u001b[31m', 7, null]) {
+  for (const name of [
+    'x'.repeat(101),
+    'two\nlines',
+    'esc\u001b[31m',
+    'turned\u202eada',
+    'off\u2069ada',
+    7,
+    null,
+  ]) {
     expect((await carl.patch('/api/auth/me', { name })).status).toBe(400)
   }
   for (const more of [{ platformRole: 'admin' }, { email: 'other@nora.test' }, { id: carl.user!.id }]) {
