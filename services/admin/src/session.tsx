@@ -1,16 +1,20 @@
 import type { Answered } from '@nora/client/api-types'
 import { unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
+import { onePerson } from '@nora/ui/lib/one-person'
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
 import { api, queries } from './api.ts'
 
 export type AdminSelf = Answered<'/api/admin/auth/me', 'get'>
 
+const page = onePerson(() => window.location.reload())
+
 /** The admin who is signed in; null when nobody is. A session that waits for its second factor says so in `secondFactorDue`. */
 async function fetchSelf(signal?: AbortSignal): Promise<AdminSelf | null> {
   try {
     const self = await unwrap(api.call.GET('/api/admin/auth/me', signal ? { signal } : {}))
+    await page.is(self.user.id)
     api.setCsrfToken(self.csrfToken)
     return self
   } catch (error) {
@@ -24,6 +28,9 @@ export const useSelf = (): UseQueryResult<AdminSelf | null> =>
 
 /** After a sign-in, or a second factor: knows who it is before the next page asks. */
 export async function entered(): Promise<void> {
+  // Whoever was here before may have been somebody else.
+  queries.removeQueries({ type: 'inactive' })
+  page.forget()
   queries.setQueryData(['me'], await fetchSelf())
 }
 

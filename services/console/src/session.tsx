@@ -3,16 +3,20 @@ import { type ApiClient, unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
 import type { Permission } from '@nora/contract/permissions'
 import { allows } from '@nora/domain/roles'
+import { onePerson } from '@nora/ui/lib/one-person'
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
 import { api, queries } from './api.ts'
 
 export type Me = Answered<'/api/auth/me', 'get'>
 
-/** Who is signed in; null when nobody is. */
+const page = onePerson(() => window.location.reload())
+
+/** Who is signed in; null when nobody is. A page that was somebody else's is loaded anew. */
 export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
   try {
     const me = await unwrap(api.call.GET('/api/auth/me', signal ? { signal } : {}))
+    await page.is(me.user.id)
     api.setCsrfToken(me.csrfToken)
     return me
   } catch (error) {
@@ -26,6 +30,7 @@ export async function entered(csrfToken?: string): Promise<void> {
   if (csrfToken !== undefined) api.setCsrfToken(csrfToken)
   // Whoever was here before may have been somebody else.
   queries.removeQueries({ type: 'inactive' })
+  page.forget()
   queries.setQueryData(['me'], await fetchMe())
 }
 

@@ -30,8 +30,8 @@ export function SignInPage() {
   const returnTo = search.get('returnTo') ?? '/'
   const go = async () => {
     await entered()
-    // Only a path of this app: `//host` would be another server.
-    await navigate(/^\/(?!\/)/.test(returnTo) ? returnTo : '/', { replace: true })
+    // Only a path of this app: `//host` and `/\host` would be another server.
+    await navigate(/^\/(?![/\\])/.test(returnTo) ? returnTo : '/', { replace: true })
   }
   const due = self.data?.secondFactorDue === true
   return (
