@@ -29,7 +29,7 @@ export function FirstRun({ first }: { first?: AgentSummary | undefined }) {
       <List type="ordered" listStyleType="none" spacing="lg" mt="lg">
         <Step number={1} done={hasKey} title="Add a provider key">
           The key of a model provider, such as OpenAI or Anthropic. It is sealed, and never shown again.
-          <Do to={to('/credentials/provider-keys')} now={next === 1}>
+          <Do to={to('/credentials?add=')} now={next === 1}>
             Add a provider key
           </Do>
         </Step>
@@ -41,11 +41,11 @@ export function FirstRun({ first }: { first?: AgentSummary | undefined }) {
         </Step>
         <Step number={3} done={false} title="Talk to it">
           {first
-            ? 'Open it and say hello; its answers, logs and use are there.'
+            ? 'Say hello to it. Its log and what it uses are beside the chat.'
             : 'Its page has a place to chat with it.'}
           {first && (
-            <Do to={to(`/agents/${first.id}`)} now={next === 3}>
-              Open {first.name}
+            <Do to={to(`/agents/${first.id}/chat`)} now={next === 3}>
+              Talk to {first.name}
             </Do>
           )}
         </Step>
