@@ -55,3 +55,19 @@ test('an invitation’s token stays out of addresses, requests and storage, also
   expect(page.url()).toBe(`${it.url}/invitation`)
   expect(requests.map((url) => url.split('#')[0]).filter((url) => url?.includes(token))).toEqual([])
 })
+
+test('a page that was one person’s is loaded anew when somebody else signs in in another tab', async () => {
+  const { page } = browser
+  await page.goto(`${it.url}/`)
+  await page.getByRole('heading', { name: 'Agents', exact: true }).waitFor()
+  await page.evaluate('globalThis.ofGrace = true')
+  const headers = { origin: it.url }
+  const me = await (await page.request.get(`${it.url}/api/auth/me`)).json()
+  expect(me.user.email).toBe('grace@example.test')
+  const out = { headers: { ...headers, 'x-csrf-token': me.csrfToken }, data: {} }
+  expect((await page.request.post(`${it.url}/api/auth/logout`, out)).status()).toBe(204)
+  const data = { email: 'alan@example.test', password: passwordOf('alan') }
+  expect((await page.request.post(`${it.url}/api/auth/login`, { headers, data })).status()).toBe(200)
+  const isAnew = () => page.evaluate(`globalThis.ofGrace === undefined`).catch(() => undefined)
+  await expect.poll(isAnew, { timeout: 40_000, interval: 250 }).toBe(true)
+})
