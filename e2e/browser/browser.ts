@@ -46,6 +46,16 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
   context.on('console', (message) => {
     if (message.type() === 'error' && !isAnswer(message.text())) faults.push(message.text())
   })
+  // A person would load such a page again, too.
+  context.on('requestfailed', (request) => {
+    const lost = request.failure()?.errorText.includes('ERR_NETWORK_CHANGED')
+    if (!lost || !['script', 'stylesheet'].includes(request.resourceType())) return
+    request
+      .frame()
+      .page()
+      .reload()
+      .catch((error: unknown) => faults.push(`a page could not be loaded again: ${String(error)}`))
+  })
   context.on('request', (request) => requests.push(request.url()))
   return {
     context,
