@@ -40,6 +40,15 @@ export async function auditStatus(db: Db, known: number): Promise<AuditStatus> {
   return rows[0]!
 }
 
+/** When a worker last wrote down that it found the chain broken; for a platform admin, inside `withAdminRead`. */
+export async function auditBrokenAt(tx: Db): Promise<Date | null> {
+  const { rows } = await sql<{
+    at: Date
+  }>`select ts as at from nora.audit_log where event_type = 'AUDIT_CHAIN_BROKEN'
+    order by ts desc nulls last, id desc nulls last limit 1`.execute(tx)
+  return rows[0]?.at ?? null
+}
+
 /** What `holdingChain` passes on: the chain stands still until it returns. */
 export type HeldChain = { tx: Transaction<DB>; head: AuditHead; knownHash: Buffer | null }
 

@@ -9,6 +9,7 @@ import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { FileClock } from 'lucide-react'
 import { useSearchParams } from 'react-router'
 import { api } from '../api.ts'
+import { ChainStatus } from './chain-status.tsx'
 import { EntryTable } from './entry-table.tsx'
 
 const fields = [
@@ -51,6 +52,7 @@ export function AuditPage() {
         />
       }
     >
+      <ChainStatus />
       <Group align="flex-end" gap="sm" role="search" aria-label="Narrow down the audit">
         {fields.map(({ name, ...field }) => (
           <TextInput

@@ -35,6 +35,11 @@ export function SettingsPage() {
                 <Text size="sm" c="dimmed">
                   {data.signUp.captcha ? `with ${data.signUp.captcha}` : 'without a CAPTCHA'}
                 </Text>
+                <Text size="sm" c="dimmed">
+                  {data.signInProviders.length === 0
+                    ? 'no sign-in provider'
+                    : `also by ${data.signInProviders.map(({ name }) => name).join(', ')}`}
+                </Text>
               </Fact>
               <Fact title="Installation">
                 <span className="nora-wrap">{data.installation.id}</span>{' '}

@@ -60,6 +60,7 @@ test('the whole tree is there, and each of its routes asks for an admin session'
   ).toEqual([
     'GET /api/admin/agents',
     'GET /api/admin/audit',
+    'GET /api/admin/audit/chain',
     'GET /api/admin/audit/export',
     'GET /api/admin/auth/me',
     'GET /api/admin/backups',

@@ -1,6 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AdminAuditExportQuery, AdminAuditPage, AdminAuditQuery } from '@nora/contract/admin-audit'
+import {
+  AdminAuditChain,
+  AdminAuditExportQuery,
+  AdminAuditPage,
+  AdminAuditQuery,
+} from '@nora/contract/admin-audit'
 import { withAdminRead } from '@nora/db/admin-session'
+import { type AuditStatus, auditBrokenAt, auditStatus } from '@nora/db/audit-chain'
 import { auditPage } from '@nora/db/audit-read'
 import { decodeCursor, encodeCursor } from '@nora/db/cursor'
 import { filterOf, itemOf } from '../audit/audit-view.ts'
@@ -29,6 +35,12 @@ export const adminAuditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async
         nextCursor: next && encodeCursor(next),
       }
     },
+  )
+
+  app.get('/audit/chain', { config, schema: { response: { 200: AdminAuditChain } } }, (request) =>
+    readAsAdmin(deps, request, { what: 'audit chain' }, async (tx) =>
+      chainView(await auditStatus(tx, 0), await auditBrokenAt(tx)),
+    ),
   )
 
   app.get(
@@ -72,4 +84,28 @@ export const adminAuditRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async
       return reply.send(stream as never)
     },
   )
+}
+
+/** Milliseconds after which an entry should have been chained long ago: workers look each second. */
+const lateMs = 10_000
+
+function chainView(status: AuditStatus, brokenAt: Date | null): AdminAuditChain {
+  const { position, hash, chainedAt, waiting, waitingMs, checkpoint, checkpointAt, checkpointKid } = status
+  const signed = checkpoint > 0 && checkpointAt !== null
+  return {
+    state: brokenAt ? 'broken' : waitingMs > lateMs ? 'behind' : 'intact',
+    position,
+    hash: hash.toString('hex'),
+    chainedAt: position > 0 ? chainedAt.toISOString() : null,
+    waiting,
+    oldestWaitingSeconds: Math.floor(waitingMs / 1000),
+    checkpoint: signed
+      ? {
+          position: checkpoint,
+          signedAt: checkpointAt.toISOString(),
+          keyId: checkpointKid?.toString('hex') ?? '',
+        }
+      : null,
+    brokenAt: brokenAt?.toISOString() ?? null,
+  }
 }

@@ -63,6 +63,7 @@ export const adminRows: Row[] = [
     stepUp: true,
   }),
   route('GET /api/admin/workers', inAdminApp(200)),
+  route('GET /api/admin/audit/chain', inAdminApp(200)),
   route('GET /api/admin/audit', inAdminApp(200), { query: 'type=ADMIN_READ' }),
   route('GET /api/admin/audit/export', inAdminApp(200), { query: 'type=ADMIN_READ' }),
   route('GET /api/admin/settings', inAdminApp(200)),
