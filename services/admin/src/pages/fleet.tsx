@@ -5,29 +5,19 @@ import { bytes } from '@nora/ui/lib/words'
 import { Page } from '@nora/ui/page'
 import { EmptyState, QueryView } from '@nora/ui/query-view'
 import { itemsOf, ShowMore } from '@nora/ui/show-more'
-import { type ShownState, StateWithReason, stateWord } from '@nora/ui/state-badge'
+import { StateWithReason, shownStates, stateWord } from '@nora/ui/state-badge'
 import { Time } from '@nora/ui/time'
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query'
 import { Bot } from 'lucide-react'
 import { Link, useSearchParams } from 'react-router'
 import { api } from '../api.ts'
 
-const states: ShownState[] = [
-  'queued',
-  'provisioning',
-  'running',
-  'stopping',
-  'stopped',
-  'degraded',
-  'error',
-  'deleting',
-]
 const megabyte = 1024 * 1024
 
 /** Every agent of the server: where it stands and what it takes. */
 export function FleetPage() {
   const [search, setSearch] = useSearchParams()
-  const state = states.find((one) => one === search.get('state'))
+  const state = shownStates.find((one) => one === search.get('state'))
   const agents = useInfiniteQuery({
     queryKey: ['agents', { state }],
     queryFn: ({ signal, pageParam }) =>
@@ -51,7 +41,7 @@ export function FleetPage() {
           label="State"
           data={[
             { value: '', label: 'Every state' },
-            ...states.map((value) => ({ value, label: stateWord(value) })),
+            ...shownStates.map((value) => ({ value, label: stateWord(value) })),
           ]}
           value={state ?? ''}
           onChange={(value) => setSearch(value ? { state: value } : {}, { replace: true })}

@@ -1,15 +1,10 @@
-import { ActionIcon, Anchor, Button, Code, Group, Stack, Text } from '@mantine/core'
+import { Anchor, Button, Group, Stack } from '@mantine/core'
 import type { Item } from '@nora/client/api-types'
-import { CopyButton } from '@nora/ui/copy-button'
-import { DataTable } from '@nora/ui/data-table'
+import { EntryId, AuditTable as Table } from '@nora/ui/audit-table'
 import { Facts } from '@nora/ui/facts'
 import type { AuditFilter } from '@nora/ui/lib/audit/audit-filter'
 import { actorWords, detailPairs, shortId, targetWords } from '@nora/ui/lib/audit/entry-words'
-import { eventWords } from '@nora/ui/lib/event-words'
 import { absoluteTime } from '@nora/ui/lib/words'
-import { Time } from '@nora/ui/time'
-import { ChevronDown, ChevronRight } from 'lucide-react'
-import { useState } from 'react'
 import { Link } from 'react-router'
 import { useWorkspace } from '../../session.tsx'
 import { useAuditNames } from './use-audit-names.ts'
@@ -17,67 +12,17 @@ import { useAuditNames } from './use-audit-names.ts'
 export type Entry = Item<'/api/audit'>
 type AuditTableProps = { entries: readonly Entry[]; onNarrow: (change: AuditFilter) => void }
 
-/** Entries of the audit, each of which can be opened. */
+/** Entries of the workspace's audit, with the names of its people and agents. */
 export function AuditTable({ entries, onNarrow }: AuditTableProps) {
   const { person } = useAuditNames()
-  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set())
-  const toggle = (id: string) => {
-    const next = new Set(opened)
-    if (!next.delete(id)) next.add(id)
-    setOpened(next)
-  }
   return (
-    <DataTable
+    <Table
       label="Entries of the audit"
-      rows={entries}
-      rowKey={({ id }) => id}
-      detail={(entry) => opened.has(entry.id) && <Detail entry={entry} onNarrow={onNarrow} />}
-      columns={[
-        {
-          title: 'What',
-          cell: ({ eventType }) => (
-            <Stack gap={0}>
-              <Text size="sm" fw={550}>
-                {eventWords(eventType)}
-              </Text>
-              <Text size="xs" c="dimmed" ff="monospace" className="nora-wrap">
-                {eventType}
-              </Text>
-            </Stack>
-          ),
-        },
-        { title: 'When', cell: ({ timestamp }) => <Time at={timestamp} />, width: '9rem' },
-        { title: 'Who', cell: ({ actor, userId }) => actorWords(actor, userId, person) },
-        { title: 'Target', cell: ({ target }) => <Target target={target} /> },
-        { title: 'Address', cell: ({ ip }) => ip ?? '–', wideOnly: true },
-        {
-          title: '',
-          align: 'right',
-          width: '3.5rem',
-          cell: (entry) => (
-            <DetailButton opened={opened.has(entry.id)} entry={entry} onClick={() => toggle(entry.id)} />
-          ),
-        },
-      ]}
+      entries={entries}
+      who={({ actor, userId }) => actorWords(actor, userId, person)}
+      target={({ target }) => <Target target={target} />}
+      detail={(entry) => <Detail entry={entry} onNarrow={onNarrow} />}
     />
-  )
-}
-
-type DetailButtonProps = { opened: boolean; entry: Entry; onClick: () => void }
-
-function DetailButton({ opened, entry, onClick }: DetailButtonProps) {
-  const Icon = opened ? ChevronDown : ChevronRight
-  return (
-    <ActionIcon
-      variant="subtle"
-      color="gray"
-      size="lg"
-      onClick={onClick}
-      aria-expanded={opened}
-      aria-label={`Details: ${eventWords(entry.eventType)}, ${absoluteTime(entry.timestamp)}`}
-    >
-      <Icon size={18} aria-hidden />
-    </ActionIcon>
   )
 }
 
@@ -113,13 +58,13 @@ function Detail({ entry, onNarrow }: DetailProps) {
         facts={[
           { title: 'Moment', value: `${absoluteTime(timestamp)} (${timestamp})` },
           ...detailPairs(details),
-          { title: 'Done by', value: <Id of={`${actor.kind} ${actor.id ?? ''}`} id={actor.id} /> },
-          { title: 'Done to', value: <Id of={`${target.kind} ${target.id ?? ''}`} id={target.id} /> },
+          { title: 'Done by', value: <EntryId of={`${actor.kind} ${actor.id ?? ''}`} id={actor.id} /> },
+          { title: 'Done to', value: <EntryId of={`${target.kind} ${target.id ?? ''}`} id={target.id} /> },
           ...(ip === null ? [] : [{ title: 'From address', value: ip }]),
           ...(correlationId === null
             ? []
-            : [{ title: 'Correlation id', value: <Id of={correlationId} id={correlationId} /> }]),
-          { title: 'Entry', value: <Id of={entry.id} id={entry.id} /> },
+            : [{ title: 'Correlation id', value: <EntryId of={correlationId} id={correlationId} /> }]),
+          { title: 'Entry', value: <EntryId of={entry.id} id={entry.id} /> },
         ]}
       />
       <Group gap="xs">
@@ -132,14 +77,5 @@ function Detail({ entry, onNarrow }: DetailProps) {
         </Button>
       </Group>
     </Stack>
-  )
-}
-
-function Id({ of, id }: { of: string; id: string | null }) {
-  return (
-    <Group gap={4} wrap="nowrap" align="center">
-      <Code className="nora-wrap">{of.trim()}</Code>
-      {id !== null && <CopyButton value={id} label={`Copy ${id}`} />}
-    </Group>
   )
 }
