@@ -12,6 +12,7 @@ import { dockerBackend } from './backends/docker/backend.ts'
 import { openDocker } from './backends/docker/open-docker.ts'
 import { dockerGateways } from './dataplane/docker-gateways.ts'
 import { type KeptGateways, keepGateways } from './dataplane/keep-gateways.ts'
+import { ownImages } from './images/own-images.ts'
 import { turnstiles } from './operations/limits.ts'
 import { localImages } from './operations/local-images.ts'
 import type { RunDeps } from './operations/run.ts'
@@ -58,7 +59,9 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   const docker = openDocker(config.dockerHost.replace(/^unix:\/\//, ''))
   const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
   const { capabilityPublicKey } = config
-  const engine = dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed })
+  const image = ownImages(docker, config.images)
+  const gateways = { image, dial: config.gatewayDial, capabilityPublicKey, controlSeed }
+  const engine = dockerGateways({ docker, installation, pool, ...gateways })
   const relyingParty = config.publicUrl === undefined ? undefined : relyingPartyOf(config.publicUrl)
   const secrets = { db, log, keyring, backend, relyingParty, allowHosts: config.providerAllowHosts }
   return {
@@ -76,7 +79,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     kept: config.logs,
     auditKeys,
     auditFolder: join(dataDir, 'audit'),
-    images: localImages(docker),
+    images: localImages(image),
     bells: bellsOver(config.redisUrl, log),
     dataplane: keepGateways({ db, log, workerId, pool, engine }),
     keys: {

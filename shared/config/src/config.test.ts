@@ -57,7 +57,10 @@ test('good values load, frozen, with defaults', () => {
     enabledBackends: ['docker'],
     allowPlaintextSecrets: false,
   })
-  expect(loadWorkerConfig(worker)).toMatchObject({ url: 'http://127.0.0.1:7070', keyVersion: 1 })
+  expect(loadWorkerConfig(worker)).toMatchObject({
+    ...{ url: 'http://127.0.0.1:7070', keyVersion: 1, gatewayDial: 'published' },
+    images: { gateway: undefined, 'starter-agent': undefined },
+  })
   expect(loadMigrateConfig(migrate).passwordApp).toBe(migrate.NORA_DB_PASSWORD_APP)
 })
 
@@ -213,4 +216,25 @@ test('NORA_RATE_LIMITS changes what it names and nothing else; anything odd is r
   ]) {
     expect(problems(loadApiConfig, { ...api, NORA_RATE_LIMITS: odd }), odd).toHaveLength(1)
   }
+})
+
+test('an image is named by its id or a reference, and gateways are dialled in one of two ways', () => {
+  const id = `sha256:${'a'.repeat(64)}`
+  const named = {
+    ...worker,
+    NORA_IMAGE_GATEWAY: id,
+    NORA_IMAGE_STARTER_AGENT: 'nora/starter-agent:1',
+    NORA_GATEWAY_DIAL: 'network',
+  }
+  expect(loadWorkerConfig(named)).toMatchObject({
+    images: { gateway: id, 'starter-agent': 'nora/starter-agent:1' },
+    gatewayDial: 'network',
+  })
+  const wrong = {
+    ...worker,
+    NORA_IMAGE_GATEWAY: '../x',
+    NORA_IMAGE_STARTER_AGENT: 'a b',
+    NORA_GATEWAY_DIAL: 'host',
+  }
+  expect(problems(loadWorkerConfig, wrong)).toHaveLength(3)
 })

@@ -37,6 +37,10 @@ export type WorkerConfig = {
   /** Origin under which browsers see the api: for whom passkeys sign. undefined: this worker confirms none. */
   publicUrl: string | undefined
   dockerHost: string
+  /** Our own images where set-up has put them on the engine; undefined: the worker assembles them. */
+  images: { gateway: string | undefined; 'starter-agent': string | undefined }
+  /** `published`: gateways' ports on loopback. `network`: their addresses on the control network, which this process is on. */
+  gatewayDial: 'published' | 'network'
   /** Private or plain-http hosts that a key may be tried at. */
   providerAllowHosts: readonly AllowedHost[]
   /** Rows of suite 0 (not sealed) may be used. */
@@ -77,6 +81,11 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
       (text) => parseOrigin(text)?.origin,
     ),
     dockerHost: readDockerHost(reader),
+    images: {
+      gateway: readImage(reader, 'NORA_IMAGE_GATEWAY'),
+      'starter-agent': readImage(reader, 'NORA_IMAGE_STARTER_AGENT'),
+    },
+    gatewayDial: reader.oneOf('NORA_GATEWAY_DIAL', ['published', 'network'], 'published'),
     providerAllowHosts: readAllowHosts(reader),
     allowPlaintextSecrets: readAllowPlaintext(reader),
     keysDir: readFolder(reader, 'NORA_KEYS_DIR', 'a memory-backed folder such as /run/nora/keys'),
@@ -183,6 +192,15 @@ function readDockerHost(reader: Reader): string {
     /^unix:\/\/\/.+/.test(text) ? text : undefined,
   )
   return host ?? 'unix:///var/run/docker.sock'
+}
+
+function readImage(reader: Reader, name: 'NORA_IMAGE_GATEWAY' | 'NORA_IMAGE_STARTER_AGENT') {
+  const expected = 'the id (sha256:…) or the reference of an image that this engine holds'
+  return reader.parsed(name, expected, (text) => {
+    const isId = /^sha256:[0-9a-f]{64}$/.test(text)
+    const isReference = /^[a-z0-9][a-zA-Z0-9._/:@-]{0,254}$/.test(text) && !text.includes('..')
+    return isId || isReference ? text : undefined
+  })
 }
 
 function readFolder(reader: Reader, name: 'NORA_KEYS_DIR' | 'NORA_DATA_DIR', how: string): string {

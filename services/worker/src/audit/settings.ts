@@ -7,6 +7,8 @@ export function settingsOf(config: WorkerConfig): Record<string, unknown> {
     ...{ production, agentNetworkPool, dockerHost, providerAllowHosts, allowPlaintextSecrets },
     keyVersion: config.keyVersion,
     previousKeyVersions: config.encryptionKeysPrevious.map((one) => one.version),
+    images: config.images,
+    gatewayDial: config.gatewayDial,
     logs: config.logs,
     errorReports: config.errorReports?.url.host ?? null,
   }

@@ -3,9 +3,9 @@ import type Docker from 'dockerode'
 import { BackendError } from '../backends/backend.ts'
 import { objectNames } from '../backends/docker/names.ts'
 import { GatewayError, gatewayClient } from '../gateway/control-client.ts'
-import { gatewaySpec } from '../gateway/gateway-spec.ts'
+import { type GatewaySettings, gatewaySpec } from '../gateway/gateway-spec.ts'
 import { attachGateway, ensureGateway, removeGateway } from '../gateway/keeper.ts'
-import { assembleImage } from '../images/assemble.ts'
+import type { OwnImages } from '../images/own-images.ts'
 import type { GatewayEngine } from './gateway-engine.ts'
 
 export type DockerGatewayDeps = {
@@ -16,6 +16,8 @@ export type DockerGatewayDeps = {
   capabilityPublicKey: Buffer
   /** Raw 32-byte Ed25519 seed with which this worker signs its own calls to gateways. */
   controlSeed: Buffer
+  image: OwnImages
+  dial: GatewaySettings['dial']
 }
 
 /** How long a gateway that was just started has until it answers. */
@@ -23,14 +25,14 @@ const readyMs = 20_000
 
 /** Gateways as containers of the Docker Engine on this host. */
 export function dockerGateways(deps: DockerGatewayDeps): GatewayEngine {
-  const { docker, installation, pool, controlSeed: signingSeed } = deps
+  const { docker, installation, pool, dial, controlSeed: signingSeed } = deps
   const keys = {
     capabilityPublicKey: deps.capabilityPublicKey.toString('base64url'),
     controlPublicKey: capabilityPublicKey(signingSeed).toString('base64url'),
   }
   const settings = async (index: number, signal: AbortSignal) => {
-    const image = await assembleImage(docker, 'gateway', signal)
-    return { installation, pool, index, image, ...keys }
+    const image = await deps.image('gateway', signal)
+    return { installation, pool, index, image, dial, ...keys }
   }
   const client = (controlUrl: string) => gatewayClient({ controlUrl, signingSeed })
   return {

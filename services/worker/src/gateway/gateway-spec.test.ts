@@ -8,6 +8,7 @@ const settings: GatewaySettings = {
   capabilityPublicKey: 'api-key',
   controlPublicKey: 'worker-key',
   image: { reference: 'nora/gateway:1', id: 'sha256:1' },
+  dial: 'published',
 }
 
 test("the control network is the pool's first sixteen addresses, and sorts before agents' networks", () => {
@@ -42,11 +43,18 @@ test('the gateway has no privilege, no way to route, and is published on loopbac
   )
 })
 
+test('dialled on the control network, it is published nowhere', () => {
+  const { container } = gatewaySpec({ ...settings, dial: 'network' })
+  expect(container.HostConfig.PortBindings).toEqual({})
+  expect(container).not.toHaveProperty('ExposedPorts')
+})
+
 test('the spec hash follows every setting and nothing else', () => {
   const hash = (more: Partial<GatewaySettings> = {}) => gatewaySpec({ ...settings, ...more }).specHash
   expect(hash()).toBe(hash())
   const others: Partial<GatewaySettings>[] = [
     { index: 2 },
+    { dial: 'network' },
     { pool: '10.215.0.0/16' },
     { capabilityPublicKey: 'x' },
     { controlPublicKey: 'x' },

@@ -12,8 +12,10 @@ export type GatewaySettings = {
   /** base64url of raw Ed25519 public keys: the api's, and the one the worker's pushes are signed for. */
   capabilityPublicKey: string
   controlPublicKey: string
-  /** What `assembleImage` gave. */
+  /** What `ownImages` gave. */
   image: { reference: string; id: string }
+  /** `network`: its ports are dialled on the control network and published nowhere. */
+  dial: 'published' | 'network'
 }
 
 export const controlPort = '7081/tcp'
@@ -66,7 +68,7 @@ type GatewayContainer = Docker.ContainerCreateOptions & {
 
 /** The gateway's container: pure, so that two workers make the same one and can tell a stale one by `com.nora.spec`. */
 export function gatewaySpec(settings: GatewaySettings) {
-  const { installation, index, pool, image } = settings
+  const { installation, index, pool, image, dial } = settings
   if (!Number.isInteger(index) || index < 0 || index > MAX_INDEX)
     throw new RangeError('no such gateway index')
   const network = controlNetwork(installation, pool)
@@ -83,7 +85,7 @@ export function gatewaySpec(settings: GatewaySettings) {
       `GATEWAY_CONTROL_PUBLIC_KEY=${settings.controlPublicKey}`,
       `GATEWAY_AGENT_POOL=${pool}`,
     ],
-    ExposedPorts: { [controlPort]: {}, [invokePort]: {} },
+    ...(dial === 'published' && { ExposedPorts: { [controlPort]: {}, [invokePort]: {} } }),
     HostConfig: {
       Init: true,
       ReadonlyRootfs: true,
@@ -108,10 +110,13 @@ export function gatewaySpec(settings: GatewaySettings) {
       Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=8m,mode=1777' },
       NetworkMode: network.name,
       PublishAllPorts: false,
-      PortBindings: {
-        [controlPort]: [{ HostIp: '127.0.0.1', HostPort: '0' }],
-        [invokePort]: [{ HostIp: '127.0.0.1', HostPort: '0' }],
-      },
+      PortBindings:
+        dial === 'published'
+          ? {
+              [controlPort]: [{ HostIp: '127.0.0.1', HostPort: '0' }],
+              [invokePort]: [{ HostIp: '127.0.0.1', HostPort: '0' }],
+            }
+          : {},
       RestartPolicy: { Name: 'no' },
       AutoRemove: false,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '5m', 'max-file': '2' } },
@@ -127,5 +132,5 @@ export function gatewaySpec(settings: GatewaySettings) {
     [label.spec]: specHash,
     'com.nora.gateway': String(index),
   }
-  return { name, controlAddress, specHash, container, controlNetwork: network.name }
+  return { name, controlAddress, specHash, container, controlNetwork: network.name, dial }
 }

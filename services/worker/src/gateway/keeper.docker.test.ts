@@ -45,6 +45,7 @@ beforeAll(async () => {
   settings = {
     installation,
     index: 0,
+    dial: 'published',
     pool,
     capabilityPublicKey: capabilityPublicKey(apiSeed).toString('base64url'),
     controlPublicKey: capabilityPublicKey(workerSeed).toString('base64url'),

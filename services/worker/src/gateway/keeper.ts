@@ -11,7 +11,7 @@ import {
   invokePort,
 } from './gateway-spec.ts'
 
-/** A running gateway. URLs are on loopback, at ports the engine chose; a new container has new ones. */
+/** A running gateway. URLs are on loopback, at ports the engine chose (a new container has new ones), or at its control address. */
 export type RunningGateway = {
   name: string
   containerId: string
@@ -134,9 +134,7 @@ export async function ensureGateway(
   throw new BackendError(
     'engine-error',
     `The gateway ${spec.name} does not stay up: see \`docker logs ${spec.name}\`.`,
-    {
-      retry: true,
-    },
+    { retry: true },
   )
 }
 
@@ -149,6 +147,7 @@ function runningGateway(
     return undefined
   const { Ports: ports, Networks: networks } = found.NetworkSettings
   const urlOf = (port: string) => {
+    if (spec.dial === 'network') return `http://${spec.controlAddress}:${Number.parseInt(port, 10)}`
     const hostPort = ports?.[port]?.find(({ HostIp }) => HostIp === '127.0.0.1')?.HostPort
     return hostPort ? `http://127.0.0.1:${hostPort}` : undefined
   }

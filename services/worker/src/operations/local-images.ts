@@ -1,15 +1,14 @@
-import type Docker from 'dockerode'
 import { BackendError } from '../backends/backend.ts'
-import { assembleImage } from '../images/assemble.ts'
+import type { OwnImages } from '../images/own-images.ts'
 import type { LocalImageName } from '../reconcile/target.ts'
 import type { LocalImages } from './run.ts'
 
-/** The images that we assemble ourselves, as operations ask for them. Errors are `BackendError`s that may be retried. */
-export function localImages(docker: Docker): LocalImages {
+/** Our own images, as operations ask for them. Errors are `BackendError`s that may be retried. */
+export function localImages(image: OwnImages): LocalImages {
   const known = new Map<LocalImageName, string>()
   const assemble = async (name: LocalImageName, signal: AbortSignal): Promise<string> => {
     try {
-      const { reference } = await assembleImage(docker, name, signal)
+      const { reference } = await image(name, signal)
       known.set(name, reference)
       return reference
     } catch (error) {

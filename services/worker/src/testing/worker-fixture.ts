@@ -16,6 +16,7 @@ import { afterAll, beforeAll } from 'vitest'
 import { dockerBackend } from '../backends/docker/backend.ts'
 import { dockerGateways } from '../dataplane/docker-gateways.ts'
 import { type KeptGateways, keepGateways } from '../dataplane/keep-gateways.ts'
+import { ownImages } from '../images/own-images.ts'
 import { assembleTinyImage } from '../images/tiny.ts'
 import { turnstiles } from '../operations/limits.ts'
 import { localImages } from '../operations/local-images.ts'
@@ -117,7 +118,7 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
     installation,
     pool,
     backend,
-    images: localImages(docker),
+    images: localImages(ownImages(docker)),
     dataplane: gateways(it, workerId),
     keys: {
       deliver: async (_, target, signal) => {
@@ -144,7 +145,11 @@ export function gateways(it: WorkerFixture, workerId: string): KeptGateways {
     log: createLogger({ service: workerId, level: 'silent' }),
     workerId,
     pool,
-    engine: dockerGateways({ docker, installation, pool, capabilityPublicKey, controlSeed }),
+    engine: dockerGateways({
+      ...{ docker, installation, pool, capabilityPublicKey, controlSeed },
+      image: ownImages(docker),
+      dial: 'published',
+    }),
   })
 }
 

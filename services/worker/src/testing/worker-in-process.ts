@@ -29,6 +29,8 @@ export async function workerInProcess(
       port: 0,
       url: undefined,
       dockerHost,
+      images: { gateway: undefined, 'starter-agent': undefined },
+      gatewayDial: 'published',
       providerAllowHosts: [],
       allowPlaintextSecrets: false,
       keysDir: it.keysDir,
