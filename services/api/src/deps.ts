@@ -56,4 +56,8 @@ export type Deps = {
   sealKey: SealKey
   /** Ed25519 seed, 32 bytes, with which the api signs capabilities for worker and gateway. */
   capabilitySeed: Buffer
+  /** The seeds before it, while it is exchanged. */
+  capabilitySeedsBefore?: readonly Buffer[]
+  /** Of workspace API keys, 32 bytes each: the first makes, all verify. Never empty. */
+  hubPeppers: readonly Buffer[]
 }

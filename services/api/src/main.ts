@@ -2,6 +2,7 @@ import { flushCompileCache } from 'node:module'
 import { type ApiConfig, loadApiConfig } from '@nora/config/api'
 import { loadOrRefuse, refusedExitCode } from '@nora/config/boot'
 import type { ErrorReports } from '@nora/config/error-reports'
+import { derivedPepper } from '@nora/crypto/hub-keys'
 import { parseSealKey, type SealKey } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { createLogger } from '@nora/log/logger'
@@ -41,6 +42,8 @@ const deps: Deps = {
   clock: Date.now,
   sealKey,
   capabilitySeed: config.capabilityPrivateKey,
+  capabilitySeedsBefore: config.capabilityPrivateKeysBefore,
+  hubPeppers: hubPeppersOf(config),
 }
 if (reporter) (await import('@nora/error-reports/crash')).reportCrash(reporter, log)
 const app = await buildApp(deps)
@@ -99,6 +102,16 @@ async function reporterTo(to: ErrorReports) {
     environment: config.nodeEnv,
     onLost: (reason) => log.warn({ reason }, 'error reports are being lost'),
   })
+}
+
+/** Installations from before peppers stood by themselves have what follows from their capability keys. */
+function hubPeppersOf({
+  hubPeppers,
+  capabilityPrivateKey,
+  capabilityPrivateKeysBefore,
+}: ApiConfig): Buffer[] {
+  if (hubPeppers.length > 0) return [...hubPeppers]
+  return [capabilityPrivateKey, ...capabilityPrivateKeysBefore].map(derivedPepper)
 }
 
 function sealKeyOrRefuse({ sealKey: text }: ApiConfig): SealKey {

@@ -62,6 +62,17 @@ test('an agent is no caller, the control network and the host are', () => {
   )
 })
 
+test('settings take two keys of the api while it is exchanged', () => {
+  const keys = [1, 2].map((byte) => Buffer.alloc(32, byte))
+  const settings = readSettings({
+    GATEWAY_CONTROL_ADDRESS: '10.214.0.2',
+    GATEWAY_CAPABILITY_PUBLIC_KEY: keys.map((key) => key.toString('base64url')).join(','),
+    GATEWAY_CONTROL_PUBLIC_KEY: keys[0]!.toString('base64url'),
+    GATEWAY_AGENT_POOL: '10.214.0.0/16',
+  })
+  expect(settings).toMatchObject({ capabilityKey: keys })
+})
+
 test('settings name every variable that is wrong', () => {
   const key = Buffer.alloc(32, 1).toString('base64url')
   const good = {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { capabilityVerifier } from '@nora/crypto/capability'
+import { type AcceptedKeys, capabilityVerifier } from '@nora/crypto/capability'
 import type { AddressPolicy } from './addresses.ts'
 import { controlHandler } from './control.ts'
 import { faultLog } from './faults.ts'
@@ -18,7 +18,7 @@ export type GatewayOptions = {
   controlPort: number
   invokePort: number
   /** Raw Ed25519 public keys: of the api, which invokes, and of the worker, which controls. */
-  capabilityKey: Buffer
+  capabilityKey: AcceptedKeys
   controlKey: Buffer
   /** Which addresses may be dialled, and whose connections are taken. */
   allow: AddressPolicy

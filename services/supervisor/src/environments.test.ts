@@ -36,11 +36,11 @@ test('each process boots in production on what it is given', () => {
 test('the two halves of the capability belong together', () => {
   const made = buildEnvironments(files(), facts)
   const { capabilityPrivateKey } = loadApiConfig(made.api)
-  const { capabilityPublicKey } = loadWorkerConfig(made.worker)
+  const { capabilityPublicKeys } = loadWorkerConfig(made.worker)
   const now = Math.floor(Date.now() / 1000)
   const claims = { aud: 'worker', op: 'logs', sub: 'test', iat: now, exp: now + 30 } as const
   const token = signCapability(capabilityPrivateKey, claims)
-  expect(verifyCapability(capabilityPublicKey, token, { audience: 'worker' })).toMatchObject(claims)
+  expect(verifyCapability(capabilityPublicKeys, token, { audience: 'worker' })).toMatchObject(claims)
 })
 
 test("the api's seal key follows the worker's key and its version through a rotation", () => {

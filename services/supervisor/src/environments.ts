@@ -62,7 +62,7 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
       // What passkeys sign for: the worker checks them by itself.
       NORA_PUBLIC_URL:
         api['NORA_PUBLIC_URL'] || `http://localhost:${need(installation, 'NORA_PORT', 'installation')}`,
-      NORA_CAPABILITY_PUBLIC_KEY: publicHalf(need(api, 'NORA_CAPABILITY_PRIVATE_KEY', 'api')),
+      NORA_CAPABILITY_PUBLIC_KEY: publicHalves(need(api, 'NORA_CAPABILITY_PRIVATE_KEY', 'api')),
       ...policy,
       ...worker,
     },
@@ -80,11 +80,13 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
   }
 }
 
-const publicHalf = (seed: string): string => {
-  const bytes = Buffer.from(seed, 'base64url')
-  // A malformed seed is the api's to refuse, with its own clear line; here it would only end everything.
-  return bytes.length === 32 ? capabilityPublicKey(bytes).toString('base64url') : ''
-}
+/** Of each seed in the list. A malformed one is the api's to refuse, with its own clear line; here it would only end everything. */
+const publicHalves = (seeds: string): string =>
+  seeds
+    .split(',')
+    .map((seed) => Buffer.from(seed.trim(), 'base64url'))
+    .map((bytes) => (bytes.length === 32 ? capabilityPublicKey(bytes).toString('base64url') : ''))
+    .join(',')
 
 function sealKey(worker: Variables): string {
   const hex = worker['ENCRYPTION_KEY'] ?? ''

@@ -128,8 +128,11 @@ async function startAll(
   kept.push(keepService(context, 'worker', async () => environments.worker))
   // Read anew at each start: `restart-api` is how a changed setting is taken up.
   const apiEnv = async () => {
-    const fresh = { ...context, installation: await readInstallation(layout) }
-    return (await prepareEnvironments(fresh)).api
+    const fresh = await prepareEnvironments({ ...context, installation: await readInstallation(layout) })
+    // What Postgres and the worker were started with: an exchange of secrets that has been written down and not begun yet.
+    const { DATABASE_URL, NORA_SEAL_KEY, NORA_CAPABILITY_PRIVATE_KEY } = environments.api
+    const asStarted = { DATABASE_URL, NORA_SEAL_KEY, NORA_CAPABILITY_PRIVATE_KEY } as Record<string, string>
+    return { ...fresh.api, ...asStarted }
   }
   kept.push(keepService(context, 'api', apiEnv))
   step('waiting until the api is ready')

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { WorkerConfig } from '@nora/config/worker'
 import { type AuditKey, deriveAuditKey } from '@nora/crypto/audit-chain'
+import type { AcceptedKeys } from '@nora/crypto/capability'
 import { deriveKey, deriveSealing } from '@nora/crypto/keys'
 import { connect } from '@nora/db/connect'
 import { type Bells, openBells } from '@nora/events/bells'
@@ -31,8 +32,8 @@ export type WorkerDeps = Omit<RunDeps, 'logs' | 'changed'> & {
   /** The current key first, then those that old rows are still sealed with. */
   keyring: Keyring
   rotation: RotationKeys
-  /** Raw 32-byte Ed25519 public key of the api's capabilities. */
-  capabilityPublicKey: Buffer
+  /** Of the api's capabilities. */
+  capabilityPublicKey: AcceptedKeys
   /** For whom passkeys sign; undefined: this worker confirms none. */
   relyingParty: RelyingParty | undefined
   /** What is kept of agents' logs. */
@@ -58,7 +59,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   })
   const docker = openDocker(config.dockerHost.replace(/^unix:\/\//, ''))
   const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log })
-  const { capabilityPublicKey } = config
+  const { capabilityPublicKeys: capabilityPublicKey } = config
   const image = ownImages(docker, config.images)
   const gateways = { image, dial: config.gatewayDial, capabilityPublicKey, controlSeed }
   const engine = dockerGateways({ docker, installation, pool, ...gateways })

@@ -14,7 +14,7 @@ import {
   parseKey32,
   parseOrigin,
   readDatabaseUrl,
-  readKey32,
+  readKeys32,
   readRedisUrl,
 } from './values.ts'
 
@@ -39,6 +39,10 @@ export type ApiConfig = {
   sealKey: string
   /** Ed25519 seed, 32 bytes. */
   capabilityPrivateKey: Buffer
+  /** What it was before, while it is exchanged: what it has vouched for is proven with these once more. */
+  capabilityPrivateKeysBefore: readonly Buffer[]
+  /** Of workspace API keys, 32 bytes each: the first makes, all verify. Empty: derived from the capability keys. */
+  hubPeppers: readonly Buffer[]
   setupToken: string | undefined
   corsOrigins: readonly string[]
   signupEnabled: boolean
@@ -75,6 +79,11 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
   const port = reader.number('NORA_PORT', 8080, { min: 0, max: 65_535 })
   const publicUrl = readPublicUrl(reader, bind, port)
   const providerAllowHosts = readAllowHosts(reader)
+  const capabilityKeys = readKeys32(
+    reader,
+    'NORA_CAPABILITY_PRIVATE_KEY',
+    `make one with \`${commands.seed}\``,
+  )
   return reader.finish<ApiConfig>({
     nodeEnv: reader.nodeEnv,
     production: reader.production,
@@ -88,11 +97,9 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     redisUrl: readRedisUrl(reader),
     jwtSecrets: readJwtSecrets(reader),
     sealKey: readSealKey(reader),
-    capabilityPrivateKey: readKey32(
-      reader,
-      'NORA_CAPABILITY_PRIVATE_KEY',
-      `make one with \`${commands.seed}\``,
-    ),
+    capabilityPrivateKey: capabilityKeys[0] ?? Buffer.alloc(0),
+    capabilityPrivateKeysBefore: capabilityKeys.slice(1),
+    hubPeppers: readHubPeppers(reader),
     setupToken: readSetupToken(reader),
     corsOrigins: readCorsOrigins(reader),
     signupEnabled: reader.boolean('SIGNUP_ENABLED', true),
@@ -149,6 +156,15 @@ function readJwtSecrets(reader: Reader): string[] {
   for (const secret of secrets) reader.checkStrength('JWT_SECRET', secret, how, 32)
   if (secrets.some((secret) => secret === '')) reader.problem('JWT_SECRET', `has an empty item: ${how}`)
   return secrets
+}
+
+function readHubPeppers(reader: Reader): Buffer[] {
+  const how = `make one with \`${commands.hex32}\``
+  return reader.list('NORA_API_KEY_PEPPER').map((text) => {
+    if (/^[0-9a-f]{64}$/i.test(text)) reader.checkStrength('NORA_API_KEY_PEPPER', text, how, 64)
+    else reader.problem('NORA_API_KEY_PEPPER', `must list 64 hex characters each: ${how}`)
+    return Buffer.from(text, 'hex')
+  })
 }
 
 function readSealKey(reader: Reader): string {

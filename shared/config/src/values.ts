@@ -81,14 +81,15 @@ export function readRedisUrl(reader: Reader): string {
   return text
 }
 
-/** A required key of 32 bytes in base64url; in production not a regular one such as zeros. */
-export function readKey32(reader: Reader, name: VariableName, how: string): Buffer {
+/** A required key of 32 bytes in base64url, or a comma list of such; in production not a regular one such as zeros. */
+export function readKeys32(reader: Reader, name: VariableName, how: string): Buffer[] {
   const text = reader.required(name, how)
-  if (text === undefined) return Buffer.alloc(0)
-  const key = parseKey32(text)
-  if (!key) reader.problem(name, `must be 32 bytes in base64url without padding: ${how}`)
-  else reader.checkStrength(name, text, how, 43)
-  return key ?? Buffer.alloc(0)
+  return (text?.split(',') ?? []).map((one) => {
+    const key = parseKey32(one.trim())
+    if (!key) reader.problem(name, `must be 32 bytes in base64url without padding: ${how}`)
+    else reader.checkStrength(name, one.trim(), how, 43)
+    return key ?? Buffer.alloc(0)
+  })
 }
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const

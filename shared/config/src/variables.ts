@@ -26,6 +26,7 @@ export const variables = {
   JWT_SECRET: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
   NORA_SEAL_KEY: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
   NORA_CAPABILITY_PRIVATE_KEY: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
+  NORA_API_KEY_PEPPER: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
   NORA_SETUP_TOKEN: { readBy: ['api'], secret: true, forbiddenTo: ['worker', 'migrate'] },
   CORS_ORIGINS: { readBy: ['api'] },
   SIGNUP_ENABLED: { readBy: ['api'] },

@@ -25,8 +25,8 @@ export type WorkerConfig = {
   /** 1 + the highest previous version (a retired one counts), else 1. */
   keyVersion: number
   encryptionKeysPrevious: readonly { version: number; key: Buffer }[]
-  /** Ed25519 public key, 32 bytes. */
-  capabilityPublicKey: Buffer
+  /** Ed25519 public keys of the api, 32 bytes each: several while it is exchanged. */
+  capabilityPublicKeys: readonly Buffer[]
   installationId: string
   agentNetworkPool: string
   bind: string
@@ -69,7 +69,7 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     encryptionKey: readEncryptionKey(reader),
     keyVersion: 1 + Math.max(0, ...previous.map((one) => one.version)),
     encryptionKeysPrevious: previous.flatMap(({ version, key }) => (key ? [{ version, key }] : [])),
-    capabilityPublicKey: readPublicKey(reader),
+    capabilityPublicKeys: readPublicKeys(reader),
     installationId: readInstallationId(reader),
     agentNetworkPool: readPool(reader),
     bind,
@@ -140,14 +140,14 @@ function readPrevious(reader: Reader): { version: number; key: Buffer | undefine
   })
 }
 
-function readPublicKey(reader: Reader): Buffer {
+function readPublicKeys(reader: Reader): Buffer[] {
   const how = 'it is the public half of NORA_CAPABILITY_PRIVATE_KEY (./setup.sh derives it)'
   const text = reader.required('NORA_CAPABILITY_PUBLIC_KEY', how)
-  const key = text === undefined ? undefined : parseKey32(text)
-  if (text !== undefined && !key) {
+  const keys = text?.split(',').map((one) => parseKey32(one.trim())) ?? []
+  if (keys.includes(undefined)) {
     reader.problem('NORA_CAPABILITY_PUBLIC_KEY', `must be 32 bytes in base64url without padding: ${how}`)
   }
-  return key ?? Buffer.alloc(0)
+  return keys.filter((key) => key !== undefined)
 }
 
 function readInstallationId(reader: Reader): string {

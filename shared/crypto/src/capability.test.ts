@@ -230,3 +230,11 @@ describe('a verifier that remembers', () => {
     expect(verify(token, wanted)).not.toBe(verify(token, wanted))
   })
 })
+
+test('while a key is exchanged, what either signed is accepted, and nothing else', () => {
+  const [newer, stranger] = [randomBytes(32), randomBytes(32)]
+  const verify = capabilityVerifier([capabilityPublicKey(newer), publicKey], { remember: 8 })
+  for (const one of [seed, newer]) expect(verify(signCapability(one, claims), expected)).toEqual(claims)
+  expect(reasonOf(() => verify(signCapability(stranger, claims), expected))).toBe('bad signature')
+  expect(reasonOf(() => capabilityVerifier([]))).toBe('no public key')
+})

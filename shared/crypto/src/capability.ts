@@ -62,6 +62,8 @@ const SPKI_ED25519 = Buffer.from('302a300506032b6570032100', 'hex')
 /** Makes a token of claims. Throws CapabilityError when they are not what a verifier would accept. */
 export type Signer = (claims: Claims) => string
 
+/** A raw 32-byte Ed25519 public key, or several, each of which is accepted: while the private one is exchanged. */
+export type AcceptedKeys = Buffer | readonly Buffer[]
 /** Gives a token's claims. Throws CapabilityError for every failure alike. */
 export type Verifier = (token: string, expected: Expected) => Claims
 
@@ -93,15 +95,15 @@ export function signCapability(privateSeed: Buffer, claims: Claims): string {
  *
  * It does not remember in order to refuse: within its life a token can be presented again, so calls that must happen
  * once say so elsewhere, and tokens travel on loopback or a private network only.
- * @param publicKey raw 32-byte Ed25519 public key.
  */
-export function capabilityVerifier(publicKey: Buffer, { remember = 0 } = {}): Verifier {
-  const key = publicKeyOf(publicKey)
+export function capabilityVerifier(accepted: AcceptedKeys, { remember = 0 } = {}): Verifier {
+  const keys = [accepted].flat().map(publicKeyOf)
+  if (keys.length === 0) throw new CapabilityError('no public key')
   const known = new Map<string, Claims>()
   return (token, expected) => {
     if (typeof token !== 'string' || token.length > MAX_TOKEN_CHARS) throw new CapabilityError(FORM)
     const id = remember > 0 ? hash('sha256', token, 'base64url') : ''
-    const claims = known.get(id) ?? readClaims(key, token)
+    const claims = known.get(id) ?? readClaims(keys, token)
     const problem = mismatchOf(claims, expected)
     if (problem === EXPIRED) known.delete(id)
     if (problem) throw new CapabilityError(problem)
@@ -115,8 +117,8 @@ export function capabilityVerifier(publicKey: Buffer, { remember = 0 } = {}): Ve
 }
 
 /** `capabilityVerifier` for a single token. */
-export function verifyCapability(publicKey: Buffer, token: string, expected: Expected): Claims {
-  return capabilityVerifier(publicKey)(token, expected)
+export function verifyCapability(accepted: AcceptedKeys, token: string, expected: Expected): Claims {
+  return capabilityVerifier(accepted)(token, expected)
 }
 
 /** SHA-256 of a body, base64url: the value of the claim `bodySha256`. */
@@ -149,14 +151,15 @@ function publicKeyOf(publicKey: Buffer): KeyObject {
 }
 
 // Nothing of the claims is looked at before the signature holds.
-function readClaims(key: KeyObject, token: string): Claims {
+function readClaims(keys: readonly KeyObject[], token: string): Claims {
   const match = /^(v1\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{86})$/.exec(token)
   if (!match) throw new CapabilityError(FORM)
   const [, body, payload, signatureText] = match as unknown as [string, string, string, string]
   const signature = Buffer.from(signatureText, 'base64url')
   // 86 characters hold four bits more than 64 bytes: a second spelling of one signature is refused.
   if (signature.toString('base64url') !== signatureText) throw new CapabilityError('not canonical')
-  if (!verify(null, Buffer.from(body, 'latin1'), key, signature)) throw new CapabilityError('bad signature')
+  const signed = Buffer.from(body, 'latin1')
+  if (!keys.some((key) => verify(null, signed, key, signature))) throw new CapabilityError('bad signature')
   let claims: unknown
   try {
     claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))

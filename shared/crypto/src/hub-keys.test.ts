@@ -48,14 +48,14 @@ test('one wrong character anywhere, and it is no key', () => {
   }
 })
 
-test('a proof is of this key under this seed, and what is stored is not the proof', () => {
-  const seed = randomBytes(32)
+test('a proof is of this key under this pepper, and what is stored is not the proof', () => {
+  const pepper = randomBytes(32)
   const key = newHubKey(newPublicId())
-  const proof = hubKeyProver(seed)(key)
+  const proof = hubKeyProver(pepper)(key)
   expect(proof).toHaveLength(32)
-  expect(hubKeyProver(Buffer.from(seed))(key)).toEqual(proof)
+  expect(hubKeyProver(Buffer.from(pepper))(key)).toEqual(proof)
   expect(hubKeyProver(randomBytes(32))(key)).not.toEqual(proof)
-  expect(hubKeyProver(seed)(newHubKey(newPublicId()))).not.toEqual(proof)
+  expect(hubKeyProver(pepper)(newHubKey(newPublicId()))).not.toEqual(proof)
   expect(hashHubProof(proof)).not.toEqual(proof)
 })
 

@@ -33,12 +33,11 @@ export function publicIdOf(key: string): string | undefined {
 /** Turns a key into the proof that Postgres takes: HMAC-SHA256 of it under the pepper. */
 export type ProveHubKey = (key: string) => Buffer
 
-/**
- * @param capabilitySeed the api's own secret, 32 bytes, of which the pepper is derived: a pepper in the database would go
- * with every copy of it, and a setting of its own would be one more secret to lose. Another seed ends every key.
- */
-export function hubKeyProver(capabilitySeed: Buffer): ProveHubKey {
-  const pepper = hkdf32(capabilitySeed, 'hub-pepper')
+/** The pepper of installations that have none of their own yet: it follows from the api's capability key, 32 bytes. */
+export const derivedPepper = (capabilitySeed: Buffer): Buffer => hkdf32(capabilitySeed, 'hub-pepper')
+
+/** @param pepper 32 bytes that the api alone has: in the database it would go with every copy of it. */
+export function hubKeyProver(pepper: Buffer): ProveHubKey {
   return (key) => createHmac('sha256', pepper).update(key).digest()
 }
 

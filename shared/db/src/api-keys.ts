@@ -1,6 +1,6 @@
 import type { ApiKeyScope } from '@nora/contract/api-keys'
 import { type Kysely, sql } from 'kysely'
-import type { Entered, HubActor, SessionActor, Tx } from './actor.ts'
+import { type Entered, type HubActor, refusalOf, type SessionActor, type Tx } from './actor.ts'
 import { afterCursor, createdUs, decodeCursor, pageOfRows } from './cursor.ts'
 import type { DB } from './schema.ts'
 import type { Origin } from './workspaces.ts'
@@ -97,6 +97,30 @@ export async function enterHub(db: Kysely<DB>, actor: HubActor): Promise<Entered
     select user_id as "userId", workspace_id as "workspaceId", role, api_key_id as "apiKeyId", scopes
     from nora.enter_hub(${publicId}, ${proof}, ${workspaceId}::uuid, ${ip}::inet)`.execute(db)
   return rows[0]!
+}
+
+/**
+ * `enterHub`; a key whose proof is still one of `olderProofs` (made under a pepper that is being exchanged) is known by the
+ * actor's own from then on.
+ */
+export async function enterHubRenewed(
+  db: Kysely<DB>,
+  actor: HubActor,
+  olderProofs: readonly Buffer[],
+): Promise<Entered<HubActor>> {
+  try {
+    return await enterHub(db, actor)
+  } catch (error) {
+    if (refusalOf(error)?.code !== 'api-key-invalid') throw error
+    for (const proof of olderProofs) {
+      const { rows } = await sql<{ renewed: boolean }>`
+        select nora.renew_hub_secret(${actor.publicId}, ${proof}, sha256(${actor.proof})) as renewed`.execute(
+        db,
+      )
+      if (rows[0]!.renewed) return enterHub(db, actor)
+    }
+    throw error
+  }
 }
 
 /** Audits, in its workspace, that a key was shown and refused for a reason other than being unknown. */

@@ -13,6 +13,14 @@ export async function enrolApi(db: Db, proof: Buffer): Promise<boolean> {
   return rows[0]!.ours
 }
 
+/** Has Postgres take another proof of the api for the one it knows, which is shown; false when it knows a third. */
+export async function renewApiProof(db: Db, before: Buffer, proof: Buffer): Promise<boolean> {
+  const { rows } = await sql<{
+    ours: boolean
+  }>`select nora.renew_api_proof(${before}, ${proof}) as ours`.execute(db)
+  return rows[0]!.ours
+}
+
 /** Begins a sign-in at a provider. `flowHash` is SHA-256 of what the browser keeps. */
 export async function startSignIn(
   db: Db,

@@ -2,7 +2,7 @@ import type { ApiKeyScope } from '@nora/contract/api-keys'
 import type { Access } from '@nora/contract/permissions'
 import { hubKeyProver, publicIdOf } from '@nora/crypto/hub-keys'
 import { type Entered, type HubActor, refusalOf } from '@nora/db/actor'
-import { enterHub } from '@nora/db/api-keys'
+import { enterHubRenewed } from '@nora/db/api-keys'
 import { DomainError } from '@nora/domain/errors'
 import { effectiveScopes } from '@nora/domain/scopes'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -20,7 +20,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
  * read: is it a key at all (no query for what is none), does Postgres take it, is it within its limit, has it the route's scope.
  */
 export function installHubAuthentication(app: FastifyInstance, deps: Deps): void {
-  const prove = hubKeyProver(deps.capabilitySeed)
+  const prove = provers(deps)
   const refused = refusedKeys(app, deps)
   const use = keyUse(app, deps)
   app.addHook('onRequest', async (request, reply) => {
@@ -30,15 +30,11 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
       await refused.count(request, reply)
       throw new DomainError('api-key-invalid')
     }
-    const actor: HubActor = {
-      kind: 'hub',
-      publicId,
-      proof: prove(key),
-      workspaceId: workspaceOf(request),
-      ip: clientIp(request),
-    }
+    const proofs = prove(key)
+    const named = { kind: 'hub' as const, publicId, workspaceId: workspaceOf(request), ip: clientIp(request) }
+    const actor: HubActor = { ...named, proof: proofs[0] }
     refused.refuseBlocked(request, actor)
-    const entered = await enter(request, reply, actor)
+    const entered = await enter(request, reply, actor, proofs.slice(1))
     refused.taken(actor)
     admit(request, actor, entered)
     await app.limits.hub(request, reply)
@@ -46,9 +42,14 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
     use.seen(actor, entered.apiKeyId)
   })
 
-  async function enter(request: FastifyRequest, reply: FastifyReply, actor: HubActor) {
+  async function enter(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    actor: HubActor,
+    olderProofs: readonly Buffer[],
+  ) {
     try {
-      const entered = await enterHub(deps.db, actor)
+      const entered = await enterHubRenewed(deps.db, actor, olderProofs)
       requireOwnWorkspace(request, entered)
       return entered
     } catch (error) {
@@ -59,6 +60,12 @@ export function installHubAuthentication(app: FastifyInstance, deps: Deps): void
       throw error
     }
   }
+}
+
+/** A key's proofs under every pepper, the present one's first. */
+function provers({ hubPeppers }: Deps): (key: string) => [Buffer, ...Buffer[]] {
+  const all = hubPeppers.map(hubKeyProver)
+  return (key) => all.map((prove) => prove(key)) as [Buffer, ...Buffer[]]
 }
 
 /** The text that stands for a key. DomainError `api-key-required` for a session, `unauthenticated` for nothing. */

@@ -116,7 +116,7 @@ describe('the door', () => {
     const made = await makeKey(here.owner, here.id)
     expect(await ask(newHubKey(newPublicId()))).toBe('401 api-key-invalid')
     expect(await ask(newHubKey(made.prefix.slice('nora_hub_'.length)))).toBe('401 api-key-invalid')
-    const other = await startApi(database, redis, { deps: { capabilitySeed: randomBytes(32) } })
+    const other = await startApi(database, redis, { deps: { hubPeppers: [randomBytes(32)] } })
     try {
       const answer = await program(other, made.key).get('/api/agent-hub/me')
       expect([answer.status, answer.body.code]).toEqual([401, 'api-key-invalid'])

@@ -37,7 +37,7 @@ test('when a key was used is written beside the answer, and once a minute', asyn
   expect(Math.abs(Date.now() - Date.parse(first))).toBeLessThan(60_000)
   await set(made.id, `last_used_at = now() - interval '30 seconds'`)
   const before = await used()
-  const again = await startApi(database, redis, { deps: { capabilitySeed: api.deps.capabilitySeed } })
+  const again = await startApi(database, redis, { deps: { hubPeppers: api.deps.hubPeppers } })
   await program(again, made.key).get('/api/agent-hub/me')
   await again.close() // waits for what it was writing
   expect(await used()).toBe(before)

@@ -59,7 +59,7 @@ describe('a new key', () => {
       'select hash from nora.api_key_secrets where key_id = $1',
       [id],
     )
-    expect(stored!.hash).toEqual(hashHubProof(hubKeyProver(api.deps.capabilitySeed)(key)))
+    expect(stored!.hash).toEqual(hashHubProof(hubKeyProver(api.deps.hubPeppers[0]!)(key)))
     expect(await changes(id)).toMatchObject([
       { actor_id: owner.user!.id, details: { change: 'created', scopes: ['agents:read'] } },
     ])

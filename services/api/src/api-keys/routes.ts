@@ -31,7 +31,7 @@ const usualGraceHours = 24
 
 /** `workspaces/:id/api-keys`: the keys with which programs act at agent-hub. The rules are functions of migrations/0019-hub-keys.sql. */
 export const apiKeyRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (app, { deps }) => {
-  const prove = hubKeyProver(deps.capabilitySeed)
+  const prove = hubKeyProver(deps.hubPeppers[0]!)
   const hashOf = (key: string) => hashHubProof(prove(key))
 
   app.get(

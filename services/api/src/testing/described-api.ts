@@ -26,6 +26,7 @@ export async function withDescribedApi<T>(
     log,
     clock: Date.now,
     capabilitySeed: Buffer.alloc(32, 1),
+    hubPeppers: [Buffer.alloc(32, 2)],
   }
   const app = await buildApp(deps as unknown as Deps)
   try {

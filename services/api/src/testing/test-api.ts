@@ -87,6 +87,7 @@ export async function startApi(
     clock: Date.now,
     sealKey: deriveSealing(testEncryptionKey, 1).sealKey,
     capabilitySeed: randomBytes(32),
+    hubPeppers: [randomBytes(32)],
     ...options.deps,
   }
   const app = await buildApp(deps)

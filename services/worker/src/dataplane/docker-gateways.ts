@@ -1,4 +1,4 @@
-import { capabilityPublicKey } from '@nora/crypto/capability'
+import { type AcceptedKeys, capabilityPublicKey } from '@nora/crypto/capability'
 import type Docker from 'dockerode'
 import { BackendError } from '../backends/backend.ts'
 import { objectNames } from '../backends/docker/names.ts'
@@ -12,8 +12,8 @@ export type DockerGatewayDeps = {
   docker: Docker
   installation: string
   pool: string
-  /** Raw 32-byte Ed25519 public key of the api, whose calls gateways accept. */
-  capabilityPublicKey: Buffer
+  /** Of the api, whose calls gateways accept. */
+  capabilityPublicKey: AcceptedKeys
   /** Raw 32-byte Ed25519 seed with which this worker signs its own calls to gateways. */
   controlSeed: Buffer
   image: OwnImages
@@ -27,7 +27,10 @@ const readyMs = 20_000
 export function dockerGateways(deps: DockerGatewayDeps): GatewayEngine {
   const { docker, installation, pool, dial, controlSeed: signingSeed } = deps
   const keys = {
-    capabilityPublicKey: deps.capabilityPublicKey.toString('base64url'),
+    capabilityPublicKey: [deps.capabilityPublicKey]
+      .flat()
+      .map((key) => key.toString('base64url'))
+      .join(','),
     controlPublicKey: capabilityPublicKey(signingSeed).toString('base64url'),
   }
   const settings = async (index: number, signal: AbortSignal) => {

@@ -9,7 +9,7 @@ export type GatewaySettings = {
   index: number
   /** NORA_AGENT_NETWORK_POOL. */
   pool: string
-  /** base64url of raw Ed25519 public keys: the api's, and the one the worker's pushes are signed for. */
+  /** base64url of raw Ed25519 public keys: the api's (a comma list while it is exchanged), and the one the worker's pushes are signed for. */
   capabilityPublicKey: string
   controlPublicKey: string
   /** What `ownImages` gave. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { CapabilityError, type Claims, verifyCapability } from '@nora/crypto/capability'
+import { type AcceptedKeys, CapabilityError, type Claims, verifyCapability } from '@nora/crypto/capability'
 import { reportSecurityEvent } from '@nora/db/fleet'
 import { redact } from '@nora/log/redact'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -14,7 +14,7 @@ import { closeCodes, type ViewerWish } from './viewer.ts'
 export type InternalServerDeps = LogStreamsDeps & {
   exec: Pick<ExecSessions, 'serve'>
   /** Ed25519 public key, 32 raw bytes. */
-  capabilityPublicKey: Buffer
+  capabilityPublicKey: AcceptedKeys
   bind: string
   /** 0 for any free port. */
   port: number

@@ -21,7 +21,7 @@ export async function workerInProcess(
       encryptionKey: Buffer.from(it.encryptionKey),
       keyVersion: 1,
       encryptionKeysPrevious: [],
-      capabilityPublicKey: it.capabilityPublicKey,
+      capabilityPublicKeys: [it.capabilityPublicKey],
       publicUrl: undefined,
       installationId: it.installation,
       agentNetworkPool: it.pool,

@@ -78,6 +78,7 @@ export const decisions: Record<string, Decision> = {
   enrol_api: app(
     'takes the first proof of the api that there ever is, and from then on says whether one is the same',
   ),
+  renew_api_proof: app(),
   start_flow: app(),
   take_flow: app(),
   sign_in_by_identity: app(),
@@ -98,6 +99,10 @@ export const decisions: Record<string, Decision> = {
     tells: 'that an id or a key’s hash is taken, to whoever can guess such',
   },
   rotate_api_key: { to: ['nora_app'], tells: 'that a key’s hash is taken, to whoever can guess such' },
+  renew_hub_secret: {
+    to: ['nora_app'],
+    tells: 'that a key’s hash is taken, to who shows a key of their own',
+  },
   revoke_api_key: app(),
 
   // Passkeys: by what an authenticator signed, and the api’s proof.
