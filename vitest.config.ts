@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
-          include: ['{shared,services,migrations}/**/*.test.ts'],
+          include: ['{shared,services,migrations,infra}/**/*.test.ts'],
           exclude: [
             '**/node_modules/**',
             '**/*.db.test.ts',
@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'db',
-          include: ['{shared,services,migrations}/**/*.db.test.ts'],
+          include: ['{shared,services,migrations,infra}/**/*.db.test.ts'],
           exclude: ['**/node_modules/**'],
           globalSetup: ['shared/testing/src/services.setup.ts'],
         },

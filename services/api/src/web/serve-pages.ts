@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { fileCaching, pageHeaders } from '@nora/contract/page-policy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { pagePolicy } from './page-policy.ts'
 import { type FindPage, type Found, webApps } from './web-apps.ts'
 
 const readable = new Set(['GET', 'HEAD'])
-const longestAge = 'public, max-age=31536000, immutable'
 
 export type Pages = {
   /** Whether this request is for a page or a file of one, which is no call of the api. */
@@ -50,12 +50,12 @@ function send({ config }: Deps, reply: FastifyReply, found: Found, path: string)
   if (found.kind === 'redirect') {
     reply.redirect(found.to, 302)
   } else if (found.kind === 'file') {
-    reply.header('cache-control', found.forEver ? longestAge : 'no-cache')
+    reply.header('cache-control', found.forEver ? fileCaching.forEver : fileCaching.other)
     reply.sendFile(found.file, found.folder)
   } else {
     const nonce = randomBytes(16).toString('base64url')
     reply.header('content-security-policy', pagePolicy(config, { app: found.app, path }, nonce))
-    reply.header('permissions-policy', 'camera=(), microphone=(), geolocation=(), payment=(), usb=()')
+    for (const [name, value] of Object.entries(pageHeaders)) reply.header(name, value)
     reply.type('text/html; charset=utf-8').send(found.html.replaceAll('__NONCE__', nonce))
   }
 }
