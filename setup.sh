@@ -20,6 +20,8 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
   --reset-admin  set a new password for the first platform admin
   --reset-passkeys EMAIL
                  take passkeys and recovery codes off an account whose person has lost them
+  --secret-replaced NAME
+                 a secret that you replaced by hand counts as new from today (docs/secrets.md)
   --new-capability-key
                  take a NORA_CAPABILITY_PRIVATE_KEY that you replaced (docs/sign-in.md)
   --uninstall    remove this installation after asking; --purge also removes database, keys and volumes
@@ -33,13 +35,18 @@ own user. As a user (who may use Docker): everything in .nora/ here, without tha
 TEXT
 }
 
-command=install log='' prefix='' yes='' purge='' keep='' email=''
+command=install log='' prefix='' yes='' purge='' keep='' email='' name=''
 while [ $# -gt 0 ]; do
   case $1 in
     --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
     --reset-passkeys)
       [ $# -ge 2 ] || fail '--reset-passkeys needs an e-mail address' './setup.sh --reset-passkeys them@your-domain.org'
       command=reset-passkeys email=$2
+      shift
+      ;;
+    --secret-replaced)
+      [ $# -ge 2 ] || fail '--secret-replaced needs a name of docs/secrets.md' './setup.sh --secret-replaced NORA_OIDC_CLIENT_SECRET'
+      command=secret-replaced name=$2
       shift
       ;;
     --prefix)
@@ -162,6 +169,7 @@ make_secrets() {
   secret migrate NORA_DB_PASSWORD_MIGRATOR "$(hex32)"
   secret migrate NORA_DB_PASSWORD_APP "$(hex32)"
   secret migrate NORA_DB_PASSWORD_WORKER "$(hex32)"
+  supervisor record-secrets || fail 'the ages of the secrets could not be noted' 'read the line above'
 }
 
 data_folder() {
@@ -308,6 +316,7 @@ case $command in
     if [ "$code" != "$here" ]; then rm -rf "$code"; fi
     echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
     ;;
+  secret-replaced) supervisor secret-replaced "$name" ;;
   reset-passkeys) supervisor reset-passkeys "$email" ;;
   *) supervisor "$command" ;;
 esac

@@ -17,6 +17,8 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   doctor               look for problems; each comes with its fix
   reset-admin [EMAIL]  a new password for the first platform admin
   reset-passkeys EMAIL take passkeys and recovery codes off an account that lost them
+  record-secrets       note the age of secrets that are not noted yet (setup.sh calls it)
+  secret-replaced NAME note that a secret was replaced by hand, today
   new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
@@ -88,6 +90,19 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       const { forgetApiProof } = await import('./reset-sign-in.ts')
       await forgetApiProof(layout)
       say('the next start takes the key that stands in api.env: run ./setup.sh')
+      return 0
+    }
+    case 'record-secrets': {
+      const { completeRecord } = await import('./secrets/record.ts')
+      await completeRecord(layout.config)
+      return 0
+    }
+    case 'secret-replaced': {
+      const { recordRotation } = await import('./secrets/record.ts')
+      const name = positionals[1]
+      if (!name) throw new Error('say which: secret-replaced NAME')
+      await recordRotation(layout.config, [name])
+      say(`${name}: its age counts from today`)
       return 0
     }
     case 'uninstall': {
