@@ -6,6 +6,8 @@ import type { EnvFile, Variables } from './env-files.ts'
 /** What the running parts contribute to the processes' environments. */
 export type Facts = {
   postgresPort: number
+  /** 127.0.0.1 unless given. */
+  postgresHost?: string
   redisUrl: string
   engineSocket: string
   keysDir: string
@@ -32,7 +34,7 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
   const passwordApp = need(migrate, 'NORA_DB_PASSWORD_APP', 'migrate')
   const passwordWorker = need(migrate, 'NORA_DB_PASSWORD_WORKER', 'migrate')
   const database = (role: string, password: string) =>
-    `postgres://${role}:${password}@127.0.0.1:${facts.postgresPort}/nora`
+    `postgres://${role}:${password}@${facts.postgresHost ?? '127.0.0.1'}:${facts.postgresPort}/nora`
   const common = { NODE_ENV: 'production', LANG: 'C.UTF-8', TZ: 'UTC' }
   const allowHosts = [api['NORA_PROVIDER_ALLOW_HOSTS'], demo['NORA_PROVIDER_ALLOW_HOSTS']].filter(Boolean)
   const installationId = need(installation, 'NORA_INSTALLATION_ID', 'installation')
