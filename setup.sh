@@ -5,6 +5,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # shellcheck source=infra/lib.sh
 . "$here/infra/lib.sh"
+# shellcheck source=infra/compose.sh
+. "$here/infra/compose.sh"
 
 usage() {
   cat <<'TEXT'
@@ -27,6 +29,8 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
   --uninstall    remove this installation after asking; --purge also removes database, keys and volumes
   --help         this page
 
+  --mode MODE    compose: containers, nginx with TLS (docs/compose.md); embedded: processes of this machine. Chosen once,
+                 compose where this is root and a Compose tool and images can be had
   --prefix DIR   act on a second installation with all its files below DIR, beside the machine's own
   --yes          do not ask
 
@@ -35,7 +39,7 @@ own user. As a user (who may use Docker): everything in .nora/ here, without tha
 TEXT
 }
 
-command=install log='' prefix='' yes='' purge='' keep='' email='' name=''
+command=install log='' prefix='' yes='' purge='' keep='' email='' name='' mode='' images=()
 while [ $# -gt 0 ]; do
   case $1 in
     --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
@@ -55,6 +59,12 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --prefix=*) prefix=$(realpath -m -- "${1#--prefix=}") ;;
+    --mode)
+      [ $# -ge 2 ] || fail '--mode needs compose or embedded' './setup.sh --mode embedded'
+      mode=$2
+      shift
+      ;;
+    --mode=*) mode=${1#--mode=} ;;
     --yes) yes=--yes ;;
     --purge) purge=--purge ;;
     --keep) keep=--keep ;;
@@ -93,6 +103,7 @@ else
   config=$here/.nora/config
 fi
 unit=/etc/systemd/system/nora.service
+case $mode in '' | compose | embedded) ;; *) fail "--mode $mode is neither compose nor embedded" './setup.sh --help' ;; esac
 
 # Where the code runs from. Root copies it to /opt/nora, so that the checkout may sit where services cannot look (such
 # as /root) and may change without changing what runs. A second installation runs from the checkout if it can.
@@ -110,11 +121,16 @@ code_folder() {
   fi
 }
 
+# Our own calls trust the stack's certificate, which may be signed by nobody but itself.
+trusted() {
+  if [ -f "$config/tls/fullchain.pem" ]; then echo "$config/tls/fullchain.pem"; else echo "${NODE_EXTRA_CA_CERTS:-}"; fi
+}
+
 supervisor() {
   local options=()
   if [ -n "$prefix" ]; then options=(--prefix "$prefix"); fi
   [ -x "$code/node_modules/.bin/node" ] || fail 'nothing is installed yet' './setup.sh'
-  PATH="$code/node_modules/.bin:$PATH" "$code/node_modules/.bin/node" --disable-sigusr1 \
+  PATH="$code/node_modules/.bin:$PATH" NODE_EXTRA_CA_CERTS=$(trusted) "$code/node_modules/.bin/node" --disable-sigusr1 \
     "$code/services/supervisor/src/main.ts" "${options[@]}" "$@"
 }
 
@@ -125,7 +141,7 @@ stage_code() {
   rm -rf "$fresh"
   mkdir -p "$fresh"
   for name in package.json package-lock.json .npmrc .env.example LICENSE README.md SECURITY.md CHANGELOG.md setup.sh \
-    services shared migrations infra; do
+    services shared migrations infra docker-compose.yml; do
     if [ -e "$here/$name" ]; then names+=("$name"); fi
   done
   tar -C "$here" --exclude=node_modules --exclude=.nora --exclude=dist --exclude='*.test.ts' -cf - "${names[@]}" |
@@ -136,6 +152,8 @@ stage_code() {
 
 # What runs is stopped before its code changes under it; an engine we started stays up, and the agents with it.
 pause_running() {
+  # Containers run from images: they go on until Compose makes them anew.
+  [ "$mode" != compose ] || return 0
   [ -x "$code/node_modules/.bin/node" ] && [ -d "$config" ] || return 0
   if uses_unit; then
     if [ -f "$unit" ]; then systemctl stop nora; fi
@@ -169,6 +187,10 @@ make_secrets() {
   secret migrate NORA_DB_PASSWORD_MIGRATOR "$(hex32)"
   secret migrate NORA_DB_PASSWORD_APP "$(hex32)"
   secret migrate NORA_DB_PASSWORD_WORKER "$(hex32)"
+  if [ "$mode" = compose ]; then
+    secret api NORA_REDIS_PASSWORD_API "$(hex32)"
+    secret worker NORA_REDIS_PASSWORD_WORKER "$(hex32)"
+  fi
   supervisor record-secrets || fail 'the ages of the secrets could not be noted' 'read the line above'
 }
 
@@ -210,7 +232,7 @@ start_all() {
 
 script() { if [ -n "$prefix" ]; then echo "./setup.sh --prefix $prefix"; else echo ./setup.sh; fi; }
 
-setting() { sed -n "s/^$2=//p" "$config/$1.env" 2>/dev/null | tail -n 1; }
+setting() { { sed -n "s/^$2=//p" "$config/$1.env" 2>/dev/null || true; } | tail -n 1; }
 
 # The console and the admin app, from their sources: a few seconds.
 build_pages() {
@@ -222,11 +244,50 @@ build_pages() {
   ) || fail 'the pages could not be built' "read $log, then run this again"
 }
 
+# The shape is chosen once: each has a database of its own, and a second choice would start with an empty one.
+choose_mode() {
+  local known
+  known=$(setting installation NORA_MODE)
+  if [ -z "$known" ] && [ -f "$config/installation.env" ]; then known=embedded; fi
+  if [ -n "$known" ] && [ "${mode:-$known}" != "$known" ]; then
+    fail "this installation is $known: its database would not be taken along to $mode" \
+      "$(script) without --mode; or a second one: ./setup.sh --mode $mode --prefix DIR"
+  fi
+  chosen=${mode:-$known}
+  mode=$chosen
+  if [ -n "$mode" ]; then return; fi
+  if compose_possible; then mode=compose; else mode=embedded; fi
+}
+
+remember_mode() {
+  [ -z "$(setting installation NORA_MODE)" ] || return 0
+  (umask 077 && mkdir -p "$config" && printf 'NORA_MODE=%s\n' "$mode" >>"$config/installation.env")
+}
+
+# Where nobody chose, what cannot be had is no failure: the other shape needs no images.
+install_stack() {
+  check_engine
+  if ! make_images; then
+    [ -z "$chosen" ] || fail 'the images could not be made' "read $log; or use --mode embedded"
+    note "the images could not be made ($log): going on as --mode embedded"
+    mode=embedded
+    return 1
+  fi
+  step 'folders, networks, ports'
+  remember_mode
+  supervisor prepare || fail 'could not prepare the installation' "read the line above; then $(script)"
+  make_secrets
+  make_certificate
+  stack_up
+}
+
 install_all() {
   log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'
-  step 'programs'
-  install_packages "$log"
+  choose_mode
+  step "programs ($mode)"
+  # shellcheck disable=SC2046
+  if [ "$mode" = compose ]; then install_packages "$log" $(compose_packages); else install_packages "$log"; fi
   code=$(code_folder)
   step 'packages'
   if [ "$code" = "$here" ]; then
@@ -242,8 +303,13 @@ install_all() {
     rm -rf "$code"
     mv "$code.new" "$code"
   fi
+  if [ "$mode" = compose ] && install_stack; then
+    rm -f "$log"
+    return
+  fi
   check_engine
   step 'users, folders, ports'
+  remember_mode
   supervisor prepare || fail 'could not prepare the installation' "read the line above; then $(script)"
   make_secrets
   start_all
@@ -251,13 +317,15 @@ install_all() {
 }
 
 summary() {
-  local url token claimed admin
+  local url token claimed admin port
+  port=$(setting installation NORA_PORT)
+  [ "$mode" != compose ] || port=$(setting installation NORA_HTTPS_PORT)
   url=$(setting api NORA_PUBLIC_URL)
   [ -n "$url" ] || url=http://localhost:$(setting installation NORA_PORT)
   token=$(setting api NORA_SETUP_TOKEN)
-  claimed=$(PATH="$code/node_modules/.bin:$PATH" node -e \
+  claimed=$(PATH="$code/node_modules/.bin:$PATH" NODE_EXTRA_CA_CERTS=$(trusted) node -e \
     "fetch(process.argv[1] + '/api/auth/bootstrap-status').then((r) => r.json()).then((r) => console.log(r.claimed))" \
-    "http://127.0.0.1:$(setting installation NORA_PORT)" 2>/dev/null || echo unknown)
+    "$(if [ "$mode" = compose ]; then echo "$url"; else echo "http://127.0.0.1:$port"; fi)" 2>/dev/null || echo unknown)
   printf '\n%sNora is ready.%s\n\n' "$bold" "$plain"
   printf '  URL           %s\n' "$url"
   if [ "$claimed" != true ]; then
@@ -268,8 +336,7 @@ summary() {
   fi
   admin=$(setting api NORA_ADMIN_URL)
   printf '  Admin app     %s/admin/\n' "${admin:-$url}"
-  printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' \
-    "$(setting installation NORA_PORT)" "$(setting installation NORA_PORT)"
+  printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' "$port" "$port"
   printf '  Keep safe     ENCRYPTION_KEY in %s/worker.env: put a copy in a safe OFF this machine.\n' "$config"
   printf '                Without it every stored key is lost; with it and the database, every key can be read.\n'
   printf '  Look after    %s --status | --doctor | --stop | --demo\n' "$(script)"

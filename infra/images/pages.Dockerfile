@@ -2,5 +2,5 @@
 ARG BASE
 FROM ${BASE}
 COPY console /srv/console
-COPY admin /srv/admin
+COPY admin /srv/admin/admin
 USER 10102:10102

@@ -10,6 +10,8 @@ export type Installation = {
   layout: Layout
   files: Record<EnvFile, Variables>
   id: string
+  /** `embedded`: processes of this machine under the supervisor. `compose`: containers of docker-compose.yml. */
+  mode: 'embedded' | 'compose'
   port: number
   /** Where the api answers on this machine, for our own checks. */
   localUrl: string
@@ -31,10 +33,12 @@ export async function readInstallation(layout: Layout): Promise<Installation> {
   const port = Number(files.api['NORA_PORT'] ?? files.installation['NORA_PORT'])
   const bind = files.api['NORA_BIND'] ?? '127.0.0.1'
   const host = bind === '0.0.0.0' || bind === '::' ? '127.0.0.1' : bind
+  const mode = files.installation['NORA_MODE'] === 'compose' ? 'compose' : 'embedded'
+  const publicUrl = files.api['NORA_PUBLIC_URL'] || `http://localhost:${port}`
   return {
-    ...{ layout, files, id, port },
-    localUrl: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    publicUrl: files.api['NORA_PUBLIC_URL'] || `http://localhost:${port}`,
+    ...{ layout, files, id, mode, port, publicUrl },
+    // Of the stack nginx alone can be reached, under its names.
+    localUrl: mode === 'compose' ? publicUrl : `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     engineSocket: (files.worker['DOCKER_HOST'] ?? `unix://${defaultEngineSocket}`).replace(/^unix:\/\//, ''),
     enginePidFile: join(layout.data, 'engine.pid'),
   }

@@ -22,6 +22,9 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
+
+  compose-files [NAME=IMAGE...] what docker-compose.yml is filled with (infra/compose.sh calls it)
+  run-postgres         Postgres, as the stack's container runs it
 `
 
 const { values, positionals } = parseArgs({
@@ -123,11 +126,30 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       })
       return 0
     }
+    case 'compose-files': {
+      const { writeComposeFiles } = await import('./compose/write-files.ts')
+      await writeComposeFiles(layout, imagesOf(positionals.slice(1)))
+      return 0
+    }
+    case 'run-postgres': {
+      const { runPostgres } = await import('./compose/run-postgres.ts')
+      return process.exit(await runPostgres(process.env))
+    }
     default:
       process.stderr.write(help)
       return 2
   }
 }
+
+/** `NORA_IMAGE_<NAME>=<reference>`, as infra/images/build.sh prints them. */
+const imagesOf = (lines: string[]): Record<string, string> =>
+  Object.fromEntries(
+    lines.map((line) => {
+      const [, name, reference] = /^(NORA_IMAGE_[A-Z_]+)=(\S+)$/.exec(line) ?? []
+      if (!name || !reference) throw new Error(`not an image: ${line}`)
+      return [name, reference]
+    }),
+  )
 
 /** A real provider for the demo instead of the stand-in: any that speaks OpenAI's chat completions. */
 function realKey(env: NodeJS.ProcessEnv): DemoOptions['real'] {

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { freePort } from '@nora/embedded/free-port'
 import { linkPostgresLibraries } from '@nora/embedded/postgres-files'
 import { ensureAccounts } from './accounts.ts'
+import { freeStackNetwork } from './compose/addresses.ts'
 import { completeEnvFile, readEnvFile, type Variables } from './env-files.ts'
 import type { Layout } from './layout.ts'
 
@@ -18,15 +19,33 @@ const exec = promisify(execFile)
  */
 export async function prepare(layout: Layout, signal: AbortSignal): Promise<Variables> {
   await linkPostgresLibraries()
-  if (layout.separated) await ensureAccounts(signal)
-  await makeFolders(layout)
   const known = await readEnvFile(layout.config, 'installation')
+  const stack = known['NORA_MODE'] === 'compose'
+  // Containers have numbers of their own.
+  if (layout.separated && !stack) await ensureAccounts(signal)
+  await makeFolders(layout)
+  if (stack) await prepareStack(layout, known, signal)
   return completeEnvFile(layout.config, 'installation', {
     NORA_INSTALLATION_ID: known['NORA_INSTALLATION_ID'] ?? randomUUID(),
     NORA_PORT: known['NORA_PORT'] ?? String(await portNear(8080)),
     NORA_WORKER_PORT: known['NORA_WORKER_PORT'] ?? String(await portNear(7070)),
     NORA_POSTGRES_PORT: known['NORA_POSTGRES_PORT'] ?? String(await freePort()),
     NORA_AGENT_NETWORK_POOL: known['NORA_AGENT_NETWORK_POOL'] ?? (await freePool(layout, signal)),
+  })
+}
+
+/** What the stack of containers needs besides: a network block, the ports of its nginx, and the names it has until it is given others. */
+async function prepareStack(layout: Layout, known: Variables, signal: AbortSignal): Promise<void> {
+  const [https, http] = layout.system ? [443, 80] : [8443, 8081]
+  const { NORA_HTTPS_PORT: port } = await completeEnvFile(layout.config, 'installation', {
+    NORA_STACK_NETWORK: known['NORA_STACK_NETWORK'] ?? freeStackNetwork(await routes(signal), layout.system),
+    NORA_HTTPS_PORT: known['NORA_HTTPS_PORT'] ?? String(await portNear(https)),
+    NORA_HTTP_PORT: known['NORA_HTTP_PORT'] ?? String(await portNear(http)),
+  })
+  const at = port === '443' ? '' : `:${port}`
+  await completeEnvFile(layout.config, 'api', {
+    NORA_PUBLIC_URL: `https://localhost${at}`,
+    NORA_ADMIN_URL: `https://admin.localhost${at}`,
   })
 }
 
@@ -93,14 +112,17 @@ async function portNear(usual: number): Promise<number> {
   return free ? usual : freePort()
 }
 
-/** 10.214.0.0/16 for the machine's own installation; another /16 that no route of this machine touches otherwise. */
-async function freePool(layout: Layout, signal: AbortSignal): Promise<string> {
-  const usual = '10.214.0.0/16'
-  const routes = await exec('ip', ['-4', 'route'], { signal }).then(
+const routes = (signal: AbortSignal): Promise<string> =>
+  exec('ip', ['-4', 'route'], { signal }).then(
     (done) => done.stdout,
     () => '', // no iproute2: nothing to compare with
   )
-  const taken = (second: number) => new RegExp(`(^|\\s)10\\.${second}\\.`, 'm').test(routes)
+
+/** 10.214.0.0/16 for the machine's own installation; another /16 that no route of this machine touches otherwise. */
+async function freePool(layout: Layout, signal: AbortSignal): Promise<string> {
+  const usual = '10.214.0.0/16'
+  const known = await routes(signal)
+  const taken = (second: number) => new RegExp(`(^|\\s)10\\.${second}\\.`, 'm').test(known)
   if (layout.system && !taken(214)) return usual
   for (let attempt = 0; attempt < 100; attempt++) {
     const second = randomInt(130, 214)

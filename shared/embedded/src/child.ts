@@ -21,11 +21,14 @@ export type ChildOptions = {
   cwd?: string
   runAs?: RunAs | undefined
   deathSignal?: DeathSignal
-  /** Both outputs are appended to this file (mode 0600, made when missing). */
+  /** Both outputs are appended to this file (mode 0600, made when missing); `ourOutput`: they go where ours go. */
   logFile: string
   /** A process that outlives us needs its own group, or a Ctrl-C meant for us ends it too. */
   detached?: boolean
 }
+
+/** In a container the engine keeps the log. */
+export const ourOutput = 'our output'
 
 /**
  * Starts a process with lowered privileges (see `privilegePrefix`) and follows it until it ends.
@@ -33,19 +36,18 @@ export type ChildOptions = {
  */
 export async function launch(options: ChildOptions): Promise<Child> {
   const [file, ...prefix] = privilegePrefix(options.runAs, options.deathSignal ?? 'TERM')
-  mkdirSync(dirname(options.logFile), { recursive: true })
-  const log = openSync(options.logFile, 'a', 0o600)
+  const log = options.logFile === ourOutput ? undefined : openLog(options.logFile)
   let child: ChildProcess
   try {
     child = spawn(file as string, [...prefix, options.command, ...options.args], {
       env: options.env,
       cwd: options.cwd ?? '/',
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log ?? 'inherit', log ?? 'inherit'],
       // Its own process group: a terminal's Ctrl-C reaches the supervisor alone, which stops children in order.
       detached: options.detached ?? true,
     })
   } finally {
-    closeSync(log)
+    if (log !== undefined) closeSync(log)
   }
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }))
@@ -57,6 +59,11 @@ export async function launch(options: ChildOptions): Promise<Child> {
   })
   const pid = child.pid as number
   return { pid, exited, stop: (stopping) => stopChild(child, exited, stopping ?? {}) }
+}
+
+function openLog(path: string): number {
+  mkdirSync(dirname(path), { recursive: true })
+  return openSync(path, 'a', 0o600)
 }
 
 async function stopChild(

@@ -18,6 +18,8 @@ export type PostgresOptions = {
   /** Ends the starting; a running server is ended with `stop`. */
   signal: AbortSignal
   runAs?: RunAs
+  /** Further settings of the server, such as more addresses to listen on. They win. */
+  settings?: Record<string, string>
   /** For tests: no fsync and small buffers. A crash may lose the data. */
   fast?: boolean
 }
@@ -77,6 +79,7 @@ async function startServer(options: PostgresOptions, port: number): Promise<Chil
     ...(options.fast
       ? { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '64MB' }
       : {}),
+    ...options.settings,
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const child = await run(options, options.dataDir, 'postgres', ['-D', options.dataDir, ...flags])

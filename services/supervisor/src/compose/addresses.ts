@@ -28,9 +28,15 @@ export function stackAddresses(block: string, pool: string) {
   const at = (host: number) => `${prefix}.${host}`
   const gateways = (host: number) => `${first[1]}.${Number(first[2]) + host}`
   return {
-    subnets: { edge: `${at(0)}/27`, control: `${at(32)}/27`, out: `${at(64)}/27`, gateways: `${gateways(0)}/28` },
+    subnets: {
+      edge: `${at(0)}/27`,
+      control: `${at(32)}/27`,
+      out: `${at(64)}/27`,
+      gateways: `${gateways(0)}/28`,
+    },
     edge: { nginx: at(2), api: at(3), console: at(4), admin: at(5) },
-    control: { postgres: at(34), redis: at(35), api: at(37), worker: at(38) },
+    control: { postgres: at(34), redis: at(35), migrate: at(36), api: at(37), worker: at(38) },
+    out: { worker: at(66) },
     gateways: { bridge: gateways(1), worker: gateways(13), api: gateways(14) },
   }
 }

@@ -17,6 +17,10 @@ export type StackFacts = {
   /** Where the files are written: `<config>/compose`. */
   folder: string
   keysDir: string
+  /** Postgres's, Redis's and the worker's folders are in it. */
+  dataDir: string
+  /** CPUs that one container may use at the most. */
+  cpus: number
   /** Numeric group of the engine's socket. */
   engineGid: number
   /** nginx's certificate and key, PEM. */
@@ -43,7 +47,11 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
   const at = stackAddresses(need('NORA_STACK_NETWORK'), pool)
   const environments = buildEnvironments(files, {
     ...{ postgresHost: at.control.postgres, postgresPort: ports.postgres, redisUrl: '', code: '/app' },
-    ...{ engineSocket: '/var/run/docker.sock', keysDir: facts.keysDir, workerDataDir: '/var/lib/nora/worker' },
+    ...{
+      engineSocket: '/var/run/docker.sock',
+      keysDir: facts.keysDir,
+      workerDataDir: '/var/lib/nora/worker',
+    },
   })
   const redis = redisAccess(files, `${at.control.redis}:${ports.redis}`)
   // What containers are connected by is not the operator's to set: these win over the env files.
@@ -58,62 +66,91 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
     ...{ NORA_WORKER_BIND: at.control.worker, NORA_WORKER_PORT: String(ports.worker) },
     ...{ NORA_KEYS_DIR: facts.keysDir, NORA_DATA_DIR: '/var/lib/nora/worker' },
     DOCKER_HOST: 'unix:///var/run/docker.sock',
+    NORA_GATEWAY_DIAL: 'network',
+    ...pick(facts.images, ['NORA_IMAGE_GATEWAY', 'NORA_IMAGE_STARTER_AGENT']),
   }
   delete worker['NORA_WORKER_URL']
+  // Two servers of their own have the pages.
+  for (const name of ['NORA_CONSOLE_DIR', 'NORA_ADMIN_DIR']) delete api[name]
   const given: Stack['given'] = {
     api: parted(api),
     worker: parted(worker),
     migrate: parted(environments.migrate),
     postgres: {
-      env: { NORA_CONTROL_NETWORK: at.subnets.control, NORA_CONTROL_ADDRESS: at.control.postgres },
+      env: {
+        NORA_CONTROL_NETWORK: at.subnets.control,
+        NORA_CONTROL_ADDRESS: at.control.postgres,
+        NORA_DB_PASSWORD_MIGRATOR_FILE: '/run/secrets/NORA_DB_PASSWORD_MIGRATOR',
+      },
       secrets: { NORA_DB_PASSWORD_MIGRATOR: environments.migratorPassword },
     },
     redis: { env: {}, secrets: { 'users.acl': redis.acl } },
     nginx: { env: {}, secrets: { 'fullchain.pem': facts.tls.fullchain, 'privkey.pem': facts.tls.privkey } },
   }
-  const digests = Object.entries(given).map(([name, one]) => [`NORA_DIGEST_${name.toUpperCase()}`, digestOf(one)])
+  const digests = Object.entries(given).map(([name, one]) => [
+    `NORA_DIGEST_${name.toUpperCase()}`,
+    digestOf(one),
+  ])
   const short = id.slice(0, 8)
   return {
     given,
     variables: {
       ...{ NORA_PROJECT: `nora-${short}`, NORA_COMPOSE_DIR: facts.folder, NORA_KEYS_DIR: facts.keysDir },
+      ...{ NORA_DATA_DIR: facts.dataDir, NORA_CPUS: String(facts.cpus) },
       ...{ NORA_INSTALLATION_ID: id, NORA_ENGINE_GID: String(facts.engineGid) },
       ...{ NORA_HTTP_PORT: need('NORA_HTTP_PORT'), NORA_HTTPS_PORT: need('NORA_HTTPS_PORT') },
       NORA_PUBLISH_ADDRESS: publishAddress(installation.publicUrl),
       // The network that sorts first has the container's default route: it must be one with a way out.
       ...{ NORA_NETWORK_EDGE: `nora-${short}-00-a-edge`, NORA_NETWORK_OUT: `nora-${short}-00-a-out` },
       ...{ NORA_NETWORK_CONTROL: `nora-${short}-control`, NORA_NETWORK_GATEWAYS: `nora-${short}-00-control` },
-      ...Object.fromEntries(Object.entries(at.subnets).map(([name, net]) => [`NORA_SUBNET_${name.toUpperCase()}`, net])),
+      ...Object.fromEntries(
+        Object.entries(at.subnets).map(([name, net]) => [`NORA_SUBNET_${name.toUpperCase()}`, net]),
+      ),
       ...{ NORA_EDGE_NGINX: at.edge.nginx, NORA_EDGE_API: at.edge.api },
       ...{ NORA_EDGE_CONSOLE: at.edge.console, NORA_EDGE_ADMIN: at.edge.admin },
       ...{ NORA_CONTROL_POSTGRES: at.control.postgres, NORA_CONTROL_REDIS: at.control.redis },
       ...{ NORA_CONTROL_API: at.control.api, NORA_CONTROL_WORKER: at.control.worker },
+      ...{ NORA_CONTROL_MIGRATE: at.control.migrate, NORA_OUT_WORKER: at.out.worker },
       ...{ NORA_GATEWAYS_BRIDGE: at.gateways.bridge, NORA_GATEWAYS_API: at.gateways.api },
       NORA_GATEWAYS_WORKER: at.gateways.worker,
-      ...Object.fromEntries(Object.entries(containerUids).map(([name, uid]) => [uidName(name), `${uid}:${uid}`])),
+      ...Object.fromEntries(
+        Object.entries(containerUids).map(([name, uid]) => [uidName(name), `${uid}:${uid}`]),
+      ),
       ...Object.fromEntries(digests),
       ...facts.images,
     },
   }
 }
 
+const pick = (variables: Variables, names: string[]): Variables =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => names.includes(name)))
+
 const uidName = (name: string) => `NORA_UID_${name.toUpperCase().replaceAll('-', '_')}`
 
 /** On this machine alone while its public name means this machine alone. */
 function publishAddress(publicUrl: string): string {
   const host = new URL(publicUrl).hostname
-  return host === 'localhost' || host.endsWith('.localhost') || host.startsWith('127.') ? '127.0.0.1' : '0.0.0.0'
+  return host === 'localhost' || host.endsWith('.localhost') || host.startsWith('127.')
+    ? '127.0.0.1'
+    : '0.0.0.0'
 }
 
 const isSecret = (name: string) =>
   (variableNames as string[]).includes(name) && describeVariable(name as VariableName).secret === true
+
+/** Settings of Node and of the system that an operator may have in an env file. Whatever else is unknown stays there. */
+const ofTheSystem = new Set([
+  ...['LANG', 'TZ', 'UV_THREADPOOL_SIZE', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_USE_ENV_PROXY'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'],
+])
+const isKnown = (name: string) => (variableNames as string[]).includes(name) || ofTheSystem.has(name)
 
 /** Secrets become files, of which the settings name the path. */
 function parted(variables: Variables): Given {
   const filled = Object.entries(variables).filter(([, value]) => value !== '')
   const secrets = Object.fromEntries(filled.filter(([name]) => isSecret(name)))
   const paths = Object.keys(secrets).map((name) => [`${name}_FILE`, `${secretsFolder}/${name}`])
-  const plain = filled.filter(([name]) => !isSecret(name))
+  const plain = filled.filter(([name]) => isKnown(name) && !isSecret(name))
   return { env: Object.fromEntries([...plain, ...paths]), secrets }
 }
 

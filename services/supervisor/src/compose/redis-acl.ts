@@ -17,7 +17,14 @@ const connection = 'ping hello auth select quit'
 export const redisRights = {
   nora_api: {
     // Counters of rate limits, tries of passwords, places of sockets, spent CAPTCHA tokens; the doorbell's adding side; bells.
-    keys: ['nora:limit:*', 'nora:login:*', 'nora:known:*', 'nora:sockets:*', 'nora:captcha:*', 'nora:operations:*'],
+    keys: [
+      'nora:limit:*',
+      'nora:login:*',
+      'nora:known:*',
+      'nora:sockets:*',
+      'nora:captcha:*',
+      'nora:operations:*',
+    ],
     channels: ['nora:bell:*'],
     commands: [connection, ...queue, 'pexpire expire publish subscribe unsubscribe'],
   },

@@ -1,11 +1,14 @@
 import { chmod, chown, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { readEnvFile, type Variables } from '../env-files.ts'
+import { parseEnv } from 'node:util'
+import type { Variables } from '../env-files.ts'
 import { readInstallation } from '../installation.ts'
 import type { Layout } from '../layout.ts'
 import { ensureFolder, keysFolder } from '../prepare.ts'
 import { containerUids, type Holder } from './addresses.ts'
 import { deriveStack, formatSettings } from './derive.ts'
+import { writeNginx } from './nginx.ts'
 
 /** Where the derived files are. */
 export const composeFolder = (layout: Layout): string => join(layout.config, 'compose')
@@ -21,10 +24,14 @@ export async function writeComposeFiles(layout: Layout, images: Variables): Prom
   const folder = composeFolder(layout)
   const tls = join(layout.config, 'tls')
   const keysDir = await keysFolder(layout, installation.id)
-  const worker = { uid: containerUids.worker, gid: containerUids.worker }
-  await ensureFolder(keysDir, 0o700, worker)
+  await ensureFolder(keysDir, 0o700, owner('worker'))
+  await ensureFolder(layout.data, 0o711)
+  for (const name of ['postgres', 'redis', 'worker'] as const) {
+    await ensureFolder(join(layout.data, name), 0o700, owner(name))
+  }
   const stack = deriveStack(installation, {
-    ...{ folder, keysDir, engineGid: (await stat(installation.engineSocket)).gid },
+    ...{ folder, keysDir, dataDir: layout.data, cpus: Math.min(4, availableParallelism()) },
+    ...{ engineGid: (await stat(installation.engineSocket)).gid },
     images: { ...(await rememberedImages(folder)), ...images },
     tls: {
       fullchain: await readFile(join(tls, 'fullchain.pem'), 'utf8'),
@@ -35,37 +42,42 @@ export async function writeComposeFiles(layout: Layout, images: Variables): Prom
   for (const path of [folder, join(folder, 'secrets'), join(folder, 'env')]) await ensureFolder(path, 0o700)
   for (const [holder, { env, secrets }] of Object.entries(stack.given)) {
     await replaceFile(join(folder, 'env', `${holder}.env`), formatSettings(env), { mode: 0o600 })
-    await writeSecrets(join(folder, 'secrets', holder), secrets, containerUids[holder as Holder])
+    await writeSecrets(join(folder, 'secrets', holder), secrets, owner(holder as Holder))
   }
+  await writeNginx(join(folder, 'nginx'), installation, stack.variables, replaceFile)
   await replaceFile(join(folder, '.env'), formatSettings(stack.variables), { mode: 0o600 })
 }
+
+type Owner = { uid: number; gid: number }
+const owner = (name: Holder) => ({ uid: containerUids[name], gid: containerUids[name] })
 
 /** The images of the last set-up, for a change of settings alone. */
 async function rememberedImages(folder: string): Promise<Variables> {
   const path = join(folder, '.env')
-  const known = await readFile(path, 'utf8').then(
-    () => readEnvFile(folder, ''),
-    () => ({}),
-  )
+  const known = parseEnv(await readFile(path, 'utf8').catch(() => '')) as Variables
   return Object.fromEntries(Object.entries(known).filter(([name]) => name.startsWith('NORA_IMAGE_')))
 }
 
-async function writeSecrets(folder: string, secrets: Variables, uid: number): Promise<void> {
-  await ensureFolder(folder, 0o700, { uid, gid: uid })
+async function writeSecrets(folder: string, secrets: Variables, owner: Owner): Promise<void> {
+  await ensureFolder(folder, 0o700, owner)
   for (const name of await readdir(folder)) {
     if (!(name in secrets)) await rm(join(folder, name), { recursive: true })
   }
   for (const [name, value] of Object.entries(secrets)) {
-    await replaceFile(join(folder, name), value, { mode: 0o400, uid })
+    await replaceFile(join(folder, name), value, { mode: 0o400, owner })
   }
 }
 
 /** Beside its place, then renamed: a reader sees the old or the new one whole. */
-async function replaceFile(path: string, text: string, { mode, uid }: { mode: number; uid?: number }): Promise<void> {
+async function replaceFile(
+  path: string,
+  text: string,
+  { mode, owner }: { mode: number; owner?: Owner },
+): Promise<void> {
   const fresh = `${path}.new`
   await rm(fresh, { force: true })
   await writeFile(fresh, text, { mode, flag: 'wx' })
   await chmod(fresh, mode)
-  if (uid !== undefined) await chown(fresh, uid, uid)
+  if (owner) await chown(fresh, owner.uid, owner.gid)
   await rename(fresh, path)
 }

@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# The stack of containers (docker-compose.yml): what setup.sh does in its compose mode. Uses setup.sh's functions and variables.
+
+# compose_tool: prints the Compose that is here, v2's plugin before version 1; fails when there is none.
+compose_tool() {
+  if docker compose version >/dev/null 2>&1; then
+    echo 'docker compose'
+  elif has docker-compose; then
+    echo docker-compose
+  else
+    return 1
+  fi
+}
+
+# What the stack needs besides what everything needs, for install_packages.
+compose_packages() {
+  compose_tool >/dev/null || echo docker-compose:docker-compose
+  if [ -z "${NORA_BASE_IMAGE:-}" ]; then echo mmdebstrap:mmdebstrap; fi
+}
+
+# Whether this machine can run the stack: root, an engine or an init that starts one, and a Compose and base images to be had.
+compose_possible() {
+  is_root || return 1
+  { has docker && engine_answers; } || has_systemd || return 1
+  compose_tool >/dev/null || has apt-get || return 1
+  [ -n "${NORA_BASE_IMAGE:-}" ] || has mmdebstrap || has apt-get
+}
+
+# compose ARGUMENT...: Compose on this installation. Nothing of the caller's environment: it would win over the file.
+compose() {
+  local tool home=${HOME:-/root}
+  tool=$(compose_tool) || fail 'no Compose is here' "$(script)"
+  # shellcheck disable=SC2086
+  env -i PATH="$PATH" HOME="$home" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
+    $tool --project-name "$(stack_setting NORA_PROJECT)" --env-file "$config/compose/.env" \
+    --project-directory "$code" --file "$code/docker-compose.yml" "$@"
+}
+
+stack_setting() { sed -n "s/^$1='\(.*\)'$/\1/p" "$config/compose/.env" 2>/dev/null; }
+
+# The images, from this machine alone, as NAME=REFERENCE words in `images`.
+make_images() {
+  step 'images'
+  local built own
+  built=$(bash "$code/infra/images/build.sh" "$code" 2> >(tee -a "$log" >&2)) || return 1
+  own=$(PATH="$code/node_modules/.bin:$PATH" node "$code/services/worker/src/images/main.ts" 2>>"$log") || return 1
+  mapfile -t images < <(
+    echo "$built"
+    echo "$own" | tr -d '{}"' | tr ',' '\n' | sed 's/:/=/'
+  )
+}
+
+# A self-signed certificate for the names that a fresh installation has.
+make_certificate() {
+  [ ! -s "$config/tls/fullchain.pem" ] || return 0
+  step 'certificate'
+  (
+    umask 077
+    mkdir -p "$config/tls"
+    quiet "$log" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 825 -subj /CN=localhost \
+      -addext 'subjectAltName=DNS:localhost,DNS:admin.localhost,IP:127.0.0.1' \
+      -keyout "$config/tls/privkey.pem" -out "$config/tls/fullchain.pem"
+  ) || fail 'the certificate could not be made' "read $log"
+  note 'self-signed: browsers warn until you bring one of your own (docs/compose.md)'
+}
+
+# Derives every file anew and starts what is not there or has changed; the rest runs on.
+stack_up() {
+  step 'starting'
+  supervisor compose-files "${images[@]}" || fail 'the files of the stack could not be written' 'read the line above'
+  keep_keys_folder
+  quiet "$log" compose up --detach --remove-orphans || {
+    stack_trouble
+    fail 'the stack does not start' "read $log and the lines above; then $(script)"
+  }
+  wait_healthy
+}
+
+# Memory is empty after a restart of the machine, and the engine starts containers before anybody else could make the folder.
+keep_keys_folder() {
+  if [ -d /etc/tmpfiles.d ] && has_systemd && [ -z "$prefix" ]; then
+    local keys uid
+    keys=$(stack_setting NORA_KEYS_DIR) uid=$(stack_setting NORA_UID_WORKER)
+    printf 'd %s 0711 root root -\nd %s 0700 %s %s -\n' "$(dirname "$keys")" "$keys" "${uid%:*}" "${uid%:*}" \
+      >/etc/tmpfiles.d/nora.conf
+  fi
+}
+
+# health NAME: healthy, starting, unhealthy, or how it stands when it has no check.
+health() {
+  local state
+  state=$(docker inspect --format '{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}' "$1" 2>/dev/null) ||
+    state=missing
+  echo "$state"
+}
+
+services() { compose config --services; }
+container() { echo "$(stack_setting NORA_PROJECT)-$1"; }
+
+wait_healthy() {
+  local waited=0 one waiting told=''
+  while :; do
+    waiting=()
+    for one in $(services); do
+      [ "$one" != migrate ] || continue
+      [ "$(health "$(container "$one")")" = healthy ] || waiting+=("$one")
+    done
+    if [ ${#waiting[@]} -eq 0 ]; then break; fi
+    if [ $waited -ge 180 ]; then
+      stack_trouble
+      fail "not healthy after three minutes: ${waiting[*]}" "$(script) --doctor"
+    fi
+    if [ $((waited % 10)) -eq 9 ] && [ "$told" != "${waiting[*]}" ]; then
+      told=${waiting[*]}
+      note "waiting for $told"
+    fi
+    sleep 1
+    waited=$((waited + 1))
+  done
+  note 'everything is healthy'
+}
+
+# The last lines of whatever does not do well.
+stack_trouble() {
+  local one state
+  for one in $(services); do
+    state=$(health "$(container "$one")")
+    case $state in healthy | starting | exited) [ "$state" = healthy ] && continue ;; esac
+    printf '%s\n' "--- $one is $state:" >&2
+    docker logs --tail 15 "$(container "$one")" >&2 2>&1 || true
+  done
+}
