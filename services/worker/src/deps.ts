@@ -32,6 +32,8 @@ export type WorkerDeps = Omit<RunDeps, 'logs' | 'changed'> & {
   /** The current key first, then those that old rows are still sealed with. */
   keyring: Keyring
   rotation: RotationKeys
+  /** Versions of keys that the operator has given up. */
+  lostKeys?: readonly number[]
   /** Of the api's capabilities. */
   capabilityPublicKey: AcceptedKeys
   /** For whom passkeys sign; undefined: this worker confirms none. */
@@ -75,6 +77,7 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     backend,
     keyring,
     rotation,
+    lostKeys: config.encryptionKeysLost,
     capabilityPublicKey,
     relyingParty,
     kept: config.logs,

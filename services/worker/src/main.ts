@@ -1,11 +1,12 @@
 import { flushCompileCache } from 'node:module'
-import { loadOrRefuse } from '@nora/config/boot'
+import { loadOrRefuse, refusedExitCode } from '@nora/config/boot'
 import type { ErrorReports } from '@nora/config/error-reports'
 import { loadWorkerConfig } from '@nora/config/worker'
 import { recordConfiguration } from '@nora/db/audit-report'
 import { createLogger } from '@nora/log/logger'
 import { settingsOf } from './audit/settings.ts'
 import { createDeps } from './deps.ts'
+import { KeysMissing } from './rotation/required-keys.ts'
 import { type RunningWorker, startWorker } from './start-worker.ts'
 
 const stopDeadlineMs = 9_500
@@ -24,7 +25,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-worker = await startWorker(deps, {
+worker = await startOrRefuse({
   redisUrl: config.redisUrl,
   redisPrefix: 'nora',
   internal: { bind: config.bind, port: config.port, url: config.url },
@@ -35,6 +36,17 @@ recordConfiguration(deps.db, settingsOf(config)).catch((error) =>
 )
 // Now, and not at its end: a killed process would leave nothing to start from.
 flushCompileCache()
+
+/** Without a key that stored secrets need nothing changes by trying again: the exit code says so. */
+async function startOrRefuse(options: Parameters<typeof startWorker>[1]): Promise<RunningWorker> {
+  try {
+    return await startWorker(deps, options)
+  } catch (error) {
+    if (!(error instanceof KeysMissing)) throw error
+    process.stderr.write(`refusing to start: ${error.message}\n`)
+    return process.exit(refusedExitCode)
+  }
+}
 
 /** Leases back, loops ended, connections closed; past the deadline the process ends anyway. */
 async function stop(signal: string): Promise<void> {

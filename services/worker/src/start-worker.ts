@@ -9,6 +9,7 @@ import { changesBell, logBell } from '@nora/events/bells'
 import { startAudit } from './audit/start-audit.ts'
 import type { WorkerDeps } from './deps.ts'
 import { execSessions } from './exec/sessions.ts'
+import { later } from './later.ts'
 import { createLoops, type LoopHealth } from './loops.ts'
 import { sampleRounds, trimAllSamples } from './metrics/sample-agents.ts'
 import { listenForRings } from './operations/doorbell.ts'
@@ -20,6 +21,7 @@ import { followEvents, nextRetryMs, reconcileFleet } from './reconcile/drift.ts'
 import { healthRounds } from './reconcile/health.ts'
 import { leftoverSweep } from './reconcile/leftovers.ts'
 import { orphanRemover } from './reconcile/orphans.ts'
+import { requireKeys } from './rotation/required-keys.ts'
 import { rotator } from './rotation/rotate.ts'
 import { startFollowers } from './streams/followers.ts'
 import { startInternalServer } from './streams/internal-server.ts'
@@ -77,12 +79,16 @@ export type RunningWorker = {
   stop(): Promise<void>
 }
 
-/** Starts the loops of a worker: it takes operations, keeps gateways, and looks for drift, until it is stopped. */
+/**
+ * Starts the loops of a worker: it takes operations, keeps gateways, and looks for drift, until it is stopped. Throws KeysMissing
+ * where stored secrets are sealed with a key that it lacks.
+ */
 export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Promise<RunningWorker> {
   const { db, log, workerId, dataplane, bells } = parts
   const stopping = new AbortController()
   const stop = stopping.signal
   await inherit(parts)
+  await requireKeys(parts, parts.lostKeys)
   const periods = { ...defaultPeriods, ...options.periods }
   const loops = createLoops(log, stop)
 
@@ -230,19 +236,5 @@ async function inherit({ db, log, workerId }: WorkerDeps): Promise<void> {
       if (tries % 20 === 0) log.warn({ err: error }, 'waiting for the database')
       await delay(500)
     }
-  }
-}
-
-/** Runs once `ms` after it was first armed; arming it meanwhile changes nothing. */
-function later(ms: number, run: () => void): { arm(): void; clear(): void } {
-  let timer: NodeJS.Timeout | undefined
-  return {
-    arm() {
-      timer ??= setTimeout(() => {
-        timer = undefined
-        run()
-      }, ms)
-    },
-    clear: () => clearTimeout(timer),
   }
 }

@@ -177,6 +177,8 @@ test('a retired key leaves its number behind, and nothing else', () => {
   const config = loadWorkerConfig({ ...worker, ENCRYPTION_KEYS_PREVIOUS: `1:retired,2:${hex()},3:retired` })
   expect(config.keyVersion).toBe(4)
   expect(config.encryptionKeysPrevious.map((one) => one.version)).toEqual([2])
+  const lost = loadWorkerConfig({ ...worker, ENCRYPTION_KEYS_PREVIOUS: `1:lost,2:${hex()}` })
+  expect([lost.keyVersion, lost.encryptionKeysLost]).toEqual([3, [1]])
 })
 
 test('allowed provider hosts match by host, port and block', () => {

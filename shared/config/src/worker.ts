@@ -25,6 +25,8 @@ export type WorkerConfig = {
   /** 1 + the highest previous version (a retired one counts), else 1. */
   keyVersion: number
   encryptionKeysPrevious: readonly { version: number; key: Buffer }[]
+  /** Versions whose key the operator has given up: what they seal does not keep the worker from starting. */
+  encryptionKeysLost: readonly number[]
   /** Ed25519 public keys of the api, 32 bytes each: several while it is exchanged. */
   capabilityPublicKeys: readonly Buffer[]
   installationId: string
@@ -69,6 +71,7 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     encryptionKey: readEncryptionKey(reader),
     keyVersion: 1 + Math.max(0, ...previous.map((one) => one.version)),
     encryptionKeysPrevious: previous.flatMap(({ version, key }) => (key ? [{ version, key }] : [])),
+    encryptionKeysLost: previous.filter((one) => one.lost).map((one) => one.version),
     capabilityPublicKeys: readPublicKeys(reader),
     installationId: readInstallationId(reader),
     agentNetworkPool: readPool(reader),
@@ -121,22 +124,23 @@ function readEncryptionKey(reader: Reader): Buffer {
   return Buffer.from(text, 'hex')
 }
 
-/** A number whose key is `retired` stays in the list: the current key's number follows from it. */
-function readPrevious(reader: Reader): { version: number; key: Buffer | undefined }[] {
+/** A number whose key is `retired` or `lost` stays in the list: the current key's number follows from it. */
+function readPrevious(reader: Reader): { version: number; key: Buffer | undefined; lost: boolean }[] {
   const seen = new Set<number>()
   return reader.list('ENCRYPTION_KEYS_PREVIOUS').flatMap((item) => {
-    const match = /^([1-9]\d{0,8}):([0-9a-f]{64}|retired)$/i.exec(item)
+    const match = /^([1-9]\d{0,8}):([0-9a-f]{64}|retired|lost)$/i.exec(item)
     const version = Number(match?.[1])
     if (!match || seen.has(version)) {
       reader.problem(
         'ENCRYPTION_KEYS_PREVIOUS',
-        'must list <version>:<64 hex characters> or <version>:retired, each version once',
+        'must list <version>:<64 hex characters>, <version>:retired or <version>:lost, each version once',
       )
       return []
     }
     seen.add(version)
     const text = match[2] as string
-    return [{ version, key: /^retired$/i.test(text) ? undefined : Buffer.from(text, 'hex') }]
+    const gone = /^(retired|lost)$/i.test(text)
+    return [{ version, key: gone ? undefined : Buffer.from(text, 'hex'), lost: /^lost$/i.test(text) }]
   })
 }
 

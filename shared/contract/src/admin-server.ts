@@ -57,7 +57,10 @@ export const AdminSettings = Type.Object(
 )
 export type AdminSettings = Static<typeof AdminSettings>
 
-/** `active` seals what is new. `draining`: records of it are still to be re-sealed. `retired`: none is left in the database. */
+/**
+ * `staged`: workers know it, the api that answers still seals with an older one. `active` seals what is new. `draining`: records of it
+ * are still to be re-sealed. `retired`: none is left in the database.
+ */
 export const AdminKeys = Type.Object(
   {
     keys: Type.Array(
@@ -65,8 +68,9 @@ export const AdminKeys = Type.Object(
         {
           version: Type.Integer(),
           keyId: Type.String(),
-          state: oneOf(['active', 'draining', 'retired']),
+          state: oneOf(['staged', 'active', 'draining', 'retired']),
           introducedAt: Time,
+          openedByWorkers: Type.Boolean({ description: 'A live worker has this key' }),
           credentials: Type.Integer({ description: 'Stored records that it seals' }),
           deliveredCopies: Type.Integer({ description: 'Copies of what agents were given that it seals' }),
           unopened: Type.Integer({ description: 'Of both, those that did not open' }),
@@ -84,13 +88,46 @@ export const AdminKeys = Type.Object(
           targetVersion: Type.Integer(),
           startedAt: Time,
           finishedAt: orNull(Time),
+          movedAt: orNull(Time),
           resealed: Type.Integer(),
           remaining: Type.Integer(),
+          tables: Type.Array(
+            Type.Object(
+              {
+                table: oneOf(['credentials', 'deliveredCopies']),
+                left: Type.Integer(),
+                total: Type.Integer(),
+              },
+              strict,
+            ),
+            { description: 'Records of older keys, and of all' },
+          ),
+          rowsPerSecond: orNull(
+            Type.Integer({ description: 'Over some ten seconds; null while nothing moves' }),
+          ),
+          secondsLeft: orNull(Type.Integer()),
           waitingFor: Type.Array(Type.String({ description: 'A live worker that does not open the target' })),
         },
         strict,
       ),
     ),
+    unopened: Type.Array(
+      Type.Object(
+        {
+          credentialId: Uuid,
+          agentId: orNull(Uuid),
+          workspaceId: Uuid,
+          keyVersion: Type.Integer(),
+          secretVersion: Type.Integer(),
+        },
+        strict,
+      ),
+      { description: 'Up to 50 records that did not open when they were to be re-sealed' },
+    ),
+    next: oneOf([
+      ...(['nothing', 'start-workers', 'restart-api', 'wait', 'replace-unopened', 'finish'] as const),
+      'put-key-back',
+    ]),
   },
   { ...strict, $id: 'AdminKeys' },
 )

@@ -39,28 +39,54 @@ export async function adminWorkers(
 }
 
 export type KnownKey = { version: number; kid8: Buffer; introducedAt: Date }
-export type Rotation = { targetVersion: number; startedAt: Date; finishedAt: Date | null; resealed: number }
+export type Rotation = {
+  targetVersion: number
+  startedAt: Date
+  finishedAt: Date | null
+  /** When rows were re-sealed last, and how many a second by then. */
+  movedAt: Date | null
+  rate: number | null
+  resealed: number
+}
+/** A record that did not open. `agentId`: it is the copy of what that agent was given. */
+export type UnopenedRecord = {
+  credentialId: string
+  agentId: string | null
+  workspaceId: string
+  keyVersion: number
+  secretVersion: number
+}
 
 /** Every encryption key that was ever introduced (the newest first), what each seals, and how the newest exchange stands. */
 export async function adminKeys(tx: Tx): Promise<{
   keys: KnownKey[]
   counts: SealedCount[]
   rotation: Rotation | undefined
-  /** Live workers with the version of the key that each seals with. */
-  workers: { id: string; keyVersion: number }[]
+  /** Live workers with the version of the key that each seals with, and the ids of those that it opens with. */
+  workers: { id: string; keyVersion: number; kid8: Buffer; opens: Buffer }[]
+  /** At most 50. */
+  unopened: UnopenedRecord[]
 }> {
   const { rows: keys } =
     await sql<KnownKey>`select version, kid8, introduced_at as "introducedAt" from sealing_keys
     order by version desc`.execute(tx)
   const { rows: rotations } =
     await sql<Rotation>`select target_version as "targetVersion", started_at as "startedAt",
-    finished_at as "finishedAt", resealed from key_rotations order by target_version desc limit 1`.execute(tx)
+    finished_at as "finishedAt", moved_at as "movedAt", rate, resealed from key_rotations order by target_version desc limit 1`.execute(
+      tx,
+    )
   const { rows: workers } = await sql<{
     id: string
     keyVersion: number
-  }>`select w.id, w.key_version as "keyVersion" from workers w
+    kid8: Buffer
+    opens: Buffer
+  }>`select w.id, w.key_version as "keyVersion", w.kid8, w.opens from workers w
     where ${live} order by w.id`.execute(tx)
-  return { keys, counts: await sealedCounts(tx), rotation: rotations[0], workers }
+  const { rows: unopened } =
+    await sql<UnopenedRecord>`select credential_id as "credentialId", agent_id as "agentId",
+    workspace_id as "workspaceId", key_version as "keyVersion", secret_version as "secretVersion"
+    from nora.unopened_records(50)`.execute(tx)
+  return { keys, counts: await sealedCounts(tx), rotation: rotations[0], workers, unopened }
 }
 
 export type StartedService = { service: string; since: Date; settings: Record<string, unknown> }

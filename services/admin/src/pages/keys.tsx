@@ -1,5 +1,4 @@
-import { Alert, Badge, Code, Paper, Progress, Stack, Text, Title } from '@mantine/core'
-import type { Answered } from '@nora/client/api-types'
+import { Alert, Badge, Code, Stack, Text } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
 import { DataTable } from '@nora/ui/data-table'
 import { counted } from '@nora/ui/lib/words'
@@ -9,9 +8,10 @@ import { Time } from '@nora/ui/time'
 import { useQuery } from '@tanstack/react-query'
 import { KeyRound, TriangleAlert } from 'lucide-react'
 import { api } from '../api.ts'
+import { KeyRotation, NextStep, UnopenedRecords } from './key-rotation.tsx'
 
-type Keys = Answered<'/api/admin/keys', 'get'>
 const stateWords = {
+  staged: { word: 'Staged', color: 'blue.9' },
   active: { word: 'Active', color: 'teal.9' },
   draining: { word: 'Draining', color: 'orange.9' },
   retired: { word: 'Retired', color: 'gray.7' },
@@ -46,7 +46,8 @@ export function KeysPage() {
                 on. Replace these secrets once it is off.
               </Alert>
             )}
-            <Rotation rotation={data.rotation} />
+            <NextStep keys={data} />
+            <KeyRotation rotation={data.rotation} />
             <DataTable
               label="Encryption keys"
               rows={data.keys}
@@ -76,47 +77,14 @@ export function KeysPage() {
                 { title: 'Since', cell: ({ introducedAt }) => <Time at={introducedAt} /> },
               ]}
             />
+            <UnopenedRecords records={data.unopened} />
             <Text size="sm" c="dimmed">
-              To exchange the key, follow <Code>docs/rotate-encryption-key.md</Code>: it goes on while the
-              server runs.
+              <Code>./setup.sh --rotate encryption-key</Code> exchanges the key while the server runs, and{' '}
+              <Code>./setup.sh --rotate</Code> lists every other secret: see <Code>docs/rotation.md</Code>.
             </Text>
           </Stack>
         )}
       </QueryView>
     </Page>
-  )
-}
-
-function Rotation({ rotation }: { rotation: Keys['rotation'] }) {
-  if (!rotation) return null
-  const { resealed, remaining, finishedAt, targetVersion, startedAt, waitingFor } = rotation
-  const all = resealed + remaining
-  const done = all === 0 ? 100 : Math.floor((resealed / all) * 100)
-  return (
-    <Paper withBorder p="lg">
-      <Stack gap="xs">
-        <Title order={2}>
-          {finishedAt
-            ? `Exchange to version ${targetVersion} is finished`
-            : `Exchanging to version ${targetVersion}`}
-        </Title>
-        <Progress value={done} aria-label={`${done} per cent of the secrets are re-sealed`} />
-        <Text size="sm">
-          {resealed.toLocaleString('en')} re-sealed, {remaining.toLocaleString('en')} to go. Begun{' '}
-          <Time at={startedAt} />
-          {finishedAt && (
-            <>
-              , finished <Time at={finishedAt} />
-            </>
-          )}
-          .
-        </Text>
-        {waitingFor.length > 0 && (
-          <Text size="sm" c="var(--mantine-color-error)">
-            Waits for workers that do not have the new key: {waitingFor.join(', ')}. Start them again with it.
-          </Text>
-        )}
-      </Stack>
-    </Paper>
   )
 }

@@ -48,7 +48,11 @@ export const adminServerRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = asyn
   })
 
   app.get('/keys', { config, schema: { response: { 200: AdminKeys } } }, async (request) =>
-    encryptionKeys(await readAsAdmin(deps, request, { what: 'keys' }, adminKeys)),
+    encryptionKeys(
+      await readAsAdmin(deps, request, { what: 'keys' }, adminKeys),
+      deps.sealKey.version,
+      deps.clock(),
+    ),
   )
 
   app.get('/backups', { config, schema: { response: { 200: AdminBackups } } }, async () => ({

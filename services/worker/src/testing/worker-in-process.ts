@@ -21,6 +21,7 @@ export async function workerInProcess(
       encryptionKey: Buffer.from(it.encryptionKey),
       keyVersion: 1,
       encryptionKeysPrevious: [],
+      encryptionKeysLost: [],
       capabilityPublicKeys: [it.capabilityPublicKey],
       publicUrl: undefined,
       installationId: it.installation,

@@ -1,24 +1,13 @@
-/**
- * What may be called, by whom, and what it gives. A function that is not here, or that somebody else may call, fails the proof.
- * Without `across` a function must answer an id of another tenant as it answers one that does not exist, and change nothing of
- * theirs. With it, it reaches over tenants by design: the words say how far, and stand in docs/injected-sql.md too. With `tells` it may answer
- * otherwise, for the reason given, and still change nothing.
- */
-export type Decision = {
-  to: readonly ('nora_app' | 'nora_worker' | 'nora_admin_reader' | 'nora_admin_operator' | 'nora_audit')[]
-  across?: string
-  tells?: string
-}
+import { type Decision, worker } from './decision.ts'
+import { keysAndChain } from './functions-of-keys.ts'
 
 const app = (across?: string): Decision => ({ to: ['nora_app'], ...(across && { across }) })
-const worker = (across?: string): Decision => ({ to: ['nora_worker'], ...(across && { across }) })
 const both: Decision = { to: ['nora_app', 'nora_worker'] }
 const bothAndOperator: Decision = { to: ['nora_app', 'nora_worker', 'nora_admin_operator'] }
 
 const lease = 'a lease is proven by the worker’s name and a small number, and the worker’s role can take any'
 const machinery =
   'the machinery’s own: ids, states and addresses of all agents, no name, no setting and no secret'
-const chain = 'the audit is one chain over all tenants, which each worker carries on and exports'
 
 export const decisions: Record<string, Decision> = {
   // What a context says of itself.
@@ -216,31 +205,5 @@ export const decisions: Record<string, Decision> = {
   sweep_workspaces: worker('goes on with workspaces whose owners deleted them'),
   erase_left_keys: worker('erases keys whose owner left a workspace a week ago'),
   report_security_event: worker('writes rows of five types into any workspace’s audit, in the system’s name'),
-
-  // The encryption key and its exchange.
-  introduce_key: worker(),
-  reseal_batch: worker(),
-  reseal_store: worker(),
-  reseal_failed: worker(),
-  rotation_state: worker(),
-  sealed_counts: {
-    to: ['nora_worker', 'nora_admin_reader'],
-    across: 'counts the records of each key version',
-  },
-
-  // The audit's chain.
-  hold_audit_chain: worker(chain),
-  chain_audit: worker(chain),
-  seal_audit_head: worker(chain),
-  audit_chained: worker(chain),
-  audit_checkpoints_after: worker(chain),
-  add_audit_checkpoint: worker(chain),
-  report_audit_broken: worker(chain),
-  report_audit_key: worker(chain),
-  audit_status: {
-    to: ['nora_worker', 'nora_admin_reader'],
-    across: 'says how the chain stands: numbers and hashes',
-  },
-  audit_entry: { to: ['nora_audit'] },
-  json_text: { to: ['nora_audit'] },
+  ...keysAndChain,
 }
