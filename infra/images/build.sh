@@ -40,7 +40,7 @@ build app "$base" "$work/app.tar"
 app=$last
 pack "$here" -cf "$work/redis.tar" redis.conf
 build redis "$base" "$work/redis.tar"
-pack / -cf "$work/nginx.tar" -T /dev/null
+pack "$here" -cf "$work/nginx.tar" answers
 build nginx "$base" "$work/nginx.tar"
 nginx=$last
 mkdir "$work/pages"

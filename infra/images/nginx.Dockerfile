@@ -5,6 +5,7 @@ RUN apt-get update -q \
  && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends nginx-light \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /etc/nginx/sites-enabled /var/www \
  && mkdir -p /var/log/nginx
+COPY answers /usr/local/bin/answers
 USER 10101:10101
 STOPSIGNAL SIGQUIT
-CMD ["nginx", "-c", "/etc/nora/nginx/nginx.conf", "-e", "stderr", "-g", "daemon off;"]
+CMD ["nginx", "-c", "/etc/nora/nginx/nginx.conf", "-e", "stderr"]

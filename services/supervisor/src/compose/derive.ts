@@ -16,6 +16,9 @@ export type Stack = { given: Record<Holder, Given>; variables: Variables }
 export type StackFacts = {
   /** Where the files are written: `<config>/compose`. */
   folder: string
+  configDir: string
+  /** The rendered settings of nginx and of the servers of pages: those are made anew when they change. */
+  nginxSettings: string
   keysDir: string
   /** Postgres's, Redis's and the worker's folders are in it. */
   dataDir: string
@@ -89,13 +92,18 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
   }
   const digests = Object.entries(given).map(([name, one]) => [
     `NORA_DIGEST_${name.toUpperCase()}`,
-    digestOf(one),
+    digestOf(name === 'nginx' ? [one, facts.nginxSettings] : one),
   ])
   const short = id.slice(0, 8)
   return {
     given,
     variables: {
-      ...{ NORA_PROJECT: `nora-${short}`, NORA_COMPOSE_DIR: facts.folder, NORA_KEYS_DIR: facts.keysDir },
+      ...{
+        NORA_PROJECT: `nora-${short}`,
+        NORA_COMPOSE_DIR: facts.folder,
+        NORA_CONFIG_DIR: facts.configDir,
+        NORA_KEYS_DIR: facts.keysDir,
+      },
       ...{ NORA_DATA_DIR: facts.dataDir, NORA_CPUS: String(facts.cpus) },
       ...{ NORA_INSTALLATION_ID: id, NORA_ENGINE_GID: String(facts.engineGid) },
       ...{ NORA_HTTP_PORT: need('NORA_HTTP_PORT'), NORA_HTTPS_PORT: need('NORA_HTTPS_PORT') },
@@ -117,6 +125,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
         Object.entries(containerUids).map(([name, uid]) => [uidName(name), `${uid}:${uid}`]),
       ),
       ...Object.fromEntries(digests),
+      NORA_DIGEST_PAGES: digestOf(facts.nginxSettings),
       ...facts.images,
     },
   }
@@ -155,7 +164,7 @@ function parted(variables: Variables): Given {
 }
 
 /** Names what a container was given without telling it: Compose makes a container anew when this changes. */
-const digestOf = (given: Given): string =>
+const digestOf = (given: unknown): string =>
   createHash('sha256').update(JSON.stringify(given)).digest('hex').slice(0, 16)
 
 /**

@@ -1,74 +1,58 @@
+import { execFile } from 'node:child_process'
+import { access, chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Variables } from '../env-files.ts'
+import { promisify } from 'node:util'
 import type { Installation } from '../installation.ts'
 import { ensureFolder } from '../prepare.ts'
+import { stackAddresses } from './addresses.ts'
 
-type Write = (path: string, text: string, options: { mode: number }) => Promise<void>
+const run = promisify(execFile)
 
-/** The settings of nginx and of the two servers of pages; anybody may read them, they hold no secret. */
-export async function writeNginx(
-  folder: string,
-  { publicUrl, files }: Installation,
-  at: Variables,
-  write: Write,
-): Promise<void> {
+/** What `<config>/edge.json` may add (docs/edge.md); what follows from the rest of the installation wins over it. */
+export const operatorsEdge = (config: string): string => join(config, 'edge.json')
+
+const files = ['nginx.conf', 'console.conf', 'admin.conf'] as const
+
+/**
+ * Renders the settings of nginx and of the two servers of pages into `<config>/nginx`, with infra/nginx's program. They hold no
+ * secret, and each container's user may read them. Gives the text of all three. Throws with the program's own words.
+ */
+export async function renderNginx(installation: Installation): Promise<string> {
+  const { layout, publicUrl } = installation
+  const { installation: own, api } = installation.files
+  const folder = join(layout.config, 'nginx')
   await ensureFolder(folder, 0o755)
-  const adminUrl = files.api['NORA_ADMIN_URL'] || publicUrl
-  const [publicHost, adminHost] = [publicUrl, adminUrl].map((url) => new URL(url).hostname)
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (kind) => `${kind}_temp_path /tmp/${kind};`,
-  )
-  const head = `worker_processes auto;
-pid /tmp/nginx.pid;
-error_log stderr crit;
-events { worker_connections 4096; }
-`
-  const api = `location /api/ {
-      proxy_pass http://${at['NORA_EDGE_API']}:8080;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto https;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_buffering off;
-      proxy_read_timeout 3600s;
-    }`
-  const site = (host: string | undefined, pages: string) => `server {
-    listen 8443 ssl http2;
-    server_name ${host};
-    ssl_certificate /run/secrets/fullchain.pem;
-    ssl_certificate_key /run/secrets/privkey.pem;
-    client_max_body_size 100m;
-    ${api}
-    location / { proxy_pass http://${pages}:8080; proxy_set_header Host $http_host; }
-  }`
-  const edge = `${head}http {
-  ${temporary.join(' ')}
-  access_log /dev/stdout;
-  map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
-  server { listen 8080; return 308 ${publicUrl}$request_uri; }
-  ${site(publicHost, at['NORA_EDGE_CONSOLE'] ?? '')}
-  ${site(adminHost, at['NORA_EDGE_ADMIN'] ?? '')}
-}
-`
-  const pages = (app: 'console' | 'admin', url: string) => `${head}http {
-  ${temporary.join(' ')}
-  access_log off;
-  include /etc/nginx/mime.types;
-  server {
-    listen 8080;
-    root /srv/${app};
-    location / {
-      try_files $uri ${app === 'admin' ? '/admin' : ''}/index.html;
-      sub_filter __NONCE__ $request_id;
-      sub_filter_once off;
-      add_header content-security-policy "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-$request_id'; img-src 'self'; font-src 'self'; connect-src 'self' ${url.replace(/^http/, 'ws')}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    }
+  const at = stackAddresses(own['NORA_STACK_NETWORK'] ?? '', own['NORA_AGENT_NETWORK_POOL'] ?? '')
+  const [site, admin] = [new URL(publicUrl), new URL(api['NORA_ADMIN_URL'] || publicUrl)]
+  const captcha = api['SIGNUP_BOT_PROTECTION_PROVIDER'] || 'none'
+  const flags = {
+    ...{ 'public-host': site.hostname, 'admin-host': admin.hostname, 'public-port': site.port || '443' },
+    ...{ 'cert-dir': '/run/secrets', 'acme-webroot': '/var/lib/nora/acme', 'access-log': '/dev/stdout' },
+    ...{ 'api-upstream': `${at.edge.api}:8080`, 'console-upstream': `${at.edge.console}:8080` },
+    'admin-upstream': `${at.edge.admin}:8080`,
+    captcha: captcha.startsWith('recaptcha') ? 'recaptcha' : captcha,
+    'invoke-max-body-mb': api['NORA_INVOKE_MAX_BODY_MB'] || '100',
   }
-}
-`
-  await write(join(folder, 'nginx.conf'), edge, { mode: 0o644 })
-  await write(join(folder, 'console.conf'), pages('console', publicUrl), { mode: 0o644 })
-  await write(join(folder, 'admin.conf'), pages('admin', adminUrl), { mode: 0o644 })
+  const common = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
+  const given = operatorsEdge(layout.config)
+  const settings = await access(given).then(
+    () => [`--settings=${given}`],
+    () => [],
+  )
+  const render = async (args: string[]) => {
+    const words = [join(layout.code, 'infra/nginx/render.mjs'), ...settings, ...common, ...args]
+    const { stdout } = await run(process.execPath, words, { timeout: 20_000 })
+    return stdout
+  }
+  const texts = [
+    await render(['--print=edge']),
+    await render(['--print=console', '--pages-dir=/srv/console']),
+    await render(['--print=admin', '--pages-dir=/srv/admin']),
+  ]
+  for (const [at, name] of files.entries()) {
+    const path = join(folder, name)
+    if ((await readFile(path, 'utf8').catch(() => '')) !== texts[at]) await writeFile(path, texts[at] ?? '')
+    await chmod(path, 0o644)
+  }
+  return texts.join('')
 }

@@ -8,7 +8,7 @@ import type { Layout } from '../layout.ts'
 import { ensureFolder, keysFolder } from '../prepare.ts'
 import { containerUids, type Holder } from './addresses.ts'
 import { deriveStack, formatSettings } from './derive.ts'
-import { writeNginx } from './nginx.ts'
+import { renderNginx } from './nginx.ts'
 
 /** Where the derived files are. */
 export const composeFolder = (layout: Layout): string => join(layout.config, 'compose')
@@ -26,13 +26,16 @@ export async function writeComposeFiles(layout: Layout, images: Variables): Prom
   const keysDir = await keysFolder(layout, installation.id)
   await ensureFolder(keysDir, 0o700, owner('worker'))
   await ensureFolder(layout.data, 0o711)
+  await ensureFolder(join(layout.data, 'acme'), 0o755)
   for (const name of ['postgres', 'redis', 'worker'] as const) {
     await ensureFolder(join(layout.data, name), 0o700, owner(name))
   }
   const stack = deriveStack(installation, {
     ...{ folder, keysDir, dataDir: layout.data, cpus: Math.min(4, availableParallelism()) },
     ...{ engineGid: (await stat(installation.engineSocket)).gid },
-    images: { ...(await rememberedImages(folder)), ...images },
+    configDir: layout.config,
+    nginxSettings: await renderNginx(installation),
+    images: { ...remembered(await readStack(layout)), ...images },
     tls: {
       fullchain: await readFile(join(tls, 'fullchain.pem'), 'utf8'),
       privkey: await readFile(join(tls, 'privkey.pem'), 'utf8'),
@@ -44,19 +47,19 @@ export async function writeComposeFiles(layout: Layout, images: Variables): Prom
     await replaceFile(join(folder, 'env', `${holder}.env`), formatSettings(env), { mode: 0o600 })
     await writeSecrets(join(folder, 'secrets', holder), secrets, owner(holder as Holder))
   }
-  await writeNginx(join(folder, 'nginx'), installation, stack.variables, replaceFile)
   await replaceFile(join(folder, '.env'), formatSettings(stack.variables), { mode: 0o600 })
 }
 
 type Owner = { uid: number; gid: number }
 const owner = (name: Holder) => ({ uid: containerUids[name], gid: containerUids[name] })
 
+/** What docker-compose.yml was filled with last; empty before the first set-up. */
+export const readStack = async (layout: Layout): Promise<Variables> =>
+  parseEnv(await readFile(join(composeFolder(layout), '.env'), 'utf8').catch(() => '')) as Variables
+
 /** The images of the last set-up, for a change of settings alone. */
-async function rememberedImages(folder: string): Promise<Variables> {
-  const path = join(folder, '.env')
-  const known = parseEnv(await readFile(path, 'utf8').catch(() => '')) as Variables
-  return Object.fromEntries(Object.entries(known).filter(([name]) => name.startsWith('NORA_IMAGE_')))
-}
+const remembered = (stack: Variables): Variables =>
+  Object.fromEntries(Object.entries(stack).filter(([name]) => name.startsWith('NORA_IMAGE_')))
 
 async function writeSecrets(folder: string, secrets: Variables, owner: Owner): Promise<void> {
   await ensureFolder(folder, 0o700, owner)

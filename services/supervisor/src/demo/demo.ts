@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Installation, readInstallation } from '../installation.ts'
 import { type Layout, setupCommand } from '../layout.ts'
-import { askSupervisor } from '../status-socket.ts'
 import { type DemoRecord, signIn, writeRecord } from './account.ts'
 import { ask, removeAgent, untilState } from './agent.ts'
 import { type ApiClient, apiClient } from './client.ts'
 import { followLogs } from './logs.ts'
 import { openConsole } from './pages.ts'
 import { proofOf, type StandInProvider, startProvider } from './provider.ts'
+import { restartApi, runs } from './stack.ts'
 
 export type DemoOptions = {
   layout: Layout
@@ -35,7 +34,7 @@ export async function demo(options: DemoOptions): Promise<void> {
   const step = (line: string) => options.say(`\n--> ${line}`)
   const installation = await readInstallation(layout)
   const api = apiClient(installation.localUrl, signal)
-  if (!(await askSupervisor(layout.statusSocket, 'status'))?.ready) {
+  if (!(await runs(installation, signal))) {
     throw new Error(`it does not run: start it with ${setupCommand(layout)}`)
   }
 
@@ -189,25 +188,4 @@ async function allowProvider(
 async function forgetProvider(installation: Installation, signal: AbortSignal): Promise<void> {
   await rm(demoEnv(installation), { force: true })
   await restartApi(installation, signal)
-}
-
-async function restartApi({ layout, localUrl }: Installation, signal: AbortSignal): Promise<void> {
-  const apiOf = async (command: 'status' | 'restart-api') =>
-    (await askSupervisor(layout.statusSocket, command))?.processes.find((one) => one.name === 'api')
-  const before = await apiOf('restart-api')
-  const deadline = Date.now() + 60_000
-  while (Date.now() < deadline) {
-    const now = await apiOf('status')
-    if (now?.state === 'refused') throw new Error('the api refuses its configuration: read its log')
-    if (now?.state === 'running' && now.pid !== before?.pid) {
-      const timeout = AbortSignal.any([signal, AbortSignal.timeout(2_000)])
-      const ready = await fetch(`${localUrl}/api/readyz`, { signal: timeout }).then(
-        (response) => response.ok,
-        () => false, // not listening yet
-      )
-      if (ready) return
-    }
-    await delay(250, undefined, { signal })
-  }
-  throw new Error('the api did not come back within 60 s: read its log')
 }

@@ -1,0 +1,44 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { runCompose } from '../compose/run-compose.ts'
+import { writeComposeFiles } from '../compose/write-files.ts'
+import type { Installation } from '../installation.ts'
+import { askSupervisor } from '../status-socket.ts'
+
+/** Whether the installation runs and is ready, in either shape. */
+export async function runs({ mode, layout, localUrl }: Installation, signal: AbortSignal): Promise<boolean> {
+  if (mode === 'compose') return isReady(localUrl, signal)
+  return (await askSupervisor(layout.statusSocket, 'status'))?.ready === true
+}
+
+/** Starts the api anew with the settings that now stand in the env files, and waits until it is ready (at most 60 s). */
+export async function restartApi(installation: Installation, signal: AbortSignal): Promise<void> {
+  const { mode, layout, localUrl } = installation
+  if (mode === 'compose') {
+    await writeComposeFiles(layout, {})
+    await runCompose(layout, ['up', '--detach', '--no-deps', 'api'], signal)
+  }
+  const hasRestarted = mode === 'compose' ? async () => true : await restartEmbedded(layout)
+  const deadline = Date.now() + 60_000
+  while (Date.now() < deadline) {
+    if ((await hasRestarted()) && (await isReady(localUrl, signal))) return
+    await delay(250, undefined, { signal })
+  }
+  throw new Error('the api did not come back within 60 s: read its log')
+}
+
+async function restartEmbedded({ statusSocket }: Installation['layout']): Promise<() => Promise<boolean>> {
+  const apiOf = async (command: 'status' | 'restart-api') =>
+    (await askSupervisor(statusSocket, command))?.processes.find((one) => one.name === 'api')
+  const before = await apiOf('restart-api')
+  return async () => {
+    const now = await apiOf('status')
+    if (now?.state === 'refused') throw new Error('the api refuses its configuration: read its log')
+    return now?.state === 'running' && now.pid !== before?.pid
+  }
+}
+
+const isReady = (localUrl: string, signal: AbortSignal): Promise<boolean> =>
+  fetch(`${localUrl}/api/readyz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) }).then(
+    (response) => response.ok,
+    () => false, // not listening yet
+  )
