@@ -22,6 +22,9 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
   --reset-admin  set a new password for the first platform admin
   --reset-passkeys EMAIL
                  take passkeys and recovery codes off an account whose person has lost them
+  --encryption-key [TO]
+                 say where ENCRYPTION_KEY comes from, or move it: to env, file:/path, sealed-file[:/path] (encrypted under a
+                 passphrase, asked for or taken from --passphrase-file FILE), keyring:<service>/<account>
   --secret-replaced NAME
                  a secret that you replaced by hand counts as new from today (docs/secrets.md)
   --new-capability-key
@@ -39,13 +42,28 @@ own user. As a user (who may use Docker): everything in .nora/ here, without tha
 TEXT
 }
 
-command=install log='' prefix='' yes='' purge='' keep='' email='' name='' mode='' images=()
+command=install log='' prefix='' yes='' purge='' keep='' email='' name='' passphrase_file='' mode='' images=()
 while [ $# -gt 0 ]; do
   case $1 in
     --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
     --reset-passkeys)
       [ $# -ge 2 ] || fail '--reset-passkeys needs an e-mail address' './setup.sh --reset-passkeys them@your-domain.org'
       command=reset-passkeys email=$2
+      shift
+      ;;
+    --encryption-key)
+      command=encryption-key
+      case ${2:-} in
+        '' | -*) ;;
+        *)
+          name=$2
+          shift
+          ;;
+      esac
+      ;;
+    --passphrase-file)
+      [ $# -ge 2 ] || fail '--passphrase-file needs a file' './setup.sh --encryption-key sealed-file --passphrase-file /root/passphrase'
+      passphrase_file=$(realpath -m -- "$2")
       shift
       ;;
     --secret-replaced)
@@ -180,7 +198,9 @@ make_secrets() {
     fail "$config/worker.env is gone, but there is a database whose secrets only its ENCRYPTION_KEY opens" \
       "put your copy of ENCRYPTION_KEY back into $config/worker.env, or remove the data with ./setup.sh --uninstall --purge"
   fi
-  secret worker ENCRYPTION_KEY "$(hex32)"
+  if ! grep -Eqs '^ENCRYPTION_KEY_(KEYRING|SEALED_FILE)=.' "$config/worker.env"; then
+    secret worker ENCRYPTION_KEY "$(hex32)"
+  fi
   secret api JWT_SECRET "$(hex32)"
   secret api NORA_CAPABILITY_PRIVATE_KEY "$(seed32)"
   secret api NORA_SETUP_TOKEN "$(hex32)"
@@ -382,6 +402,12 @@ case $command in
     fi
     if [ "$code" != "$here" ]; then rm -rf "$code"; fi
     echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
+    ;;
+  encryption-key)
+    options=()
+    if [ -n "$name" ]; then options+=("$name"); fi
+    if [ -n "$passphrase_file" ]; then options+=(--passphrase-file "$passphrase_file"); fi
+    supervisor encryption-key "${options[@]}"
     ;;
   secret-replaced) supervisor secret-replaced "$name" ;;
   reset-passkeys) supervisor reset-passkeys "$email" ;;

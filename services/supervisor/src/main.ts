@@ -19,6 +19,8 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   reset-passkeys EMAIL take passkeys and recovery codes off an account that lost them
   record-secrets       note the age of secrets that are not noted yet (setup.sh calls it)
   secret-replaced NAME note that a secret was replaced by hand, today
+  encryption-key [TO]  say where ENCRYPTION_KEY comes from, or move it: to env, file:/path, sealed-file[:/path],
+                       keyring:<service>/<account>; with --passphrase-file FILE for a sealed one
   new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
@@ -36,6 +38,8 @@ const { values, positionals } = parseArgs({
     purge: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     'keep-agents': { type: 'boolean', default: false },
+    'passphrase-file': { type: 'string' },
+    'passphrase-from-stdin': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -53,7 +57,7 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
     case 'up': {
       const { up } = await import('./up.ts')
       // An engine that is left running is still our child: only an explicit exit parts from it.
-      return process.exit(await up(layout))
+      return process.exit(await up(layout, { passphraseFromStdin: values['passphrase-from-stdin'] }))
     }
     case 'start':
       await start(layout, import.meta.filename, (line) => say(`  ${line}`))
@@ -106,6 +110,11 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       if (!name) throw new Error('say which: secret-replaced NAME')
       await recordRotation(layout.config, [name])
       say(`${name}: its age counts from today`)
+      return 0
+    }
+    case 'encryption-key': {
+      const { moveOrSayKey } = await import('./secrets/move-or-say-key.ts')
+      await moveOrSayKey(layout.config, positionals[1], values['passphrase-file'], say)
       return 0
     }
     case 'uninstall': {

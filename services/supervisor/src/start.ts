@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '@nora/embedded/find-program'
+import { readInstallation } from './installation.ts'
 import { type Layout, setupCommand } from './layout.ts'
+import { needsPassphrase } from './secrets/open-key.ts'
+import { askPassphrase, passphraseQuestion } from './secrets/passphrase.ts'
 import { askSupervisor, type Command, type SupervisorStatus } from './status-socket.ts'
 
 const startDeadlineMs = 240_000
@@ -24,7 +27,13 @@ export async function start(layout: Layout, main: string, say: Say): Promise<Sup
     const setsid = findProgram('setsid')
     if (!setsid) throw new Error('setsid is missing: run `apt-get install util-linux`')
     const env = { ...process.env, NODE_COMPILE_CACHE: join(layout.data, 'cache/supervisor') }
-    spawn(setsid, node, { detached: true, stdio: 'ignore', cwd: '/', env }).unref()
+    const { files } = await readInstallation(layout)
+    const passphrase = needsPassphrase(files.worker) ? await askPassphrase(passphraseQuestion) : undefined
+    if (passphrase !== undefined) node.push('--passphrase-from-stdin')
+    const input = passphrase === undefined ? 'ignore' : 'pipe'
+    const child = spawn(setsid, node, { detached: true, stdio: [input, 'ignore', 'ignore'], cwd: '/', env })
+    child.stdin?.end(passphrase)
+    child.unref()
   }
   return waitUntilReady(layout, say)
 }

@@ -19,6 +19,8 @@ import {
 } from './parts.ts'
 import { makeFolders } from './prepare.ts'
 import { rotateLogs } from './rotate-logs.ts'
+import { needsPassphrase, withEncryptionKey } from './secrets/open-key.ts'
+import { askPassphrase, passphraseQuestion, receivePassphrase } from './secrets/passphrase.ts'
 import { askSupervisor, type SupervisorStatus, serveStatus } from './status-socket.ts'
 
 const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 3 }
@@ -28,12 +30,13 @@ const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 3 }
  * keeps them running, and stops them in the opposite order on SIGTERM, SIGINT or `stop`. Resolves with the exit code:
  * 78 when a service refuses its configuration, so that an init system does not try again.
  */
-export async function up(layout: Layout): Promise<number> {
+export async function up(layout: Layout, options: { passphraseFromStdin?: boolean } = {}): Promise<number> {
   if (await askSupervisor(layout.statusSocket, 'status')) {
     throw new Error(`already running: see \`${setupCommand(layout)} --status\``)
   }
   await makeFolders(layout)
   const installation = await readInstallation(layout)
+  const passphrase = await passphraseOf(installation, options)
   const hadEngine = (await ownEnginePid(installation.enginePidFile)) !== undefined
   const logFile = join(layout.logs, 'supervisor.log')
   const say = (line: string) => {
@@ -73,7 +76,7 @@ export async function up(layout: Layout): Promise<number> {
     say(text)
   }
   try {
-    await startAll(installation, { say, step, kept, signal: stopping.signal })
+    await startAll(openedOrRefused(installation, passphrase), { say, step, kept, signal: stopping.signal })
     state.ready = true
     step(`ready: ${installation.publicUrl}`)
     await aborted(stopping.signal)
@@ -99,6 +102,24 @@ export async function up(layout: Layout): Promise<number> {
   say('stopped')
   if (!state.failed) return 0
   return refused ? refusedExitCode : 1
+}
+
+/** From whoever started us, or from the terminal; undefined where nothing needs one or another source has it. */
+async function passphraseOf(
+  installation: Installation,
+  options: { passphraseFromStdin?: boolean },
+): Promise<string | undefined> {
+  if (!needsPassphrase(installation.files.worker)) return undefined
+  if (options.passphraseFromStdin) return receivePassphrase()
+  return process.stdin.isTTY ? askPassphrase(passphraseQuestion) : undefined
+}
+
+function openedOrRefused(installation: Installation, passphrase: string | undefined): Installation {
+  try {
+    return withEncryptionKey(installation, passphrase)
+  } catch (error) {
+    throw new ConfigurationRefused((error as Error).message)
+  }
 }
 
 async function startAll(

@@ -63,6 +63,9 @@ export const variables = {
   NORA_ALLOW_PLAINTEXT_SECRETS: { readBy: ['api', 'worker'] },
 
   ENCRYPTION_KEY: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
+  ENCRYPTION_KEY_KEYRING: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
+  ENCRYPTION_KEY_SEALED_FILE: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
+  ENCRYPTION_KEY_PASSPHRASE_FILE: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
   ENCRYPTION_KEYS_PREVIOUS: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
   NORA_CAPABILITY_PUBLIC_KEY: { readBy: ['worker'] },
   NORA_INSTALLATION_ID: { readBy: ['worker'] },

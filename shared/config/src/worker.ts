@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { isAbsolute } from 'node:path'
+import { readEncryptionKey } from './encryption-key.ts'
 import { type ErrorReports, readErrorReports } from './error-reports.ts'
 import type { AllowedHost } from './provider-hosts.ts'
-import { commands, createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
+import { createReader, type Environment, type NodeEnv, type Reader } from './reader.ts'
 import { readAllowHosts, readAllowPlaintext } from './secret-policy.ts'
 import {
   type LogLevel,
@@ -68,7 +69,7 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     production: reader.production,
     databaseUrl: readDatabaseUrl(reader, 'nora_worker'),
     redisUrl: readRedisUrl(reader),
-    encryptionKey: readEncryptionKey(reader),
+    encryptionKey: readEncryptionKey(reader, env),
     keyVersion: 1 + Math.max(0, ...previous.map((one) => one.version)),
     encryptionKeysPrevious: previous.flatMap(({ version, key }) => (key ? [{ version, key }] : [])),
     encryptionKeysLost: previous.filter((one) => one.lost).map((one) => one.version),
@@ -109,19 +110,6 @@ function readLogs(reader: Reader): WorkerConfig['logs'] {
     keptDays: reader.number('NORA_LOG_KEEP_DAYS', 14, { min: 1, max: 3650 }),
     totalBytes: reader.number('NORA_LOG_TOTAL_MB', 10_240, { min: 1, max: 1_073_741_824 }) * megabyte,
   }
-}
-
-const howToMakeKey = `make one with \`${commands.hex32}\` and keep a copy off this machine`
-
-function readEncryptionKey(reader: Reader): Buffer {
-  const text = reader.required('ENCRYPTION_KEY', howToMakeKey)
-  if (text === undefined) return Buffer.alloc(0)
-  if (!/^[0-9a-f]{64}$/i.test(text)) {
-    reader.problem('ENCRYPTION_KEY', `must be 64 hex characters: ${howToMakeKey}`)
-    return Buffer.alloc(0)
-  }
-  reader.checkStrength('ENCRYPTION_KEY', text, howToMakeKey, 64)
-  return Buffer.from(text, 'hex')
 }
 
 /** A number whose key is `retired` or `lost` stays in the list: the current key's number follows from it. */

@@ -6,6 +6,7 @@ import type { Variables } from '../env-files.ts'
 import { readInstallation } from '../installation.ts'
 import type { Layout } from '../layout.ts'
 import { ensureFolder, keysFolder } from '../prepare.ts'
+import { openedInstallation } from '../secrets/open-key.ts'
 import { containerUids, type Holder } from './addresses.ts'
 import { deriveStack, formatSettings } from './derive.ts'
 import { renderNginx } from './nginx.ts'
@@ -20,7 +21,7 @@ export const composeFolder = (layout: Layout): string => join(layout.config, 'co
  * Needs root: the files are given away. Throws, naming the fix, when the installation lacks something.
  */
 export async function writeComposeFiles(layout: Layout, images: Variables): Promise<void> {
-  const installation = await readInstallation(layout)
+  const installation = await openedInstallation(await readInstallation(layout))
   const folder = composeFolder(layout)
   const tls = join(layout.config, 'tls')
   const keysDir = await keysFolder(layout, installation.id)

@@ -52,6 +52,7 @@ const setup = '`./setup.sh` makes it once and keeps it'
 const setupSecrets: readonly EnvSecret[] = [
   {
     ...{ name: 'ENCRYPTION_KEY', what: 'opens every stored secret', type: 'key', file: 'worker' },
+    place: 'or one of the other sources below',
     ...{ readBy: ['worker'], madeBy: setup, cadenceDays: 365, rotation: 'encryption-key' },
     notice: 'nothing: rows are re-sealed while everything runs',
   },

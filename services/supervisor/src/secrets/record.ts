@@ -1,5 +1,6 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { keySourceVariables } from '@nora/config/encryption-key'
 import { type EnvFile, readEnvFile, type Variables } from '../env-files.ts'
 import { type EnvSecret, envSecrets } from './inventory.ts'
 
@@ -49,7 +50,8 @@ export async function presentSecrets(config: string): Promise<EnvSecret[]> {
   for (const name of names) files.set(name, await readEnvFile(config, name))
   return envSecrets.filter(({ file, name }) => {
     const variables = files.get(file) ?? {}
-    return Boolean(variables[name] || variables[`${name}_FILE`])
+    const given = name === 'ENCRYPTION_KEY' ? keySourceVariables : [name, `${name}_FILE`]
+    return given.some((one) => variables[one])
   })
 }
 

@@ -25,7 +25,7 @@ const pages = [
 const allowed: Record<string, { nora: string[]; npm: string[] }> = {
   contract: { nora: [], npm: ['typebox'] },
   domain: { nora: ['contract'], npm: [] },
-  config: { nora: ['contract', 'domain', 'crypto'], npm: [] },
+  config: { nora: ['contract', 'domain', 'crypto'], npm: ['@napi-rs/keyring'] },
   crypto: { nora: ['contract', 'domain'], npm: ['@hpke/core', '@node-rs/argon2'] },
   log: { nora: ['contract'], npm: ['pino'] },
   'error-reports': { nora: ['config', 'dial', 'log'], npm: [] },
