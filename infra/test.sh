@@ -22,8 +22,9 @@ cleanup() {
 trap cleanup EXIT
 
 step 'programs'
-# The browser that the pages are tested in, with letters to show.
-install_packages "$work/install.log" chromium:chromium fc-list:fontconfig
+# The browser that the pages are tested in, with letters to show; and a keyring, which a test unlocks in a session of its own.
+install_packages "$work/install.log" chromium:chromium fc-list:fontconfig \
+  dbus-run-session:dbus-daemon gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 [ -d /usr/share/fonts/truetype/dejavu ] || ! is_root || quiet "$work/install.log" apt-get install -y --no-install-recommends fonts-dejavu-core
 step 'packages'
 npm_install "$here" "$work/install.log"
