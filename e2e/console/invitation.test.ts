@@ -13,8 +13,7 @@ afterAll(() => browser?.close())
 
 const passwordOf = (name: string) => `correct horse ${name} battery`
 
-async function signIn(name: string): Promise<void> {
-  const { page } = browser
+async function signIn(name: string, page = browser.page): Promise<void> {
   await page.getByLabel('E-mail address').fill(`${name}@example.test`)
   await page.locator('input[type=password]').fill(passwordOf(name))
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
@@ -56,18 +55,43 @@ test('an invitation’s token stays out of addresses, requests and storage, also
   expect(requests.map((url) => url.split('#')[0]).filter((url) => url?.includes(token))).toEqual([])
 })
 
+const agents = { name: 'Agents', exact: true } as const
+const isAnew = () => browser.page.evaluate('globalThis.ofFirst === undefined').catch(() => undefined)
+
+/** Ends the session of this browser, without any of its pages. */
+async function signOutBeside(): Promise<void> {
+  const { request } = browser.context
+  const me = await (await request.get(`${it.url}/api/auth/me`)).json()
+  const headers = { origin: it.url, 'x-csrf-token': me.csrfToken }
+  expect((await request.post(`${it.url}/api/auth/logout`, { headers, data: {} })).status()).toBe(204)
+}
+
 test('a page that was one person’s is loaded anew when somebody else signs in in another tab', async () => {
   const { page } = browser
   await page.goto(`${it.url}/`)
-  await page.getByRole('heading', { name: 'Agents', exact: true }).waitFor()
-  await page.evaluate('globalThis.ofGrace = true')
-  const headers = { origin: it.url }
+  await page.getByRole('heading', agents).waitFor()
+  await page.evaluate('globalThis.ofFirst = true')
   const me = await (await page.request.get(`${it.url}/api/auth/me`)).json()
   expect(me.user.email).toBe('grace@example.test')
-  const out = { headers: { ...headers, 'x-csrf-token': me.csrfToken }, data: {} }
-  expect((await page.request.post(`${it.url}/api/auth/logout`, out)).status()).toBe(204)
-  const data = { email: 'alan@example.test', password: passwordOf('alan') }
+  await signOutBeside()
+  const [headers, data] = [{ origin: it.url }, { email: 'alan@example.test', password: passwordOf('alan') }]
   expect((await page.request.post(`${it.url}/api/auth/login`, { headers, data })).status()).toBe(200)
-  const isAnew = () => page.evaluate(`globalThis.ofGrace === undefined`).catch(() => undefined)
   await expect.poll(isAnew, { timeout: 40_000, interval: 250 }).toBe(true)
+})
+
+test('a page whose person is signed out holds nothing of theirs, and follows who signs in in another tab', async () => {
+  const { page, context } = browser
+  await page.goto(`${it.url}/`)
+  await page.getByRole('heading', agents).waitFor()
+  await page.evaluate('globalThis.ofFirst = true')
+  await signOutBeside()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  expect(await isAnew()).toBe(true)
+
+  const beside = await context.newPage()
+  await beside.goto(`${it.url}/sign-in`)
+  await signIn('grace', beside)
+  await beside.getByRole('heading', agents).waitFor()
+  // It was not touched since, and has no stream of changes: the other tab told it. It goes to where it was, which was Alan’s.
+  await page.getByRole('heading', { name: 'No such workspace' }).waitFor()
 })

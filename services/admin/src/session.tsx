@@ -1,14 +1,14 @@
 import type { Answered } from '@nora/client/api-types'
 import { unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
-import { onePerson } from '@nora/ui/lib/one-person'
+import { heedOtherTabs, tellOtherTabs } from '@nora/ui/lib/other-tabs'
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
-import { api, queries } from './api.ts'
+import { api, page, queries } from './api.ts'
 
 export type AdminSelf = Answered<'/api/admin/auth/me', 'get'>
 
-const page = onePerson(() => window.location.reload())
+heedOtherTabs(() => void queries.invalidateQueries({ queryKey: ['me'] }))
 
 /** The admin who is signed in; null when nobody is. A session that waits for its second factor says so in `secondFactorDue`. */
 async function fetchSelf(signal?: AbortSignal): Promise<AdminSelf | null> {
@@ -18,13 +18,18 @@ async function fetchSelf(signal?: AbortSignal): Promise<AdminSelf | null> {
     api.setCsrfToken(self.csrfToken)
     return self
   } catch (error) {
-    if (error instanceof ApiProblem && error.status === 401) return null
-    throw error
+    if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+    await page.nobody()
+    return null
   }
 }
 
 export const useSelf = (): UseQueryResult<AdminSelf | null> =>
-  useQuery({ queryKey: ['me'], queryFn: ({ signal }) => fetchSelf(signal), staleTime: 60_000 })
+  useQuery({
+    ...{ queryKey: ['me'], queryFn: ({ signal }) => fetchSelf(signal), staleTime: 60_000 },
+    // Whoever comes back to this tab may have signed in as somebody else in another.
+    refetchOnWindowFocus: 'always',
+  })
 
 /** After a sign-in, or a second factor: knows who it is before the next page asks. */
 export async function entered(): Promise<void> {
@@ -32,6 +37,7 @@ export async function entered(): Promise<void> {
   queries.removeQueries({ type: 'inactive' })
   page.forget()
   queries.setQueryData(['me'], await fetchSelf())
+  tellOtherTabs()
 }
 
 export const SelfContext = createContext<AdminSelf | undefined>(undefined)

@@ -1,14 +1,28 @@
 import { createApi } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
 import { newQueryClient } from '@nora/ui/app-root'
+import { onePerson } from '@nora/ui/lib/one-person'
+import { heldInvitation } from './pages/workspace/invitation-token.ts'
 
 export const queries = newQueryClient()
+
+/** Whose this page is. */
+export const page = onePerson(() => window.location.reload())
+
+/** Empties the page of what is its person's without loading it anew: an invitation's token is in its memory alone. */
+export function emptyPage(): void {
+  page.forget()
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' })
+}
 
 /** The api in the name of whoever is signed in. */
 export const api = createApi({
   refreshPath: '/api/auth/refresh',
-  // Whoever shows `me` sees that there is none, and leads to the sign-in.
-  onSignedOut: () => queries.setQueryData(['me'], null),
+  onSignedOut: () => {
+    if (heldInvitation() !== undefined) emptyPage()
+    // Whoever shows `me` sees that there is none, and leads to the sign-in.
+    void page.nobody().then(() => queries.setQueryData(['me'], null))
+  },
 })
 
 const lookAgainMs = 3_000

@@ -3,14 +3,14 @@ import { type ApiClient, unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
 import type { Permission } from '@nora/contract/permissions'
 import { allows } from '@nora/domain/roles'
-import { onePerson } from '@nora/ui/lib/one-person'
+import { heedOtherTabs, tellOtherTabs } from '@nora/ui/lib/other-tabs'
 import { type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { createContext, useContext } from 'react'
-import { api, queries } from './api.ts'
+import { api, page, queries } from './api.ts'
 
 export type Me = Answered<'/api/auth/me', 'get'>
 
-const page = onePerson(() => window.location.reload())
+heedOtherTabs(() => void queries.invalidateQueries({ queryKey: ['me'] }))
 
 /** Who is signed in; null when nobody is. A page that was somebody else's is loaded anew. */
 export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
@@ -20,8 +20,9 @@ export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
     api.setCsrfToken(me.csrfToken)
     return me
   } catch (error) {
-    if (error instanceof ApiProblem && error.status === 401) return null
-    throw error
+    if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+    await page.nobody()
+    return null
   }
 }
 
@@ -32,10 +33,15 @@ export async function entered(csrfToken?: string): Promise<void> {
   queries.removeQueries({ type: 'inactive' })
   page.forget()
   queries.setQueryData(['me'], await fetchMe())
+  tellOtherTabs()
 }
 
 export const useMe = (): UseQueryResult<Me | null> =>
-  useQuery({ queryKey: ['me'], queryFn: ({ signal }) => fetchMe(signal), staleTime: 60_000 })
+  useQuery({
+    ...{ queryKey: ['me'], queryFn: ({ signal }) => fetchMe(signal), staleTime: 60_000 },
+    // Whoever comes back to this tab may have signed in as somebody else in another.
+    refetchOnWindowFocus: 'always',
+  })
 
 export type Workspace = Me['workspaces'][number]
 

@@ -1,5 +1,6 @@
 import { Anchor, Badge, Button, Group, Text } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
+import { tellOtherTabs } from '@nora/ui/lib/other-tabs'
 import { LiveNotice } from '@nora/ui/live-notice'
 import { ProblemAlert } from '@nora/ui/problem-alert'
 import { LoadingRows } from '@nora/ui/query-view'
@@ -7,9 +8,9 @@ import { type NavItem, Shell } from '@nora/ui/shell'
 import { StepUpProvider } from '@nora/ui/step-up'
 import { failed } from '@nora/ui/toasts'
 import { Bot, FileClock, KeyRound, LayoutDashboard, ListTodo, ServerCog, Settings, Users } from 'lucide-react'
-import { Link, Navigate, Outlet, useLocation, useNavigate } from 'react-router'
+import { Link, Navigate, Outlet, useLocation } from 'react-router'
 import { adminSource } from '../admin-source.ts'
-import { api, queries } from '../api.ts'
+import { api } from '../api.ts'
 import logo from '../nora.svg'
 import { SelfContext, useSelf } from '../session.tsx'
 import { ConfirmAdmin } from '../step-up.tsx'
@@ -71,12 +72,12 @@ export function AdminLayout() {
 }
 
 function SignOut() {
-  const navigate = useNavigate()
   const signOut = async () => {
     try {
       await unwrap(api.call.POST('/api/admin/auth/logout', { body: {} }))
-      await navigate('/sign-in')
-      queries.clear()
+      tellOtherTabs()
+      // A new page: nothing of theirs stays in memory.
+      window.location.assign('/admin/sign-in')
     } catch (error) {
       failed(error, 'You are still signed in')
     }

@@ -18,6 +18,26 @@ test('for somebody else it is loaded anew, and shows them nothing before that', 
   expect(shown).not.toHaveBeenCalled()
 })
 
+test('when its person is signed out it is loaded anew, and not led on to a sign-in that would keep what it holds', async () => {
+  const [anew, led] = [vi.fn(), vi.fn()]
+  const page = onePerson(anew)
+  await page.is('ada')
+  void page.nobody().then(led)
+  await page.is('ada')
+  expect(anew).toHaveBeenCalledOnce()
+  expect(led).not.toHaveBeenCalled()
+})
+
+test('a page that was nobody’s stays when nobody is signed in', async () => {
+  const anew = vi.fn()
+  const page = onePerson(anew)
+  await page.nobody()
+  await page.is('ada')
+  page.forget()
+  await page.nobody()
+  expect(anew).not.toHaveBeenCalled()
+})
+
 test('after a sign-in in the page it is whose that was', async () => {
   const anew = vi.fn()
   const page = onePerson(anew)

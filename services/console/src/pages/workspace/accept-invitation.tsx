@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Paper, Stack, Text } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
 import { ApiProblem } from '@nora/client/problem'
+import { tellOtherTabs } from '@nora/ui/lib/other-tabs'
 import { Page } from '@nora/ui/page'
 import { ProblemAlert } from '@nora/ui/problem-alert'
 import { EmptyState } from '@nora/ui/query-view'
@@ -9,7 +10,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { MailOpen } from 'lucide-react'
 import { useState } from 'react'
 import { Link, useLocation, useNavigate } from 'react-router'
-import { api } from '../../api.ts'
+import { api, emptyPage } from '../../api.ts'
 import { useSignedIn } from '../../session.tsx'
 import { forgetInvitation, heldInvitation } from './invitation-token.ts'
 
@@ -64,9 +65,9 @@ function Accept({ token }: { token: string }) {
     setBusy(true)
     try {
       await unwrap(api.call.POST('/api/auth/logout', { body: {} }))
-      // The page is not loaded anew: its memory has the token. Nothing else of theirs stays in it, and without a `me` the way
-      // leads to the sign-in and back here.
-      queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' })
+      tellOtherTabs()
+      // Without a `me` the way leads to the sign-in and back here.
+      emptyPage()
       queries.setQueryData(['me'], null)
     } catch (problem) {
       setError(problem)

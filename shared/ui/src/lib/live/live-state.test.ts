@@ -55,13 +55,14 @@ test('after a lost connection it goes on from where it was, and misses nothing',
     [{ do: 'changed', topics: ['agents'] }],
     [{ do: 'wait', ms: 500 }],
     [{ do: 'drop' }, { do: 'connect', after: 'c2' }],
-    [],
+    [{ do: 'ask-me' }],
   ])
   expect(state).toEqual({ phase: 'open', failures: 0, cursor: 'c3', greeted: true })
 })
 
 test('where the server cannot say what was missed, everything is looked at once', () => {
   expect(run(hello(false), closed(1006), { type: 'due' }, hello(false)).last).toEqual([
+    { do: 'ask-me' },
     { do: 'missed', what: 'all' },
   ])
 })

@@ -120,7 +120,11 @@ function heard(state: LiveState, frame: Frame): { state: LiveState; effects: Eff
     return { state: { ...state, cursor }, effects: [{ do: 'changed', topics: frame.topics }] }
   return {
     state: { phase: 'open', failures: 0, cursor, greeted: true },
-    effects: frame.resumed ? [] : [{ do: 'missed', what: state.greeted ? 'all' : 'own' }],
+    effects: [
+      // The ticket of a later connection may be of somebody else, who signed in in another tab.
+      ...(state.greeted ? [{ do: 'ask-me' } as const] : []),
+      ...(frame.resumed ? [] : [{ do: 'missed', what: state.greeted ? 'all' : 'own' } as const]),
+    ],
   }
 }
 
