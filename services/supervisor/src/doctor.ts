@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, statfs } from 'node:fs/promises'
+import { readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findEngine } from '@nora/embedded/engine'
 import { findProgram } from '@nora/embedded/find-program'
@@ -6,15 +6,16 @@ import { hasInit } from './engine-part.ts'
 import { readInstallation } from './installation.ts'
 import { type Layout, setupCommand } from './layout.ts'
 import { isMemoryBacked } from './prepare.ts'
+import { examineSecrets, type Level } from './secrets/examine.ts'
 import { askSupervisor } from './status-socket.ts'
 
-export type Finding = { ok: boolean; what: string; fix?: string }
+export type Finding = { ok: boolean; what: string; fix?: string; level?: Level }
 
 /** Looks at everything an installation stands on; changes nothing. A finding that is not ok names its fix. */
 export async function examine(layout: Layout): Promise<Finding[]> {
   const findings: Finding[] = []
-  const say = (ok: boolean, what: string, fix?: string) =>
-    findings.push({ ok, what, ...(ok || !fix ? {} : { fix }) })
+  const say = (ok: boolean, what: string, fix?: string, level: Level = 'problem') =>
+    findings.push({ ok, what, ...(ok || !fix ? {} : { fix, level }) })
   const again = `run ${setupCommand(layout)}`
 
   for (const program of ['redis-server', 'setpriv', 'prlimit', 'openssl', 'docker']) {
@@ -41,6 +42,7 @@ export async function examine(layout: Layout): Promise<Finding[]> {
   }
 
   await examineFiles(layout, say)
+  await examineSecrets(layout, say)
   const memory = [layout.run, '/dev/shm'].map((path) => isMemoryBacked(path).catch(() => false))
   say((await Promise.all(memory)).includes(true), 'keys can be kept in memory', 'mount a tmpfs on /dev/shm')
   const disk = await statfs(layout.data)
@@ -69,17 +71,12 @@ export async function examine(layout: Layout): Promise<Finding[]> {
 }
 
 async function examineFiles(layout: Layout, say: (ok: boolean, what: string, fix?: string) => void) {
-  const files = (await readdir(layout.config)).filter((name) => name.endsWith('.env'))
-  for (const name of files) {
-    const path = join(layout.config, name)
-    say(((await stat(path)).mode & 0o077) === 0, `${path} is closed to others`, `chmod 600 ${path}`)
-  }
   for (const [file, secret] of [
     ['worker', 'ENCRYPTION_KEY'],
     ['api', 'JWT_SECRET'],
   ] as const) {
     const text = await readFile(join(layout.config, `${file}.env`), 'utf8').catch(() => '')
-    const there = new RegExp(`^${secret}(_FILE)?=.`, 'm').test(text)
+    const there = new RegExp(`^${secret}(_FILE|_KEYRING|_SEALED_FILE)?=.`, 'm').test(text)
     say(
       there,
       `${file}.env has ${secret}`,

@@ -176,10 +176,13 @@ function ownAccount(env: NodeJS.ProcessEnv): DemoOptions['account'] {
 async function doctor(layout: Layout): Promise<number> {
   const { examine } = await import('./doctor.ts')
   const findings = await examine(layout)
+  const word = (one: (typeof findings)[number]) => (one.level === 'warning' ? 'warn' : 'FAIL')
   for (const one of findings)
-    say(`${one.ok ? 'ok  ' : 'FAIL'} ${one.what}${one.fix ? `\n     fix: ${one.fix}` : ''}`)
-  const bad = findings.filter((one) => !one.ok).length
-  say(bad === 0 ? 'no problem found' : `${bad} problems found`)
+    say(`${one.ok ? 'ok  ' : word(one)} ${one.what}${one.fix ? `\n     fix: ${one.fix}` : ''}`)
+  const warnings = findings.filter((one) => one.level === 'warning').length
+  const bad = findings.filter((one) => !one.ok).length - warnings
+  const count = bad === 0 ? 'no problem found' : `${bad} problems found`
+  say(warnings === 0 ? count : `${count}, ${warnings} warnings`)
   return bad === 0 ? 0 : 1
 }
 
