@@ -7,6 +7,8 @@ here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$here/infra/lib.sh"
 # shellcheck source=infra/compose.sh
 . "$here/infra/compose.sh"
+# shellcheck source=infra/rotate.sh
+. "$here/infra/rotate.sh"
 
 usage() {
   cat <<'TEXT'
@@ -27,8 +29,10 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
                  passphrase, asked for or taken from --passphrase-file FILE), keyring:<service>/<account>
   --secret-replaced NAME
                  a secret that you replaced by hand counts as new from today (docs/secrets.md)
+  --rotate [NAME] [--finish]
+                 exchange a secret while everything runs; without NAME: list them (docs/rotation.md)
   --new-capability-key
-                 take a NORA_CAPABILITY_PRIVATE_KEY that you replaced (docs/sign-in.md)
+                 take a NORA_CAPABILITY_PRIVATE_KEY whose one before is lost (docs/rotation.md)
   --uninstall    remove this installation after asking; --purge also removes database, keys and volumes
   --help         this page
 
@@ -42,7 +46,11 @@ own user. As a user (who may use Docker): everything in .nora/ here, without tha
 TEXT
 }
 
+<<<<<<< HEAD
 command=install log='' prefix='' yes='' purge='' keep='' email='' name='' passphrase_file='' mode='' images=()
+=======
+command=install log='' prefix='' yes='' purge='' keep='' email='' name='' finish='' mode='' images=()
+>>>>>>> f2cad07 (Exchange every secret with one command, which goes on wherever it was killed)
 while [ $# -gt 0 ]; do
   case $1 in
     --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
@@ -71,6 +79,15 @@ while [ $# -gt 0 ]; do
       command=secret-replaced name=$2
       shift
       ;;
+    --rotate)
+      command=rotate
+      case ${2:---} in -*) ;; *)
+        name=$2
+        shift
+        ;;
+      esac
+      ;;
+    --finish) finish=--finish ;;
     --prefix)
       [ $# -ge 2 ] || fail '--prefix needs a folder' './setup.sh --prefix /srv/nora-test'
       prefix=$(realpath -m -- "$2")
@@ -198,9 +215,15 @@ make_secrets() {
     fail "$config/worker.env is gone, but there is a database whose secrets only its ENCRYPTION_KEY opens" \
       "put your copy of ENCRYPTION_KEY back into $config/worker.env, or remove the data with ./setup.sh --uninstall --purge"
   fi
+<<<<<<< HEAD
   if ! grep -Eqs '^ENCRYPTION_KEY_(KEYRING|SEALED_FILE)=.' "$config/worker.env"; then
     secret worker ENCRYPTION_KEY "$(hex32)"
   fi
+=======
+  supervisor keep-pepper || fail 'api.env cannot be read' 'read the line above'
+  secret api NORA_API_KEY_PEPPER "$(hex32)"
+  secret worker ENCRYPTION_KEY "$(hex32)"
+>>>>>>> f2cad07 (Exchange every secret with one command, which goes on wherever it was killed)
   secret api JWT_SECRET "$(hex32)"
   secret api NORA_CAPABILITY_PRIVATE_KEY "$(seed32)"
   secret api NORA_SETUP_TOKEN "$(hex32)"
@@ -403,12 +426,16 @@ case $command in
     if [ "$code" != "$here" ]; then rm -rf "$code"; fi
     echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
     ;;
+<<<<<<< HEAD
   encryption-key)
     options=()
     if [ -n "$name" ]; then options+=("$name"); fi
     if [ -n "$passphrase_file" ]; then options+=(--passphrase-file "$passphrase_file"); fi
     supervisor encryption-key "${options[@]}"
     ;;
+=======
+  rotate) rotate_secret ;;
+>>>>>>> f2cad07 (Exchange every secret with one command, which goes on wherever it was killed)
   secret-replaced) supervisor secret-replaced "$name" ;;
   reset-passkeys) supervisor reset-passkeys "$email" ;;
   *) supervisor "$command" ;;

@@ -1,4 +1,7 @@
 import pg from 'pg'
+import { stackAddresses } from './compose/addresses.ts'
+import { ports } from './compose/derive.ts'
+import type { Variables } from './env-files.ts'
 import { buildEnvironments } from './environments.ts'
 import { readInstallation } from './installation.ts'
 import type { Layout } from './layout.ts'
@@ -7,12 +10,13 @@ import { askSupervisor } from './status-socket.ts'
 
 /** Calls one function of the running database as `nora_migrator`, and gives its result. The error of Postgres keeps its code. */
 export async function callAsMigrator<T>(layout: Layout, call: string, values: unknown[]): Promise<T> {
-  if (!(await askSupervisor(layout.statusSocket, 'status'))) {
+  const { files, mode } = await readInstallation(layout)
+  if (mode !== 'compose' && !(await askSupervisor(layout.statusSocket, 'status'))) {
     throw new Error(`the database does not run: start it with ${setupCommand(layout)}`)
   }
-  const { files } = await readInstallation(layout)
   const { migrate } = buildEnvironments(files, {
-    ...{ postgresPort: Number(files.installation['NORA_POSTGRES_PORT']), redisUrl: '', engineSocket: '' },
+    ...(mode === 'compose' ? inStack(files.installation) : embedded(files.installation)),
+    ...{ redisUrl: '', engineSocket: '' },
     ...{ keysDir: '', workerDataDir: '', code: '' },
   })
   const client = new pg.Client({
@@ -27,4 +31,12 @@ export async function callAsMigrator<T>(layout: Layout, call: string, values: un
   } finally {
     await client.end()
   }
+}
+
+const embedded = (installation: Variables) => ({ postgresPort: Number(installation['NORA_POSTGRES_PORT']) })
+
+/** The host is on the stack's networks too, and may sign in from there. */
+function inStack(installation: Variables) {
+  const { NORA_STACK_NETWORK: block = '', NORA_AGENT_NETWORK_POOL: pool = '' } = installation
+  return { postgresHost: stackAddresses(block, pool).control.postgres, postgresPort: ports.postgres }
 }

@@ -6,6 +6,7 @@ import { hasInit } from './engine-part.ts'
 import { readInstallation } from './installation.ts'
 import { type Layout, setupCommand } from './layout.ts'
 import { isMemoryBacked } from './prepare.ts'
+import { examineRotations } from './rotation/examine.ts'
 import { examineSecrets, type Level } from './secrets/examine.ts'
 import { askSupervisor } from './status-socket.ts'
 
@@ -58,6 +59,7 @@ export async function examine(layout: Layout): Promise<Finding[]> {
   for (const one of status?.processes ?? []) {
     say(one.state === 'running', `${one.name}: ${one.reason}`, `read ${join(layout.logs, `${one.name}.log`)}`)
   }
+  await examineRotations(layout, status?.ready === true, say)
   if (status) {
     const answer = await fetch(`${installation.localUrl}/api/readyz`, {
       signal: AbortSignal.timeout(5_000),

@@ -21,6 +21,9 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   secret-replaced NAME note that a secret was replaced by hand, today
   encryption-key [TO]  say where ENCRYPTION_KEY comes from, or move it: to env, file:/path, sealed-file[:/path],
                        keyring:<service>/<account>; with --passphrase-file FILE for a sealed one
+  rotate [NAME] [--finish]      exchange a secret, as far as it goes without a restart (setup.sh does the rest)
+  restart              start everything anew, whoever ends this command meanwhile
+  keep-pepper          write the pepper of API keys down where it follows from the capability key (setup.sh calls it)
   new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
@@ -35,6 +38,8 @@ const { values, positionals } = parseArgs({
     prefix: { type: 'string' },
     code: { type: 'string' },
     yes: { type: 'boolean', default: false },
+    finish: { type: 'boolean', default: false },
+    restarted: { type: 'boolean', default: false },
     purge: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     'keep-agents': { type: 'boolean', default: false },
@@ -97,6 +102,24 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       const { forgetApiProof } = await import('./reset-sign-in.ts')
       await forgetApiProof(layout)
       say('the next start takes the key that stands in api.env: run ./setup.sh')
+      return 0
+    }
+    case 'rotate': {
+      const { rotateCommand } = await import('./rotation/command.ts')
+      return rotateCommand(layout, positionals[1], values, say)
+    }
+    case 'restart': {
+      const { restart } = await import('./rotation/restart.ts')
+      await restart(layout, import.meta.filename, (line) => say(`  ${line}`))
+      return 0
+    }
+    case 'restart-now':
+      await stop(layout, 'pause')
+      await start(layout, import.meta.filename, () => undefined)
+      return 0
+    case 'keep-pepper': {
+      const { keepPepper } = await import('./rotation/rotate.ts')
+      await keepPepper(layout.config)
       return 0
     }
     case 'record-secrets': {
