@@ -304,6 +304,8 @@ choose_mode() {
 
 remember_mode() {
   [ -z "$(setting installation NORA_MODE)" ] || return 0
+  # What lies above is for every process to go through.
+  (umask 022 && mkdir -p "$(dirname "$config")")
   (umask 077 && mkdir -p "$config" && printf 'NORA_MODE=%s\n' "$mode" >>"$config/installation.env")
 }
 

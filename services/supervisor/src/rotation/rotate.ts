@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { EnvFile, Variables } from '../env-files.ts'
+import { type EnvFile, readEnvFile, type Variables } from '../env-files.ts'
 import { type Layout, setupCommand } from '../layout.ts'
 import { type RotationName, secretsOfRotation } from '../secrets/inventory.ts'
 import { recordRotation } from '../secrets/record.ts'
@@ -112,7 +112,9 @@ export async function advance(
 /** Throws where this installation has no such secret, or has it where it cannot be replaced. */
 async function planned(layout: Layout, name: RotationName, begin: Change): Promise<Plan> {
   const now = await valuesOf(layout, name)
-  if (name === 'encryption-key' && !/^[0-9a-f]{64}$/i.test(now['ENCRYPTION_KEY'] ?? '')) {
+  // It and the keys before it change in one rename, or a start in between would number them wrongly.
+  const here = (await readEnvFile(layout.config, 'worker'))['ENCRYPTION_KEY'] ?? ''
+  if (name === 'encryption-key' && !/^[0-9a-f]{64}$/i.test(here)) {
     throw new Error(
       'ENCRYPTION_KEY does not stand in worker.env: exchange it where it is kept (docs/rotation.md)',
     )
