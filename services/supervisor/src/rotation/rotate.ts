@@ -116,7 +116,7 @@ async function planned(layout: Layout, name: RotationName, begin: Change): Promi
   const here = (await readEnvFile(layout.config, 'worker'))['ENCRYPTION_KEY'] ?? ''
   if (name === 'encryption-key' && !/^[0-9a-f]{64}$/i.test(here)) {
     throw new Error(
-      'ENCRYPTION_KEY does not stand in worker.env: exchange it where it is kept (docs/rotation.md)',
+      'ENCRYPTION_KEY does not stand in worker.env: move it there, exchange it, and move it back (docs/rotation.md)',
     )
   }
   const changes = begin(now)
