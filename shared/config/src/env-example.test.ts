@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { expect, test } from 'vitest'
 import { loadApiConfig } from './api.ts'
+import { loadEngineProxyConfig } from './engine-proxy.ts'
 import { loadMigrateConfig } from './migrate.ts'
 import { ConfigError } from './reader.ts'
 import { variableNames, variables } from './variables.ts'
@@ -27,6 +28,7 @@ test.each([
   ['api', loadApiConfig],
   ['worker', loadWorkerConfig],
   ['migrate', loadMigrateConfig],
+  ['engine-proxy', loadEngineProxyConfig],
 ])('.env.example copied as it is does not boot the %s, relaxed or not', (_name, load) => {
   for (const mode of ['production', 'development', 'test', undefined]) {
     const env = { ...example, NODE_ENV: mode }

@@ -115,7 +115,9 @@ export function createReader(env: Environment, service: Service) {
   function refuseMisplaced() {
     if (!production) return
     for (const name of variableNames) {
-      if (!describeVariable(name).forbiddenTo?.includes(service)) continue
+      const { forbiddenTo, secret } = describeVariable(name)
+      // What stands between the worker and the engine needs no secret at all.
+      if (!forbiddenTo?.includes(service) && !(service === 'engine-proxy' && secret)) continue
       for (const given of [name, `${name}_FILE`]) {
         if (env[given])
           problems.push(`${given} must not be given to ${service}: remove it from its environment`)

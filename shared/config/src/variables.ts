@@ -1,5 +1,5 @@
 /** The processes that read configuration; each reads its own variables and no others. */
-export type Service = 'api' | 'worker' | 'migrate'
+export type Service = 'api' | 'worker' | 'migrate' | 'engine-proxy'
 
 type Variable = {
   readBy: readonly Service[]
@@ -11,8 +11,8 @@ type Variable = {
 
 /** Every variable there is. The readers accept no other name, and a test holds .env.example to this list. */
 export const variables = {
-  NODE_ENV: { readBy: ['api', 'worker', 'migrate'] },
-  NORA_LOG_LEVEL: { readBy: ['api', 'worker'] },
+  NODE_ENV: { readBy: ['api', 'worker', 'migrate', 'engine-proxy'] },
+  NORA_LOG_LEVEL: { readBy: ['api', 'worker', 'engine-proxy'] },
   DATABASE_URL: { readBy: ['api', 'worker', 'migrate'], secret: true },
   REDIS_URL: { readBy: ['api', 'worker'], secret: true },
   SENTRY_DSN: { readBy: ['api', 'worker'], secret: true },
@@ -68,21 +68,23 @@ export const variables = {
   ENCRYPTION_KEY_PASSPHRASE_FILE: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
   ENCRYPTION_KEYS_PREVIOUS: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
   NORA_CAPABILITY_PUBLIC_KEY: { readBy: ['worker'] },
-  NORA_INSTALLATION_ID: { readBy: ['worker'] },
-  NORA_AGENT_NETWORK_POOL: { readBy: ['worker'] },
+  NORA_INSTALLATION_ID: { readBy: ['worker', 'engine-proxy'] },
+  NORA_AGENT_NETWORK_POOL: { readBy: ['worker', 'engine-proxy'] },
   NORA_WORKER_BIND: { readBy: ['worker'] },
   NORA_WORKER_PORT: { readBy: ['worker'] },
   NORA_WORKER_URL: { readBy: ['worker'] },
   NORA_WORKER_ID: { readBy: ['worker'] },
-  DOCKER_HOST: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
-  NORA_IMAGE_GATEWAY: { readBy: ['worker'] },
+  DOCKER_HOST: { readBy: ['worker', 'engine-proxy'], forbiddenTo: ['api', 'migrate'] },
+  NORA_IMAGE_GATEWAY: { readBy: ['worker', 'engine-proxy'] },
   NORA_IMAGE_STARTER_AGENT: { readBy: ['worker'] },
   NORA_GATEWAY_DIAL: { readBy: ['worker'] },
-  NORA_KEYS_DIR: { readBy: ['worker'] },
+  NORA_KEYS_DIR: { readBy: ['worker', 'engine-proxy'] },
   NORA_DATA_DIR: { readBy: ['worker'] },
   NORA_LOG_KEEP_MB: { readBy: ['worker'] },
   NORA_LOG_KEEP_DAYS: { readBy: ['worker'] },
   NORA_LOG_TOTAL_MB: { readBy: ['worker'] },
+
+  NORA_PROXY_SOCKET: { readBy: ['engine-proxy'] },
 
   NORA_DB_PASSWORD_APP: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },
   NORA_DB_PASSWORD_WORKER: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import { BackendError } from '../backends/backend.ts'
-import { engineCall, pause } from '../backends/docker/engine.ts'
+import { createContainer, engineCall, pause } from '../backends/docker/engine.ts'
 import { label } from '../backends/docker/names.ts'
 import {
   controlNetwork,
@@ -102,7 +102,7 @@ export async function ensureGateway(
       const container = await engineCall(
         doing,
         signal,
-        (abortSignal) => docker.createContainer({ ...spec.container, abortSignal }),
+        (abortSignal) => createContainer(docker, spec.container, abortSignal),
         { ignore: [409] }, // another worker was quicker: look at what it made
       )
       created ||= container !== undefined

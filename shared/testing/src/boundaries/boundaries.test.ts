@@ -91,6 +91,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
     npm: ['dockerode', 'bullmq', 'ioredis', 'kysely', 'ws', 'ipaddr.js', 'tar-stream'],
   },
   gateway: { nora: ['crypto'], npm: ['ipaddr.js'] },
+  'engine-proxy': { nora: ['config', 'log'], npm: [] },
   client: { nora: ['contract'], npm: ['openapi-fetch'] },
   ui: {
     nora: ['client', 'contract'],

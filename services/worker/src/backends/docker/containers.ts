@@ -3,7 +3,7 @@ import type { ReloadAction } from '@nora/runtimes/runtime'
 import { BackendError, type ObservedContainer, type Target } from '../backend.ts'
 import { containerSpec, stopSeconds } from './container-spec.ts'
 import type { Disks } from './disks.ts'
-import { type Engine, pause } from './engine.ts'
+import { createContainer, type Engine, pause } from './engine.ts'
 import { removeById, removeHandOver } from './hand-over.ts'
 import { findImage, type LocalImage } from './images.ts'
 import { ensureKeyFolder } from './key-files.ts'
@@ -37,7 +37,7 @@ export async function ensureContainer(
     const created = await engine.call(
       `creating container ${name}`,
       signal,
-      (abortSignal) => engine.docker.createContainer({ ...spec, abortSignal }),
+      (abortSignal) => createContainer(engine.docker, spec, abortSignal),
       { ignore: [409] },
     )
     adopted = created

@@ -96,6 +96,19 @@ function rejectOnAbort(signal: AbortSignal): Promise<never> {
   })
 }
 
+/**
+ * Creates a container: its name in the query and all else in the body. dockerode alone would write the whole of it into the
+ * query too, environment and all.
+ */
+export function createContainer(
+  docker: Docker,
+  { name, ...body }: Docker.ContainerCreateOptions,
+  abortSignal: AbortSignal,
+): Promise<Docker.Container> {
+  const options = { _query: { name }, _body: body, abortSignal } as Docker.ContainerCreateOptions
+  return docker.createContainer(options)
+}
+
 /** One GET with the signal, for what dockerode asks without it (images, networks) and streams it would collect. */
 export function dial<T>(
   engine: Engine,

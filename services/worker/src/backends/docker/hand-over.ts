@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import type { Target } from '../backend.ts'
-import { type Engine, pause } from './engine.ts'
+import { createContainer, type Engine, pause } from './engine.ts'
 import { engineStatus } from './errors.ts'
 import { isOurs, type Owner, objectNames, ownerLabels } from './names.ts'
 import { type TarEntry, tarArchive } from './tar.ts'
@@ -29,21 +29,24 @@ export async function handOver(
   try {
     await removeHandOver(engine, target, signal)
     const helper = await engine.call('preparing to hand files to the agent', signal, (abortSignal) =>
-      engine.docker.createContainer({
-        name,
-        Image: target.image.reference,
-        Entrypoint: ['/nothing-runs-here'],
-        Cmd: [],
-        User: '65534:65534',
-        Labels: ownerLabels(target, 'hand-over'),
-        HostConfig: {
-          NetworkMode: 'none',
-          CapDrop: ['ALL'],
-          SecurityOpt: ['no-new-privileges:true'],
-          Mounts: [{ ...what.mount, ReadOnly: false } as Docker.MountSettings],
+      createContainer(
+        engine.docker,
+        {
+          name,
+          Image: target.image.reference,
+          Entrypoint: ['/nothing-runs-here'],
+          Cmd: [],
+          User: '65534:65534',
+          Labels: ownerLabels(target, 'hand-over'),
+          HostConfig: {
+            NetworkMode: 'none',
+            CapDrop: ['ALL'],
+            SecurityOpt: ['no-new-privileges:true'],
+            Mounts: [{ ...what.mount, ReadOnly: false } as Docker.MountSettings],
+          },
         },
         abortSignal,
-      }),
+      ),
     )
     await engine.call('handing files to the agent', signal, (abortSignal) =>
       engine.docker.getContainer(helper.id).putArchive(archive, { path: what.extractAt, abortSignal }),

@@ -18,20 +18,33 @@ export type DockerFixture = ContractFixture & {
   dataDir: string
 }
 
-/** The real engine with an installation of its own, a pool nobody uses, and folders that go with it. */
-export async function dockerFixture(): Promise<DockerFixture> {
+/** Something between the backend and the engine, for one installation. */
+export type Between = (facts: { installation: string; pool: string; keysDir: string }) => Promise<{
+  socketPath: string
+  close(): Promise<void>
+}>
+
+/**
+ * The real engine with an installation of its own, a pool nobody uses, and folders that go with it. `docker` speaks to the
+ * engine itself, the backend through what is `between`, when something is; it has no disks of its own then.
+ */
+export async function dockerFixture(between?: Between): Promise<DockerFixture> {
   const docker = new Docker({ socketPath: '/var/run/docker.sock' })
   const installation = randomUUID()
   const pool = freePool()
   const keysParent = await mkdtemp('/dev/shm/nora-test-')
-  const dataDir = await mkdtemp(join(tmpdir(), 'nora-test-'))
+  const folder = await mkdtemp(join(tmpdir(), 'nora-test-'))
+  // Nothing can be made there, as for a worker that may not attach devices.
+  const dataDir = between ? '/sys/nora-none' : folder
   const keysDir = join(keysParent, 'keys')
+  const way = await between?.({ installation, pool, keysDir })
   const { reference } = await assembleTinyImage(docker, { name: 'backend', cmd: ['/bin/sh'] })
   const quiet = { info: () => undefined, warn: () => undefined }
-  const backend = dockerBackend({ docker, installation, pool, keysDir, dataDir, log: quiet })
+  const through = way ? new Docker({ socketPath: way.socketPath }) : docker
+  const backend = dockerBackend({ docker: through, installation, pool, keysDir, dataDir, log: quiet })
   const made: Target[] = []
   // Another uid must be able to pass: one test runs the backend as such.
-  for (const folder of [keysParent, dataDir]) await chmod(folder, 0o711)
+  for (const made of [keysParent, folder]) await chmod(made, 0o711)
 
   function target(overrides: Partial<Target> = {}): Target {
     const first = 8 * (made.length + 2)
@@ -63,7 +76,8 @@ export async function dockerFixture(): Promise<DockerFixture> {
       await backend.removeNetwork(one, signal)
       await backend.removeStorage({ ...one, keepData: false }, signal)
     }
-    for (const folder of [keysParent, dataDir]) await rm(folder, { recursive: true, force: true })
+    await way?.close()
+    for (const made of [keysParent, folder]) await rm(made, { recursive: true, force: true })
   }
 
   return { docker, installation, pool, keysDir, dataDir, backend, target, close }

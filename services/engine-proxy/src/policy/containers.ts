@@ -1,0 +1,61 @@
+import { agentBody, handOverBody } from './agent-body.ts'
+import { gatewayBody } from './gateway-body.ts'
+import { controlNetwork, label, namesOf, type Ours, uuid } from './ours.ts'
+import { isObject } from './rules.ts'
+
+/** What a container that may be made needs to be true of the engine's other objects, for the caller to look at. */
+export type AllowedContainer = {
+  network: string | undefined
+  /** `made`: it has to be there and ours; `any`: ours, or not there yet. */
+  volume: { name: string; must: 'be-there' | 'be-ours-or-absent' } | undefined
+  mountsKeys: boolean
+  /** The image that it runs, where it has to be the one that set-up made. */
+  gatewayImage: string | undefined
+}
+
+/**
+ * Judges the body of a container's creation under a name, field by field: `refused` says which field is wrong, else what
+ * it uses. Its labels say what it is to be (an agent, a gateway, or the helper that hands files over), and each kind has
+ * one posture. Nothing that is not named here passes, so that what a newer engine can do cannot slip in.
+ */
+export function judgeContainer(
+  ours: Ours,
+  name: string,
+  body: unknown,
+): AllowedContainer | { refused: string } {
+  const labels = isObject(body) && isObject(body['Labels']) ? body['Labels'] : {}
+  if (labels[label.installation] !== ours.installation)
+    return { refused: `Labels.${label.installation} must be this installation's` }
+  const role = labels[label.role]
+  if (role === 'gateway') {
+    const refused = gatewayBody(ours, name)(body, '')
+    if (refused !== undefined) return { refused }
+    const network = controlNetwork(ours).name
+    return { network, volume: undefined, mountsKeys: false, gatewayImage: (body as { Image: string }).Image }
+  }
+  const agentId = labels[label.agent]
+  if (typeof agentId !== 'string' || !uuid.test(agentId))
+    return { refused: `Labels.${label.agent} must be an agent's id` }
+  const names = namesOf(ours, agentId)
+  const none = { network: undefined, volume: undefined, mountsKeys: false, gatewayImage: undefined }
+  if (role === 'agent') {
+    if (name !== names.container) return { refused: `the name must be ${names.container}` }
+    const refused = agentBody(ours, agentId)(body, '')
+    if (refused !== undefined) return { refused }
+    const keeps = mountsOf(body).some(({ Type }) => Type === 'volume')
+    return {
+      ...{ ...none, network: names.network, mountsKeys: true },
+      volume: keeps ? { name: names.volume, must: 'be-ours-or-absent' } : undefined,
+    }
+  }
+  if (role === 'hand-over') {
+    if (name !== names.handOver) return { refused: `the name must be ${names.handOver}` }
+    const refused = handOverBody(ours, agentId)(body, '')
+    if (refused !== undefined) return { refused }
+    const mountsKeys = mountsOf(body).some(({ Type }) => Type === 'bind')
+    return { ...none, mountsKeys, volume: mountsKeys ? undefined : { name: names.volume, must: 'be-there' } }
+  }
+  return { refused: `Labels.${label.role} must be agent, gateway or hand-over` }
+}
+
+const mountsOf = (body: unknown) => (body as { HostConfig: { Mounts: { Type: string }[] } }).HostConfig.Mounts
