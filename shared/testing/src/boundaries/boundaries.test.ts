@@ -92,6 +92,7 @@ const allowed: Record<string, { nora: string[]; npm: string[] }> = {
   },
   gateway: { nora: ['crypto'], npm: ['ipaddr.js'] },
   'engine-proxy': { nora: ['config', 'log'], npm: [] },
+  netguard: { nora: [], npm: ['ipaddr.js'] },
   client: { nora: ['contract'], npm: ['openapi-fetch'] },
   ui: {
     nora: ['client', 'contract'],
