@@ -63,10 +63,11 @@ install_packages() {
   note "installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
   quiet "$log" apt-get update || fail 'apt-get update failed' 'check /etc/apt/sources.list and the network, then run this again'
-  local redis_was_here=yes
-  has redis-server || redis_was_here=''
+  # Debian starts these by itself, on ports of theirs.
+  local service unwanted=()
+  for service in redis-server nginx; do has "$service" || unwanted+=("$service"); done
   (
-    # Ours is a Redis of our own on a unix socket, and dockerd is started by who needs it: a package's start script
+    # Ours is a Redis of our own on a unix socket, an nginx in a container, and dockerd is started by who needs it: a package's start script
     # must not start a second one. A subshell, so that the ban goes away however this ends.
     policy=/usr/sbin/policy-rc.d
     if ! has_systemd && [ ! -e "$policy" ]; then
@@ -76,9 +77,11 @@ install_packages() {
     fi
     quiet "$log" apt-get install -y --no-install-recommends "${packages[@]}"
   ) || fail 'apt-get install failed' "read $log; often \`apt-get -f install\` mends it"
-  if has_systemd && [ -z "$redis_was_here" ]; then
-    quiet "$log" systemctl disable --now redis-server || note "could not disable Debian's own redis-server service"
-  fi
+  for service in "${unwanted[@]}"; do
+    if has_systemd && has "$service"; then
+      quiet "$log" systemctl disable --now "$service" || note "could not disable Debian's own $service service"
+    fi
+  done
 }
 
 # npm_install DIR LOG [npm ci options]: installs DIR's locked packages unless they are there already. Any npm from 9 on

@@ -13,8 +13,13 @@ function believed(realIp: EdgeSettings['realIp']): string[] {
     ...blocks.map((block) => `set_real_ip_from ${block};`),
     `real_ip_header ${realIp === 'cloudflare' ? 'CF-Connecting-IP' : 'X-Forwarded-For'};`,
     'real_ip_recursive on;',
+    `geo $realip_remote_addr $through_proxy {\n  default 0;\n${blocks.map((block) => `  ${block} 1;`).join('\n')}\n}`,
   ]
 }
+
+/** Closes the connection of whoever comes around the proxy, where the operator asked for that. */
+export const proxyLine = ({ onlyThroughProxy }: EdgeSettings): string[] =>
+  onlyThroughProxy ? ['if ($through_proxy = 0) { return 444; }'] : []
 
 // One subscriber has a /64 of IPv6 and may call from any address in it; IPv4 within IPv6 is IPv4. By bytes: its text has many forms.
 const subscriber = `map $binary_remote_addr $subscriber {

@@ -1,6 +1,6 @@
-import { apiLimit, callerLines, limitLines } from './callers.ts'
+import { apiLimit, callerLines, limitLines, proxyLine } from './callers.ts'
 import { block, commonLines, flat, type Lines, processLines } from './layout.ts'
-import { adminPaths, consolePaths, toUpstream } from './locations.ts'
+import { adminPaths, consolePaths, ignoredHeaders, toUpstream } from './locations.ts'
 import { authorityOf, originOf } from './origins.ts'
 import { addHeaders, correlationId, problemPages, transportHeaders } from './problems.ts'
 import { type EdgeSettings, parseHost } from './settings.ts'
@@ -79,7 +79,7 @@ const proxyLines = [
   'client_body_buffer_size 1m;',
   'proxy_max_temp_file_size 0;',
   '# An upstream says nothing about files of ours, and how browsers are to connect is said here.',
-  'proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Charset;',
+  `proxy_ignore_headers ${ignoredHeaders.join(' ')};`,
   'proxy_hide_header Strict-Transport-Security;',
   'proxy_hide_header X-Powered-By;',
   'map $http_upgrade $socket_upgrade {\n  default "";\n  websocket websocket;\n}',
@@ -184,6 +184,7 @@ function appServer(settings: EdgeSettings, host: string, locations: Lines): stri
     ...listen(settings, settings.httpsPort, ' ssl http2'),
     `server_name ${host};`,
     'http2_max_concurrent_streams 64;',
+    ...proxyLine(settings),
     ...problemPages({ realCertificate: settings.realCertificate, limits: true }),
     ...addHeaders(transportHeaders(settings.realCertificate)),
     `limit_conn requests ${settings.connectionsPerAddress};`,

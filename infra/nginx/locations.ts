@@ -34,6 +34,9 @@ const dropped = [
   'Proxy',
 ]
 
+/** By which an upstream would speak to nginx, of files or of how an answer is sent. */
+export const ignoredHeaders = ['X-Accel-Redirect', 'X-Accel-Expires', 'X-Accel-Limit-Rate', 'X-Accel-Charset']
+
 const authLocations = (settings: EdgeSettings, app: 'console' | 'admin') =>
   Object.entries(authPaths[app]).flatMap(([path, zone]) =>
     block(`location = ${path}`, [...authLimit(zone, settings), 'proxy_pass http://nora_api;']),
@@ -77,6 +80,8 @@ export function consolePaths(settings: EdgeSettings): Lines {
       'client_body_buffer_size 64k;',
       'proxy_request_buffering off;',
       'proxy_buffering off;',
+      '# Nor does an agent decide about buffering.',
+      `proxy_ignore_headers ${[...ignoredHeaders, 'X-Accel-Buffering'].join(' ')};`,
       'proxy_read_timeout 320s;',
       'proxy_send_timeout 320s;',
       'proxy_pass http://nora_api;',

@@ -49,7 +49,7 @@ export function pagesConf(settings: EdgeSettings, app: 'console' | 'admin'): str
       ...block('types', [
         'text/html html;',
         'text/css css;',
-        'text/javascript js mjs;',
+        'application/javascript js mjs;',
         'text/markdown md;',
         'application/json json map;',
         'image/svg+xml svg;',
@@ -59,7 +59,7 @@ export function pagesConf(settings: EdgeSettings, app: 'console' | 'admin'): str
       ]),
       'default_type application/octet-stream;',
       'charset utf-8;',
-      'charset_types text/css text/javascript text/markdown application/json;',
+      'charset_types text/css application/javascript text/markdown application/json;',
       ...block('server', [
         `listen ${settings.pagesPort} default_server;`,
         'server_name _;',

@@ -46,7 +46,7 @@ export function problemPages({
   }
   const met = problems.filter(({ status }) => limits || status !== 429)
   return met.flatMap(({ status, code, of }) => [
-    `error_page ${of.join(' ')} /.problem/${status};`,
+    `error_page ${of.join(' ')} =${status} /.problem/${status};`,
     `location = /.problem/${status} {`,
     '  internal;',
     '  default_type application/problem+json;',

@@ -26,6 +26,8 @@ export type EdgeSettings = {
   adminUpstream: string
   /** Whose word about the caller's address is believed. */
   realIp: 'none' | 'cloudflare' | readonly string[]
+  /** Nobody but those may connect. */
+  onlyThroughProxy: boolean
   /** Browsers trust the certificate: they may then be told to insist on https. */
   realCertificate: boolean
   /** Asks the certificate's OCSP responder, which is a connection to the outside. */
@@ -153,6 +155,7 @@ const rules: { [K in keyof EdgeSettings]: Rule<EdgeSettings[K]> } = {
     must: 'must be none, cloudflare, or the addresses and CIDR blocks of your proxy (at least /8, of IPv6 /16)',
     byDefault: 'none',
   },
+  onlyThroughProxy: { check: yes, must: 'must be true or false', byDefault: false },
   realCertificate: { check: yes, must: 'must be true or false', byDefault: false },
   ocspStapling: { check: yes, must: 'must be true or false', byDefault: false },
   captcha: {
@@ -213,6 +216,8 @@ function contradictions(settings: EdgeSettings): string[] {
   }
   if (new Set([httpPort, httpsPort, healthPort]).size < 3)
     problems.push('httpPort, httpsPort and healthPort must differ')
+  if (settings.onlyThroughProxy && settings.realIp === 'none')
+    problems.push('onlyThroughProxy needs to know which proxy: set realIp')
   if (settings.ocspStapling && !settings.realCertificate)
     problems.push('ocspStapling needs a real certificate (realCertificate)')
   return problems
