@@ -21,13 +21,13 @@ export const apiList: Bench = {
       await insertStoppedAgents(database, api, size - known, key)
       known = size
       const found = await measureRoute(context, api, yardstick, { ours: '/api/agents', yardstick: '/agents' })
-      say(`${size} agents: ${found.ours.toFixed(0)} req/s, ${found.ratio?.toFixed(2)}x, ${found.note}`)
+      say(`${size} agents: ${found.ours.toFixed(0)} req/s, ${found.ratio?.toFixed(2)}x`)
       rows.push({
         name: 'GET agents, 50 rows',
         size: `${size} agents`,
         ...found,
         goal: { atLeast: 0.6 },
-        cpuGoal: 0.28,
+        cpuRatioGoal: 0.9,
       })
     }
     const [smallest, largest] = [rows[0]!, rows.at(-1)!]

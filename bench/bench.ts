@@ -13,8 +13,12 @@ export type Row = {
   ratio?: number
   /** What is asked of `ratio`, or of `ours`. */
   goal?: Goal
-  /** CPU milliseconds of the measured process for one unit of work, and what is asked of them. */
+  /** CPU milliseconds of the measured process for one unit of work, and those of the yardstick in the same run. */
   cpuMs?: number
+  yardstickCpuMs?: number
+  /** How many times the yardstick's CPU a unit may take (docs/adr/0017-cpu-goals.md). */
+  cpuRatioGoal?: number
+  /** What was asked of `cpuMs` itself in runs that were recorded before that. */
   cpuGoal?: number
   runs: number
   /** For what depends on a size, e.g. `100000 agents`; a row named `... slope` says how cost grows. */
@@ -52,9 +56,18 @@ export function percentile(p: number, values: readonly number[]): number {
 
 export const median = (values: readonly number[]): number => percentile(0.5, values)
 
+/** A unit's CPU by that of the yardstick; undefined where one of them was not measured. */
+export const cpuRatio = ({ cpuMs, yardstickCpuMs }: Row): number | undefined =>
+  cpuMs === undefined || yardstickCpuMs === undefined ? undefined : cpuMs / yardstickCpuMs
+
+/** Whether it has goals at all. */
+export const hasGoal = (row: Row): boolean =>
+  row.goal !== undefined || row.cpuGoal !== undefined || row.cpuRatioGoal !== undefined
+
 /** Whether every goal of the row is met; a row without one asks nothing. */
 export function isMet(row: Row): boolean {
-  const cpu = row.cpuGoal === undefined || (row.cpuMs ?? Number.POSITIVE_INFINITY) <= row.cpuGoal
+  const within = (value = Number.POSITIVE_INFINITY, most = value) => value <= most
+  const cpu = within(row.cpuMs, row.cpuGoal) && within(cpuRatio(row), row.cpuRatioGoal)
   if (!row.goal) return cpu
   const value = row.goal.of === 'ours' ? row.ours : (row.ratio ?? Number.NaN)
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = row.goal

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { type Bench, isMet, type Row } from './bench.ts'
+import { type Bench, cpuRatio, hasGoal, isMet, type Row } from './bench.ts'
 
 /** A recorded run of one bench. */
 export type Recorded = {
@@ -52,9 +52,9 @@ function table(rows: readonly Row[]): string {
       `${number(row.ours)} ${row.unit}`,
       row.yardstick === undefined ? '' : `${number(row.yardstick)} ${row.unit}`,
       row.ratio === undefined ? '' : `${row.ratio.toFixed(2)}x`,
-      row.cpuMs === undefined ? '' : `${number(row.cpuMs)} ms`,
+      cpuWords(row),
       goalWords(row),
-      row.goal || row.cpuGoal !== undefined ? (isMet(row) ? 'met' : '**missed**') : '',
+      hasGoal(row) ? (isMet(row) ? 'met' : '**missed**') : '',
       String(row.runs),
       row.note ?? '',
     ].join(' | '),
@@ -66,12 +66,22 @@ function table(rows: readonly Row[]): string {
   ].join('\n')
 }
 
+/** The CPU of a unit, and beside it how that stands to the yardstick's. */
+export function cpuWords(row: Row): string {
+  if (row.cpuMs === undefined) return ''
+  const ratio = cpuRatio(row)
+  const beside =
+    ratio === undefined ? '' : ` (${ratio.toFixed(2)}x of ${number(row.yardstickCpuMs ?? Number.NaN)} ms)`
+  return `${number(row.cpuMs)} ms${beside}`
+}
+
 /** What is asked of a row, in words. */
 export function goalWords(row: Row): string {
   const unit = row.goal?.of === 'ours' ? ` ${row.unit}` : 'x'
   const words: string[] = []
   if (row.goal?.atLeast !== undefined) words.push(`>= ${row.goal.atLeast}${unit}`)
   if (row.goal?.atMost !== undefined) words.push(`<= ${row.goal.atMost}${unit}`)
+  if (row.cpuRatioGoal !== undefined) words.push(`CPU <= ${row.cpuRatioGoal}x`)
   if (row.cpuGoal !== undefined) words.push(`CPU <= ${row.cpuGoal} ms`)
   return words.join(', ')
 }

@@ -2,9 +2,9 @@ import { execFileSync, fork } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Bench, isMet, type Row } from './bench.ts'
+import { type Bench, hasGoal, isMet, type Row } from './bench.ts'
 import { benches } from './benches.ts'
-import { goalWords, lastRecorded, number, type Recorded, record, renderPage } from './results.ts'
+import { cpuWords, goalWords, lastRecorded, number, type Recorded, record, renderPage } from './results.ts'
 
 const usage = `usage: npm run bench [-- NAME... [--quick] [--no-record]]
 
@@ -92,9 +92,8 @@ function line(row: Row, before: Recorded | undefined): string {
   const parts = [`${row.name}${row.size ? ` (${row.size})` : ''}: ${number(row.ours)} ${row.unit}`]
   if (row.yardstick !== undefined) parts.push(`yardstick ${number(row.yardstick)} ${row.unit}`)
   if (row.ratio !== undefined) parts.push(`ratio ${row.ratio.toFixed(2)}x`)
-  if (row.cpuMs !== undefined) parts.push(`CPU ${number(row.cpuMs)} ms a unit`)
-  if (row.goal || row.cpuGoal !== undefined)
-    parts.push(`goal ${goalWords(row)}: ${isMet(row) ? 'met' : 'MISSED'}`)
+  if (row.cpuMs !== undefined) parts.push(`CPU a unit ${cpuWords(row)}`)
+  if (hasGoal(row)) parts.push(`goal ${goalWords(row)}: ${isMet(row) ? 'met' : 'MISSED'}`)
   if (last)
     parts.push(`last recorded ${last.ratio === undefined ? number(last.ours) : `${last.ratio.toFixed(2)}x`}`)
   return parts.join(', ')
