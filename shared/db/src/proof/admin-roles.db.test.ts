@@ -56,7 +56,7 @@ describe('the role that reads', () => {
       configurations: 'seen_at service settings',
       gateways: 'id index lease_until worker_id',
       installation: 'claimed_at claimed_by id singleton',
-      key_rotations: 'finished_at resealed started_at target_version',
+      key_rotations: 'finished_at moved_at rate resealed started_at target_version',
       log_followers: 'agent_id lease_until worker_id workspace_id',
       memberships: 'created_at role user_id workspace_id',
       operations:
