@@ -46,11 +46,7 @@ own user. As a user (who may use Docker): everything in .nora/ here, without tha
 TEXT
 }
 
-<<<<<<< HEAD
-command=install log='' prefix='' yes='' purge='' keep='' email='' name='' passphrase_file='' mode='' images=()
-=======
-command=install log='' prefix='' yes='' purge='' keep='' email='' name='' finish='' mode='' images=()
->>>>>>> f2cad07 (Exchange every secret with one command, which goes on wherever it was killed)
+command=install log='' prefix='' yes='' purge='' keep='' email='' name='' passphrase_file='' finish='' mode='' images=()
 while [ $# -gt 0 ]; do
   case $1 in
     --demo | --status | --doctor | --stop | --reset-admin | --new-capability-key | --uninstall) command=${1#--} ;;
@@ -215,15 +211,11 @@ make_secrets() {
     fail "$config/worker.env is gone, but there is a database whose secrets only its ENCRYPTION_KEY opens" \
       "put your copy of ENCRYPTION_KEY back into $config/worker.env, or remove the data with ./setup.sh --uninstall --purge"
   fi
-<<<<<<< HEAD
+  supervisor keep-pepper || fail 'api.env cannot be read' 'read the line above'
+  secret api NORA_API_KEY_PEPPER "$(hex32)"
   if ! grep -Eqs '^ENCRYPTION_KEY_(KEYRING|SEALED_FILE)=.' "$config/worker.env"; then
     secret worker ENCRYPTION_KEY "$(hex32)"
   fi
-=======
-  supervisor keep-pepper || fail 'api.env cannot be read' 'read the line above'
-  secret api NORA_API_KEY_PEPPER "$(hex32)"
-  secret worker ENCRYPTION_KEY "$(hex32)"
->>>>>>> f2cad07 (Exchange every secret with one command, which goes on wherever it was killed)
   secret api JWT_SECRET "$(hex32)"
   secret api NORA_CAPABILITY_PRIVATE_KEY "$(seed32)"
   secret api NORA_SETUP_TOKEN "$(hex32)"
@@ -428,16 +420,13 @@ case $command in
     if [ "$code" != "$here" ]; then rm -rf "$code"; fi
     echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
     ;;
-<<<<<<< HEAD
   encryption-key)
     options=()
     if [ -n "$name" ]; then options+=("$name"); fi
     if [ -n "$passphrase_file" ]; then options+=(--passphrase-file "$passphrase_file"); fi
     supervisor encryption-key "${options[@]}"
     ;;
-=======
   rotate) rotate_secret ;;
->>>>>>> f2cad07 (Exchange every secret with one command, which goes on wherever it was killed)
   secret-replaced) supervisor secret-replaced "$name" ;;
   reset-passkeys) supervisor reset-passkeys "$email" ;;
   *) supervisor "$command" ;;
