@@ -14,13 +14,17 @@ export function claimsOf(page: string): Claim[] {
         number: Number.parseInt(text, 10),
         text: flat(text).replace(/^\d+\. /, ''),
         doneBy: [...of('Done by: ').matchAll(/`([^`]+)`/g)].map((match) => match[1]!),
-        provedBy: [...of('Proved by: ').matchAll(/`([^`]+)`((?:[ ,]+“[^”]*”)*)/g)].map((match) => ({
-          path: match[1]!,
-          titles: [...match[2]!.matchAll(/“([^”]*)”/g)].map((title) => title[1]!),
-        })),
+        provedBy: proofsIn(of('Proved by: ')),
       }
     })
 }
+
+/** What a text puts between backticks, with the titles in quotes that follow it. */
+export const proofsIn = (text: string): Proof[] =>
+  [...flat(text).matchAll(/`([^`]+)`((?:[ ,]+“[^”]*”)*)/g)].map((match) => ({
+    path: match[1]!,
+    titles: [...match[2]!.matchAll(/“([^”]*)”/g)].map((title) => title[1]!),
+  }))
 
 /** What is wrong with the claims; `read` gives a file's text, or undefined for one that is not there. */
 export function faultsOf(claims: readonly Claim[], read: (path: string) => string | undefined): string[] {
