@@ -11,7 +11,8 @@ const ownFiles = ['installation.env', 'api.env', 'worker.env', 'migrate.env', 'd
 const isCopy = (name: string) =>
   !ownFiles.includes(name) && /(?:installation|api|worker|migrate|demo)\.env|secrets\.json/.test(name)
 /** Nothing in these is a secret, and others have to read some of it. */
-const open = /^\.rotating$|^(?:nginx|compose\/(?:nginx|env))(?:\/|$)|^compose\/\.env$|^tls\/(?:fullchain|chain|cert)\.pem$/
+const open =
+  /^\.rotating$|^(?:nginx|compose\/(?:nginx|env))(?:\/|$)|^compose\/\.env$|^tls\/(?:fullchain|chain|cert)\.pem$/
 
 /** Modes and owners of everything in the config folder that holds a secret, and of the files that the settings name. */
 export async function examineModes(
