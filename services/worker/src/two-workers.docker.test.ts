@@ -1,5 +1,5 @@
+import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { operationsDoorbell, ring } from '@nora/queue/operations'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -19,7 +19,9 @@ beforeAll(() => {
   connection = new Redis(redis.url, { maxRetriesPerRequest: null })
   queue = operationsDoorbell(connection, redis.prefix)
 })
+let engine: Awaited<ReturnType<typeof listenToEngine>> | undefined
 afterAll(async () => {
+  engine?.close()
   await Promise.all(workers.splice(0).map((worker) => worker.end('SIGTERM')))
   await queue.close()
   connection.disconnect()
@@ -33,21 +35,31 @@ async function rung(operationId: string): Promise<string> {
   return operationId
 }
 
-/** How often the engine did this to each agent's container since a moment, by its own account. */
-async function engineDid(action: string, since: number): Promise<Map<string, number>> {
-  const stream = await it.docker.getEvents({
-    since: Math.floor(since / 1000),
-    until: Math.ceil(Date.now() / 1000),
-    filters: { label: [`com.nora.installation=${it.installation}`, 'com.nora.role=agent'], event: [action] },
+/**
+ * Listens from now on to what the engine does with this installation's agents, and tells how often it did something to each. The engine
+ * remembers its last 256 events alone, of everybody's: asked afterwards it may have forgotten.
+ */
+async function listenToEngine() {
+  const events = await it.docker.getEvents({
+    filters: { label: [`com.nora.installation=${it.installation}`, 'com.nora.role=agent'] },
   })
-  const lines = (await text(stream as Readable)).split('\n')
-  const times = new Map<string, number>()
-  for (const line of lines.filter(Boolean)) {
-    const { Actor } = JSON.parse(line) as { Actor: { Attributes: Record<string, string> } }
-    const id = Actor.Attributes['com.nora.agent'] ?? ''
-    times.set(id, (times.get(id) ?? 0) + 1)
+  const heard: { Action: string; Actor: { Attributes: Record<string, string> } }[] = []
+  const lines = createInterface({ input: events as Readable })
+  lines.on('line', (line) => heard.push(JSON.parse(line)))
+  return {
+    did(action: string): [string, number][] {
+      const times = new Map<string, number>()
+      for (const { Action, Actor } of heard) {
+        const id = Actor.Attributes['com.nora.agent'] ?? ''
+        if (Action === action) times.set(id, (times.get(id) ?? 0) + 1)
+      }
+      return [...times].sort()
+    },
+    close() {
+      lines.close()
+      ;(events as Readable).destroy()
+    },
   }
-  return times
 }
 
 async function finished(ids: string[]) {
@@ -58,7 +70,7 @@ async function finished(ids: string[]) {
 }
 
 test('two workers share twenty agents: each is made once, by one of them, and taken away once', async () => {
-  const since = Date.now()
+  engine = await listenToEngine()
   for (const name of ['worker-a', 'worker-b']) workers.push(spawnWorker(it, redis.url, name))
   await waitUntil(
     'both to have said that they are there',
@@ -74,7 +86,8 @@ test('two workers share twenty agents: each is made once, by one of them, and ta
     expect((await it.containersOf(id)).map(({ State }) => State)).toEqual(['running'])
     expect((await it.agent(id)).state).toBe('running')
   }
-  expect([...(await engineDid('create', since))].sort()).toEqual(ids.map((id) => [id, 1]).sort())
+  const onceEach = ids.map((id) => [id, 1]).sort()
+  await expect.poll(() => engine?.did('create'), { timeout: 10_000 }).toEqual(onceEach)
   const shares = await finished(made)
   // Nothing was begun a second time, and neither stood by.
   expect(shares.map(({ attempt }) => attempt)).toEqual(made.map(() => 1))
@@ -83,6 +96,7 @@ test('two workers share twenty agents: each is made once, by one of them, and ta
   const gone = await Promise.all(ids.map(async (id) => rung(await it.queueBehind(id, 'delete'))))
   for (const id of gone) await it.untilOperation(id, 'succeeded', 150_000)
   for (const id of ids) expect(await it.tracesOf(id)).toEqual([])
-  expect([...(await engineDid('destroy', since))].sort()).toEqual(ids.map((id) => [id, 1]).sort())
+  await expect.poll(() => engine?.did('destroy'), { timeout: 10_000 }).toEqual(onceEach)
+  expect(engine.did('create')).toEqual(onceEach)
   expect((await finished(gone)).map(({ attempt }) => attempt)).toEqual(gone.map(() => 1))
 }, 400_000)
