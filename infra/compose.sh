@@ -68,7 +68,7 @@ make_certificate() {
 stack_up() {
   step 'starting'
   supervisor compose-files "${images[@]}" || fail 'the files of the stack could not be written' 'read the line above'
-  keep_keys_folder
+  mount_keys
   quiet "$log" compose up --detach --remove-orphans || {
     stack_trouble
     fail 'the stack does not start' "read $log and the lines above; then $(script)"
@@ -76,14 +76,36 @@ stack_up() {
   wait_healthy
 }
 
-# Memory is empty after a restart of the machine, and the engine starts containers before anybody else could make the folder.
-keep_keys_folder() {
-  if [ -d /etc/tmpfiles.d ] && has_systemd && [ -z "$prefix" ]; then
-    local keys uid
-    keys=$(stack_setting NORA_KEYS_DIR) uid=$(stack_setting NORA_UID_WORKER)
-    printf 'd %s 0711 root root -\nd %s 0700 %s %s -\n' "$(dirname "$keys")" "$keys" "${uid%:*}" "${uid%:*}" \
-      >/etc/tmpfiles.d/nora.conf
+# The folder for agents' keys: memory, the worker's alone, on a mount that follows no link (docs/engine-proxy.md says why).
+# Memory is empty after a restart of the machine, so the mount has to be there before the engine starts containers again.
+mount_keys() {
+  local keys uid options unit
+  keys=$(stack_setting NORA_KEYS_DIR) uid=$(stack_setting NORA_UID_WORKER)
+  uid=${uid%:*}
+  options=mode=0700,uid=$uid,gid=$uid,size=256m,nosuid,nodev,noexec,nosymfollow
+  if has_systemd && [ -z "$prefix" ]; then
+    unit=$(systemd-escape --path --suffix=mount "$keys")
+    printf '[Unit]\nDescription=Keys of agents that run\nBefore=docker.service\n\n[Mount]\nWhat=tmpfs\nWhere=%s\nType=tmpfs\nOptions=%s\n\n[Install]\nWantedBy=multi-user.target docker.service\n' \
+      "$keys" "$options" >"/etc/systemd/system/$unit"
+    quiet "$log" systemctl daemon-reload
+    quiet "$log" systemctl enable "$unit"
   fi
+  if grep -qE "^[^ ]+ [^ ]+ [^ ]+ [^ ]+ $keys [^ ]*nosymfollow" /proc/self/mountinfo; then return; fi
+  quiet "$log" mount -t tmpfs -o "$options" nora-keys "$keys" ||
+    fail "the folder for keys ($keys) cannot be mounted" 'this needs Linux 5.10 and util-linux 2.37 or newer; or use --mode embedded'
+}
+
+# What mount_keys made, for an uninstallation.
+unmount_keys() {
+  local keys unit
+  keys=$(stack_setting NORA_KEYS_DIR)
+  [ -n "$keys" ] || return 0
+  if has_systemd && [ -z "$prefix" ]; then
+    unit=$(systemd-escape --path --suffix=mount "$keys")
+    systemctl disable --now "$unit" >/dev/null 2>&1 || true
+    rm -f "/etc/systemd/system/$unit"
+  fi
+  umount "$keys" 2>/dev/null || true
 }
 
 # health NAME: healthy, starting, unhealthy, or how it stands when it has no check.

@@ -16,7 +16,7 @@ const ours = [
   'migrations',
 ].filter((path) => here(`${path}/package.json`))
 
-const paths = new Set(['package.json', 'infra/images/answers'])
+const paths = new Set(['package.json', 'infra/images/answers', 'infra/images/answers-socket'])
 const forTests = /\.test\.ts$|\/testing\/|-contract\.ts$/
 const everything = (folder, wanted = () => true) => {
   for (const entry of readdirSync(join(code, folder), { recursive: true, withFileTypes: true })) {

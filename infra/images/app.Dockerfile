@@ -10,7 +10,7 @@ RUN for one in api:10103 worker:10104 engine-proxy:10105 netguard:10106 migrate:
       printf 'nora-%s:x:%s:%s::/nonexistent:/usr/sbin/nologin\n' "${one%:*}" "${one#*:}" "${one#*:}" >>/etc/passwd; \
       printf 'nora-%s:x:%s:\n' "${one%:*}" "${one#*:}" >>/etc/group; \
     done
-COPY infra/images/answers /usr/local/bin/answers
+COPY infra/images/answers infra/images/answers-socket /usr/local/bin/
 COPY . /app
 WORKDIR /app
 USER 65534:65534

@@ -34,6 +34,8 @@ build() {
 base=$("$here/base.sh")
 node=$code/node_modules/.bin/node
 
+# The links between Postgres's libraries are part of the image: its root is read-only.
+(cd "$code" && "$node" -e "import('./shared/embedded/src/postgres-files.ts').then((files) => files.linkPostgresLibraries())")
 "$node" "$here/app-files.mjs" "$code" >"$work/list"
 pack "$code" --null --no-recursion -cf "$work/app.tar" -T "$work/list"
 build app "$base" "$work/app.tar"
@@ -48,7 +50,5 @@ ln -s "$code/services/console/dist" "$work/pages/console"
 ln -s "$code/services/admin/dist" "$work/pages/admin"
 pack "$work/pages" -h -cf "$work/pages.tar" console admin
 build pages "$nginx" "$work/pages.tar"
-if [ -d "$code/services/netguard" ]; then
-  pack / -cf "$work/netguard.tar" -T /dev/null
-  build netguard "$app" "$work/netguard.tar"
-fi
+pack "$here" -cf "$work/netguard.tar" guarding
+build netguard "$app" "$work/netguard.tar"

@@ -5,3 +5,4 @@ USER 0:0
 RUN apt-get update -q \
  && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends iptables \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
+COPY guarding /usr/local/bin/guarding

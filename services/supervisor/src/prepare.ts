@@ -64,8 +64,9 @@ export async function ensureFolder(
 ): Promise<void> {
   // mkdir would give its mode to every parent it makes too.
   await mkdir(path, { recursive: true, mode: 0o755 })
-  await chmod(path, mode)
   if (owner) await chown(path, owner.uid, owner.gid)
+  // After the owner: giving a folder away takes its setgid bit.
+  await chmod(path, mode)
 }
 
 const memoryFileSystems = new Set([0x01021994, 0x858458f6]) // tmpfs, ramfs: statfs(2)

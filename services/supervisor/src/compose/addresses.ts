@@ -13,8 +13,16 @@ export const containerUids = {
   redis: 10109,
 } as const
 
-/** The containers that are given files of their own. */
-export type Holder = 'nginx' | 'api' | 'worker' | 'migrate' | 'postgres' | 'redis'
+/** The containers that are given settings or files of their own. */
+export type Holder =
+  | 'nginx'
+  | 'api'
+  | 'worker'
+  | 'engine-proxy'
+  | 'netguard'
+  | 'migrate'
+  | 'postgres'
+  | 'redis'
 
 /**
  * Fixed addresses in the stack's own /24: three networks of thirty-two each, and of the agents' pool the first sixteen, where the

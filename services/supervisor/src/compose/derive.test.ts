@@ -44,6 +44,8 @@ const facts = {
   },
   ...{
     engineGid: 106,
+    engineSocket: '/var/run/docker.sock',
+    resolversDir: '/x',
     cpus: 2,
     nginxSettings: 'http {}',
     images: { NORA_IMAGE_GATEWAY: `sha256:${'a'.repeat(64)}` },
@@ -87,6 +89,8 @@ test('each container has its own secrets and nobody else has them', () => {
     worker: ['DATABASE_URL', 'ENCRYPTION_KEY', 'REDIS_URL'],
     migrate: ['DATABASE_URL', 'NORA_DB_PASSWORD_APP', 'NORA_DB_PASSWORD_WORKER'],
     postgres: ['NORA_DB_PASSWORD_MIGRATOR'],
+    'engine-proxy': [],
+    netguard: [],
     redis: ['users.acl'],
     nginx: ['fullchain.pem', 'privkey.pem'],
   })

@@ -24,6 +24,9 @@ export type StackFacts = {
   dataDir: string
   /** CPUs that one container may use at the most. */
   cpus: number
+  engineSocket: string
+  /** Where systemd's resolver says whom it asks; an empty folder where there is none. */
+  resolversDir: string
   /** Numeric group of the engine's socket. */
   engineGid: number
   /** nginx's certificate and key, PEM. */
@@ -31,6 +34,9 @@ export type StackFacts = {
   /** References or ids of the images, by the names that docker-compose.yml has for them. */
   images: Variables
 }
+
+/** The engine as the worker sees it. */
+const proxySocket = '/run/nora-engine/docker.sock'
 
 const secretsFolder = '/run/secrets'
 
@@ -68,7 +74,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
     REDIS_URL: redis.urls.worker,
     ...{ NORA_WORKER_BIND: at.control.worker, NORA_WORKER_PORT: String(ports.worker) },
     ...{ NORA_KEYS_DIR: facts.keysDir, NORA_DATA_DIR: '/var/lib/nora/worker' },
-    DOCKER_HOST: 'unix:///var/run/docker.sock',
+    DOCKER_HOST: `unix://${proxySocket}`,
     NORA_GATEWAY_DIAL: 'network',
     ...pick(facts.images, ['NORA_IMAGE_GATEWAY', 'NORA_IMAGE_STARTER_AGENT']),
   }
@@ -78,6 +84,27 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
   const given: Stack['given'] = {
     api: parted(api),
     worker: parted(worker),
+    'engine-proxy': {
+      env: {
+        ...{ NODE_ENV: 'production', NORA_INSTALLATION_ID: id, NORA_AGENT_NETWORK_POOL: pool },
+        ...{ NORA_KEYS_DIR: facts.keysDir, NORA_PROXY_SOCKET: proxySocket },
+        DOCKER_HOST: 'unix:///var/run/docker.sock',
+        ...pick(facts.images, ['NORA_IMAGE_GATEWAY']),
+      },
+      secrets: {},
+    },
+    netguard: {
+      env: {
+        ...{
+          NORA_INSTALLATION_ID: id,
+          NORA_AGENT_NETWORK_POOL: pool,
+          NORA_NETGUARD_STATUS: '/tmp/netguard.json',
+        },
+        NORA_EGRESS_ALLOW: files.installation['NORA_EGRESS_ALLOW'] ?? '',
+        NORA_EGRESS_ALLOW_FILE: '/etc/nora/netguard/allow',
+      },
+      secrets: {},
+    },
     migrate: parted(environments.migrate),
     postgres: {
       env: {
@@ -91,7 +118,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
     nginx: { env: {}, secrets: { 'fullchain.pem': facts.tls.fullchain, 'privkey.pem': facts.tls.privkey } },
   }
   const digests = Object.entries(given).map(([name, one]) => [
-    `NORA_DIGEST_${name.toUpperCase()}`,
+    upperName('DIGEST', name),
     digestOf(name === 'nginx' ? [one, facts.nginxSettings] : one),
   ])
   const short = id.slice(0, 8)
@@ -106,6 +133,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
       },
       ...{ NORA_DATA_DIR: facts.dataDir, NORA_CPUS: String(facts.cpus) },
       ...{ NORA_INSTALLATION_ID: id, NORA_ENGINE_GID: String(facts.engineGid) },
+      ...{ NORA_ENGINE_SOCKET: facts.engineSocket, NORA_RESOLVERS_DIR: facts.resolversDir },
       ...{ NORA_HTTP_PORT: need('NORA_HTTP_PORT'), NORA_HTTPS_PORT: need('NORA_HTTPS_PORT') },
       NORA_PUBLISH_ADDRESS: publishAddress(installation.publicUrl),
       // The network that sorts first has the container's default route: it must be one with a way out.
@@ -122,7 +150,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
       ...{ NORA_GATEWAYS_BRIDGE: at.gateways.bridge, NORA_GATEWAYS_API: at.gateways.api },
       NORA_GATEWAYS_WORKER: at.gateways.worker,
       ...Object.fromEntries(
-        Object.entries(containerUids).map(([name, uid]) => [uidName(name), `${uid}:${uid}`]),
+        Object.entries(containerUids).map(([name, uid]) => [upperName('UID', name), `${uid}:${uid}`]),
       ),
       ...Object.fromEntries(digests),
       NORA_DIGEST_PAGES: digestOf(facts.nginxSettings),
@@ -134,7 +162,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
 const pick = (variables: Variables, names: string[]): Variables =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => names.includes(name)))
 
-const uidName = (name: string) => `NORA_UID_${name.toUpperCase().replaceAll('-', '_')}`
+const upperName = (kind: string, name: string) => `NORA_${kind}_${name.toUpperCase().replaceAll('-', '_')}`
 
 /** On this machine alone while its public name means this machine alone. */
 function publishAddress(publicUrl: string): string {

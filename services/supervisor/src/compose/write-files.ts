@@ -1,4 +1,4 @@
-import { chmod, chown, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, chmod, chown, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
@@ -10,6 +10,8 @@ import { openedInstallation } from '../secrets/open-key.ts'
 import { containerUids, type Holder } from './addresses.ts'
 import { deriveStack, formatSettings } from './derive.ts'
 import { renderNginx } from './nginx.ts'
+
+const resolvers = '/run/systemd/resolve'
 
 /** Where the derived files are. */
 export const composeFolder = (layout: Layout): string => join(layout.config, 'compose')
@@ -27,12 +29,22 @@ export async function writeComposeFiles(layout: Layout, images: Variables): Prom
   const keysDir = await keysFolder(layout, installation.id)
   await ensureFolder(keysDir, 0o700, owner('worker'))
   await ensureFolder(layout.data, 0o711)
-  await ensureFolder(join(layout.data, 'acme'), 0o755)
+  for (const name of ['acme', 'netguard']) await ensureFolder(join(layout.data, name), 0o755)
   for (const name of ['postgres', 'redis', 'worker'] as const) {
     await ensureFolder(join(layout.data, name), 0o700, owner(name))
   }
+  // The proxy's socket gets the folder's group, which is the worker's.
+  await ensureFolder(join(layout.data, 'engine'), 0o2750, {
+    uid: containerUids['engine-proxy'],
+    gid: containerUids.worker,
+  })
   const stack = deriveStack(installation, {
     ...{ folder, keysDir, dataDir: layout.data, cpus: Math.min(4, availableParallelism()) },
+    engineSocket: installation.engineSocket,
+    resolversDir: await access(resolvers).then(
+      () => resolvers,
+      () => join(layout.data, 'acme'),
+    ),
     ...{ engineGid: (await stat(installation.engineSocket)).gid },
     configDir: layout.config,
     nginxSettings: await renderNginx(installation),

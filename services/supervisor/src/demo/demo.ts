@@ -9,7 +9,7 @@ import { type ApiClient, apiClient } from './client.ts'
 import { followLogs } from './logs.ts'
 import { openConsole } from './pages.ts'
 import { proofOf, type StandInProvider, startProvider } from './provider.ts'
-import { restartApi, runs } from './stack.ts'
+import { closeGuard, openGuard, restartApi, runs } from './stack.ts'
 
 export type DemoOptions = {
   layout: Layout
@@ -181,11 +181,13 @@ async function allowProvider(
   provider: StandInProvider,
   signal: AbortSignal,
 ): Promise<void> {
+  await openGuard(installation, provider.host)
   await writeFile(demoEnv(installation), `NORA_PROVIDER_ALLOW_HOSTS=${provider.host}\n`, { mode: 0o600 })
   await restartApi(installation, signal)
 }
 
 async function forgetProvider(installation: Installation, signal: AbortSignal): Promise<void> {
+  await closeGuard(installation)
   await rm(demoEnv(installation), { force: true })
   await restartApi(installation, signal)
 }

@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCompose } from '../compose/run-compose.ts'
 import { writeComposeFiles } from '../compose/write-files.ts'
@@ -24,6 +26,17 @@ export async function restartApi(installation: Installation, signal: AbortSignal
     await delay(250, undefined, { signal })
   }
   throw new Error('the api did not come back within 60 s: read its log')
+}
+
+const allowFile = ({ layout }: Installation) => join(layout.data, 'netguard', 'allow')
+
+/** Lets agents reach one address of this host, which the guard closes to them; it reads the file each second. `host` is <IPv4>:<port>. */
+export async function openGuard(installation: Installation, host: string): Promise<void> {
+  if (installation.mode === 'compose') await writeFile(allowFile(installation), `${host}\n`, { mode: 0o644 })
+}
+
+export async function closeGuard(installation: Installation): Promise<void> {
+  if (installation.mode === 'compose') await rm(allowFile(installation), { force: true })
 }
 
 async function restartEmbedded({ statusSocket }: Installation['layout']): Promise<() => Promise<boolean>> {
