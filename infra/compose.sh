@@ -50,31 +50,39 @@ make_images() {
   )
 }
 
-# A self-signed certificate for the names that a fresh installation has.
+# A certificate for the names of the installation, where there is none or only one of our own making for other names.
 make_certificate() {
-  [ ! -s "$config/tls/fullchain.pem" ] || return 0
+  local file=$config/tls/fullchain.pem
+  if [ -s "$file" ] && [ "$(openssl x509 -in "$file" -noout -issuer | cut -d= -f2-)" != "$(openssl x509 -in "$file" -noout -subject | cut -d= -f2-)" ]; then
+    return
+  fi
   step 'certificate'
-  (
-    umask 077
-    mkdir -p "$config/tls"
-    quiet "$log" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 825 -subj /CN=localhost \
-      -addext 'subjectAltName=DNS:localhost,DNS:admin.localhost,IP:127.0.0.1' \
-      -keyout "$config/tls/privkey.pem" -out "$config/tls/fullchain.pem"
-  ) || fail 'the certificate could not be made' "read $log"
-  note 'self-signed: browsers warn until you bring one of your own (docs/compose.md)'
+  quiet "$log" bash "$code/infra/setup-tls.sh" --self-signed --config "$config" --public-host "$(host_of NORA_PUBLIC_URL)" \
+    --admin-host "$(host_of NORA_ADMIN_URL)" || fail 'the certificate could not be made' "read $log"
+  note 'self-signed: browsers warn until you bring one of your own (docs/edge.md)'
 }
+
+host_of() { setting api "$1" | sed 's#^https\{0,1\}://##; s#:[0-9]*$##; s#/.*##'; }
 
 # Derives every file anew and starts what is not there or has changed; the rest runs on.
 stack_up() {
   step 'starting'
+  local was
+  was=$(cat "$config/compose/.env" 2>/dev/null || true)
   supervisor compose-files "${images[@]}" || fail 'the files of the stack could not be written' 'read the line above'
   mount_keys
+  local before after
+  before=$(images_in "$was") after=$(images_in "$(cat "$config/compose/.env")")
   quiet "$log" compose up --detach --remove-orphans || {
     stack_trouble
     fail 'the stack does not start' "read $log and the lines above; then $(script)"
   }
   wait_healthy
+  # What the last set-up made and this one does not use; an image that some container still uses is refused, and stays.
+  comm -23 <(echo "$before") <(echo "$after") | while read -r one; do docker image rm "$one" >>"$log" 2>&1 || true; done
 }
+
+images_in() { sed -n "s/^NORA_IMAGE_[A-Z_]*='\(nora-.*\)'$/\1/p" <<<"$1" | sort -u; }
 
 # The folder for agents' keys: memory, the worker's alone, on a mount that follows no link (docs/engine-proxy.md says why).
 # Memory is empty after a restart of the machine, so the mount has to be there before the engine starts containers again.

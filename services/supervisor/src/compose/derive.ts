@@ -38,6 +38,9 @@ export type StackFacts = {
 /** The engine as the worker sees it. */
 const proxySocket = '/run/nora-engine/docker.sock'
 
+/** Where the host's guard says how it is. */
+const guardStatus = '/run/nora-guard/status.json'
+
 const secretsFolder = '/run/secrets'
 
 /**
@@ -75,7 +78,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
     ...{ NORA_WORKER_BIND: at.control.worker, NORA_WORKER_PORT: String(ports.worker) },
     ...{ NORA_KEYS_DIR: facts.keysDir, NORA_DATA_DIR: '/var/lib/nora/worker' },
     DOCKER_HOST: `unix://${proxySocket}`,
-    NORA_GATEWAY_DIAL: 'network',
+    ...{ NORA_GATEWAY_DIAL: 'network', NORA_NETGUARD_STATUS: guardStatus },
     ...pick(facts.images, ['NORA_IMAGE_GATEWAY', 'NORA_IMAGE_STARTER_AGENT']),
   }
   delete worker['NORA_WORKER_URL']
@@ -98,9 +101,9 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
         ...{
           NORA_INSTALLATION_ID: id,
           NORA_AGENT_NETWORK_POOL: pool,
-          NORA_NETGUARD_STATUS: '/tmp/netguard.json',
+          NORA_NETGUARD_STATUS: guardStatus,
         },
-        NORA_EGRESS_ALLOW: files.installation['NORA_EGRESS_ALLOW'] ?? '',
+        NORA_EGRESS_ALLOW: files.worker['NORA_EGRESS_ALLOW'] ?? '',
         NORA_EGRESS_ALLOW_FILE: '/etc/nora/netguard/allow',
       },
       secrets: {},

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { access, chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -10,6 +11,12 @@ const run = promisify(execFile)
 
 /** What `<config>/edge.json` may add (docs/edge.md); what follows from the rest of the installation wins over it. */
 export const operatorsEdge = (config: string): string => join(config, 'edge.json')
+
+/** Signed by somebody else, and not by a staging server: browsers may be told to insist on it. */
+async function isTrusted(path: string): Promise<boolean> {
+  const { issuer, subject } = new X509Certificate(await readFile(path))
+  return issuer !== subject && !issuer.includes('(STAGING)')
+}
 
 const files = ['nginx.conf', 'console.conf', 'admin.conf'] as const
 
@@ -29,6 +36,7 @@ export async function renderNginx(installation: Installation): Promise<string> {
     ...{ 'public-host': site.hostname, 'admin-host': admin.hostname, 'public-port': site.port || '443' },
     ...{ 'cert-dir': '/run/secrets', 'acme-webroot': '/var/lib/nora/acme', 'access-log': '/dev/stdout' },
     ...{ 'api-upstream': `${at.edge.api}:8080`, 'console-upstream': `${at.edge.console}:8080` },
+    'real-certificate': String(await isTrusted(join(layout.config, 'tls/fullchain.pem'))),
     'admin-upstream': `${at.edge.admin}:8080`,
     captcha: captcha.startsWith('recaptcha') ? 'recaptcha' : captcha,
     'invoke-max-body-mb': api['NORA_INVOKE_MAX_BODY_MB'] || '100',
