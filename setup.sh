@@ -374,7 +374,7 @@ summary() {
   admin=$(setting api NORA_ADMIN_URL)
   printf '  Admin app     %s/admin/\n' "${admin:-$url}"
   printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' "$port" "$port"
-  printf '  Keep safe     ENCRYPTION_KEY in %s/worker.env: put a copy in a safe OFF this machine.\n' "$config"
+  printf '  Keep safe     ENCRYPTION_KEY (%s/worker.env says where): put a copy in a safe OFF this machine.\n' "$config"
   printf '                Without it every stored key is lost; with it and the database, every key can be read.\n'
   printf '  Look after    %s --status | --doctor | --stop | --demo\n' "$(script)"
   is_root || printf '  Mind          without root all processes share your user: a broken api could read the worker'"'"'s keys\n'
