@@ -49,7 +49,8 @@ const seeds: [string, () => string][] = [
   ['a private key in JSON', () => JSON.stringify({ pem: pem() })],
   ['an encryption key', () => `ENCRYPTION_KEY=${hex(32)}`],
   ['a secret in YAML', () => `  jwt_secret: '${hex(32)}'`],
-  ['a password', () => `const databasePassword = '${random(24)}'`],
+  ['a password', () => `const databasePassword = '${random(24)}7'`],
+  ['a password without a digit', () => `password: '${'qWmZpRxKtYbNvLcHsGfDjUeAoIwQmXzT'}'`],
   ['a base64 secret', () => `apiSecret: "${randomBytes(48).toString('base64')}"`],
 ]
 

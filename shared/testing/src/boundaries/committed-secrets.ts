@@ -45,12 +45,14 @@ export function secretsIn(text: string): Found[] {
   return [...once.values()]
 }
 
-/** Letters and digits mixed, as a generator mixes them: no path, no name, no sentence. */
+/** Letters and digits mixed, or cases, as a generator mixes them: no path, no name, no sentence. */
 const isRandom = (value: string): boolean =>
-  /\d/.test(value) &&
+  (/\d/.test(value) || caseChanges(value) > value.length / 3) &&
   /[A-Za-z]/.test(value) &&
   !/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(value) &&
   shannonBits(value) > LEAST_BITS
+
+const caseChanges = (value: string): number => value.match(/(?<=[a-z])[A-Z]|(?<=[A-Z])[a-z]/g)?.length ?? 0
 
 const COUNTED = /0123456|1234567|abcdef|ABCDEF|ABCABC|aaaaaa|AAAAAA|000000/
 
