@@ -137,6 +137,7 @@ function environmentsOf(it: Processes, ground: Ground, options: { pool: string; 
     NORA_WORKER_ID: `worker-${it.prefix}`,
     NORA_AGENT_NETWORK_POOL: options.pool,
     NORA_WORKER_PORT: '0',
+    NORA_HOST_GUARD: 'off',
     NORA_KEYS_DIR: `/dev/shm/${it.prefix}/keys`,
     NORA_DATA_DIR: join(it.folder, 'worker'),
     NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,

@@ -5,7 +5,7 @@ import type { RunAs } from '@nora/embedded/privileges'
 
 const run = promisify(execFile)
 
-export const accountNames = ['postgres', 'redis', 'migrate', 'worker', 'api'] as const
+export const accountNames = ['postgres', 'redis', 'migrate', 'netguard', 'worker', 'api'] as const
 export type AccountName = (typeof accountNames)[number]
 export type Accounts = Record<AccountName, RunAs>
 
@@ -33,7 +33,7 @@ export async function removeAccounts(signal: AbortSignal): Promise<void> {
  * The identity of each process. The api and the worker are in Redis's group, for its socket. The worker is also in
  * the group of the engine's socket and of block devices, and keeps four capabilities: it gives key files to the
  * agents' uid and attaches loop devices for sized volumes. That adds no power: whoever may speak to the engine's
- * socket can already become root through it.
+ * socket can already become root through it. The host guard may change the firewall and nothing else.
  */
 export async function loadAccounts(engineSocket: string): Promise<Accounts> {
   const known = await passwd()
@@ -51,6 +51,7 @@ export async function loadAccounts(engineSocket: string): Promise<Accounts> {
     postgres: identity('postgres'),
     redis,
     migrate: identity('migrate'),
+    netguard: { ...identity('netguard'), capabilities: ['net_admin'] },
     worker: {
       ...identity('worker'),
       groups: [redis.gid, ...engineGroup, ...disk],

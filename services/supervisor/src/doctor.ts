@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { findEngine } from '@nora/embedded/engine'
 import { findProgram } from '@nora/embedded/find-program'
 import { hasInit } from './engine-part.ts'
+import { guardStatus } from './host-guard.ts'
 import { readInstallation } from './installation.ts'
 import { type Layout, setupCommand } from './layout.ts'
 import { isMemoryBacked } from './prepare.ts'
@@ -59,6 +60,7 @@ export async function examine(layout: Layout): Promise<Finding[]> {
   for (const one of status?.processes ?? []) {
     say(one.state === 'running', `${one.name}: ${one.reason}`, `read ${join(layout.logs, `${one.name}.log`)}`)
   }
+  await examineGuard(layout, status !== undefined, say)
   await examineRotations(layout, status?.ready === true, say)
   if (status) {
     const answer = await fetch(`${installation.localUrl}/api/readyz`, {
@@ -70,6 +72,25 @@ export async function examine(layout: Layout): Promise<Finding[]> {
     say(answer.ok, `the api is ready at ${installation.localUrl}`, `it says: ${answer.text}`)
   }
   return findings
+}
+
+async function examineGuard(
+  layout: Layout,
+  running: boolean,
+  say: (ok: boolean, what: string, fix?: string, level?: Level) => void,
+) {
+  if (!layout.separated) {
+    const fix = 'install as root: only root may close them (docs/host-guard.md)'
+    return say(false, 'agents can reach every port of this machine', fix, 'warning')
+  }
+  if (!running) return
+  const guard = await guardStatus(layout)
+  const log = join(layout.logs, 'netguard.log')
+  say(
+    guard?.ok === true,
+    `the host guard stands${guard?.ok ? '' : ` not: ${guard?.reason ?? 'it says nothing'}`}`,
+    `read ${log}`,
+  )
 }
 
 async function examineFiles(layout: Layout, say: (ok: boolean, what: string, fix?: string) => void) {

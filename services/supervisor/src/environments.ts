@@ -12,11 +12,18 @@ export type Facts = {
   engineSocket: string
   keysDir: string
   workerDataDir: string
+  /** The host guard's folder. Undefined where nobody may change the firewall: agents then start without a guard. */
+  guardDir?: string | undefined
   /** The folder with `services/` in it, where the built apps are. */
   code: string
 }
 
-export type Environments = { api: Variables; worker: Variables; migrate: Variables; migratorPassword: string }
+export type Environments = Record<'api' | 'worker' | 'migrate' | 'netguard', Variables> & {
+  migratorPassword: string
+}
+
+/** In the host guard's folder: what agents may reach besides NORA_EGRESS_ALLOW, taken up at once. */
+export const allowedFile = 'allow'
 
 /**
  * The whole environment of each process, from the env files and what runs. What can be derived is derived at each
@@ -43,8 +50,16 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
   if (allowHosts.length > 0) policy['NORA_PROVIDER_ALLOW_HOSTS'] = allowHosts.join(',')
   const plaintext = api['NORA_ALLOW_PLAINTEXT_SECRETS']
   if (plaintext) policy['NORA_ALLOW_PLAINTEXT_SECRETS'] = plaintext
+  const pool = need(installation, 'NORA_AGENT_NETWORK_POOL', 'installation')
+  const guardStatus = facts.guardDir && join(facts.guardDir, 'status.json')
   return {
     migratorPassword,
+    netguard: {
+      ...{ NODE_ENV: 'production', NORA_INSTALLATION_ID: installationId, NORA_AGENT_NETWORK_POOL: pool },
+      NORA_EGRESS_ALLOW: worker['NORA_EGRESS_ALLOW'] ?? '',
+      ...(facts.guardDir ? { NORA_EGRESS_ALLOW_FILE: join(facts.guardDir, allowedFile) } : {}),
+      ...(guardStatus ? { NORA_NETGUARD_STATUS: guardStatus } : {}),
+    },
     migrate: {
       ...common,
       DATABASE_URL: database('nora_migrator', migratorPassword),
@@ -59,7 +74,8 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
       // The same name at every start: there is one worker here and its last life has ended, so it may take its own
       // leases back at once instead of waiting until they run out.
       NORA_WORKER_ID: `worker-${installationId.slice(0, 8)}`,
-      NORA_AGENT_NETWORK_POOL: need(installation, 'NORA_AGENT_NETWORK_POOL', 'installation'),
+      NORA_AGENT_NETWORK_POOL: pool,
+      ...(guardStatus ? { NORA_NETGUARD_STATUS: guardStatus } : { NORA_HOST_GUARD: 'off' }),
       NORA_WORKER_PORT: need(installation, 'NORA_WORKER_PORT', 'installation'),
       // What passkeys sign for: the worker checks them by itself.
       NORA_PUBLIC_URL:

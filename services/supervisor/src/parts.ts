@@ -7,6 +7,7 @@ import { lastLines } from '@nora/embedded/wait'
 import { bootstrapDatabase } from '@nora/migrations/bootstrap'
 import type { Accounts } from './accounts.ts'
 import { buildEnvironments, type Environments } from './environments.ts'
+import { guardFolder } from './host-guard.ts'
 import type { Installation } from './installation.ts'
 import { type Kept, keepRunning } from './keep-running.ts'
 import { ensureFolder, keysFolder } from './prepare.ts'
@@ -75,10 +76,10 @@ export function keepRedis(context: Context): Kept {
   })
 }
 
-/** api or worker: told nothing but its own environment, under its own uid. */
+/** api, worker or host guard: told nothing but its own environment, under its own uid. */
 export const keepService = (
   context: Context,
-  name: 'api' | 'worker',
+  name: 'api' | 'worker' | 'netguard',
   env: () => Promise<Record<string, string>>,
 ): Kept =>
   keepRunning({
@@ -99,10 +100,12 @@ export async function prepareEnvironments(context: Context): Promise<Environment
   await ensureFolder(keysDir, 0o700, owner)
   const workerDataDir = join(layout.data, 'worker')
   await ensureFolder(workerDataDir, 0o700, owner)
+  const guardDir = guardFolder(layout)
+  if (guardDir) await ensureFolder(guardDir, 0o755, context.accounts?.netguard)
   await refuseOpenFolder(layout.config)
   return buildEnvironments(files, {
     ...{ postgresPort: Number(files.installation['NORA_POSTGRES_PORT']), redisUrl: redisSocket(context) },
-    ...{ engineSocket, keysDir, workerDataDir, code: layout.code },
+    ...{ engineSocket, keysDir, workerDataDir, guardDir, code: layout.code },
   })
 }
 

@@ -27,6 +27,7 @@ const standIns = {
     `createServer((_, response) => response.end('{}')).listen(Number(process.env.NORA_PORT), '127.0.0.1')`,
   ),
   'services/worker/src/main.ts': service(`setInterval(() => {}, 1000)`),
+  'services/netguard/src/main.ts': service(`setInterval(() => {}, 1000)`),
   'migrations/run.ts': `process.stdout.write('migrated ' + process.getuid() + '\\n')`,
 }
 
@@ -46,7 +47,7 @@ export type StandIn = {
 
 const secret = () => randomBytes(32).toString('hex')
 
-/** A second installation below a temporary folder, with stand-ins for api, worker and migrate. */
+/** A second installation below a temporary folder, with stand-ins for api, worker, host guard and migrate. */
 export async function standInInstallation(): Promise<StandIn> {
   const folder = await mkdtemp(join(tmpdir(), 'nora-up-'))
   await chmod(folder, 0o755)

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { engineCall } from '@nora/embedded/engine-call'
 import { removeAccounts } from './accounts.ts'
 import { stopLeftEngine } from './engine-part.ts'
+import { removeGuardRules } from './host-guard.ts'
 import { type Installation, readInstallation } from './installation.ts'
 import type { Layout } from './layout.ts'
 import { keysFolder } from './prepare.ts'
@@ -24,6 +25,12 @@ export async function uninstall(
   // The engine stays up for now: the objects in it have to be removed first.
   if (await stop(layout, 'pause')) say('stopped')
   await removeDockerObjects(installation, { purge, signal, say })
+  if (layout.separated) {
+    await removeGuardRules(installation, signal).then(
+      () => say('removed the rules of the host guard'),
+      (error: Error) => say(`could not remove the rules of the host guard: ${error.message}`),
+    )
+  }
   const engine = await stopLeftEngine(installation)
   if (engine === 'stopped') say('stopped the engine that was started for it')
   if (engine === 'shared') say('the engine goes on: it runs containers that are not ours')

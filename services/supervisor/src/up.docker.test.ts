@@ -36,7 +36,8 @@ const pidOf = async (name: string) => {
 
 test('everything runs, each told only what it may hold', async () => {
   const status = await standIn.untilStatus((now) => now.processes.every((one) => one.state === 'running'))
-  expect(status.processes.map((one) => one.name)).toEqual(['postgres', 'redis', 'worker', 'api'])
+  const guard = isRoot() ? ['netguard'] : []
+  expect(status.processes.map((one) => one.name)).toEqual([...guard, 'postgres', 'redis', 'worker', 'api'])
   const api = await standIn.log('api')
   expect(api).toContain('NORA_SEAL_KEY')
   expect(api).not.toMatch(/ENCRYPTION_KEY|DOCKER_HOST|NORA_DB_PASSWORD/)
@@ -94,7 +95,7 @@ test("the status socket, the env files and the config folder are their owner's a
 
 test.runIf(isRoot())('each process has its own uid, no privileges and no core dumps', async () => {
   const uids = new Set<string>()
-  for (const name of ['postgres', 'redis', 'worker', 'api']) {
+  for (const name of ['netguard', 'postgres', 'redis', 'worker', 'api']) {
     const { stdout } = await exec('cat', [
       `/proc/${await pidOf(name)}/status`,
       `/proc/${await pidOf(name)}/limits`,
@@ -102,9 +103,11 @@ test.runIf(isRoot())('each process has its own uid, no privileges and no core du
     uids.add(/^Uid:\t(\d+)/m.exec(stdout)?.[1] as string)
     expect(stdout).toMatch(/^NoNewPrivs:\t1$/m)
     expect(stdout).toMatch(/^Max core file size +0 /m)
-    if (name !== 'worker') expect(stdout).toMatch(/^CapEff:\t0+$/m)
+    // CAP_NET_ADMIN is the twelfth bit (linux/capability.h).
+    const held = name === 'netguard' ? /^CapEff:\t0+1000$/m : /^CapEff:\t0+$/m
+    if (name !== 'worker') expect(stdout).toMatch(held)
   }
-  expect(uids.size).toBe(4)
+  expect(uids.size).toBe(5)
   expect(uids.has('0')).toBe(false)
 })
 
@@ -155,7 +158,7 @@ test('stops in order: the api before the worker, Postgres last', async () => {
   const stopped = [...(await standIn.log('supervisor')).matchAll(/ (\w+): stopped$/gm)].map(
     ([, name]) => name,
   )
-  expect(stopped).toEqual(['api', 'worker', 'redis', 'postgres'])
+  expect(stopped).toEqual(['api', 'worker', 'redis', 'postgres', ...(isRoot() ? ['netguard'] : [])])
   // The last life's line: an earlier one ended with its supervisor, in no order.
   const when = async (name: string) =>
     BigInt([...(await standIn.log(name)).matchAll(/stopping (\d+)/g)].at(-1)?.[1] ?? 0)

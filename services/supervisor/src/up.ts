@@ -26,7 +26,7 @@ import { askSupervisor, type SupervisorStatus, serveStatus } from './status-sock
 const logLimits = { maxBytes: 10 * 1024 * 1024, keep: 3 }
 
 /**
- * The supervisor: starts engine (where nobody else does), Postgres, migrate, Redis, worker and api in this order,
+ * The supervisor: starts engine (where nobody else does), host guard, Postgres, migrate, Redis, worker and api in this order,
  * keeps them running, and stops them in the opposite order on SIGTERM, SIGINT or `stop`. Resolves with the exit code:
  * 78 when a service refuses its configuration, so that an init system does not try again.
  */
@@ -135,6 +135,13 @@ async function startAll(
   const context = { installation, accounts, say }
   const environments = await prepareEnvironments(context)
   signal.throwIfAborted()
+  // Before the worker, so that no agent starts on a machine that is open to it.
+  if (accounts)
+    await keep(
+      kept,
+      keepService(context, 'netguard', async () => environments.netguard),
+    )
+  else say('no host guard without root: agents can reach every port of this machine')
   step('starting Postgres and Redis')
   const postgres = keep(kept, keepPostgres(context, environments.migratorPassword))
   const redis = keep(kept, keepRedis(context))

@@ -32,6 +32,7 @@ test('with a DSN the worker reports a round that fails, and no secret of its own
       NORA_WORKER_PORT: '0',
       // No engine is there: looking at it fails.
       DOCKER_HOST: `unix://${join(folder, 'no-engine.sock')}`,
+      NORA_HOST_GUARD: 'off',
       NORA_KEYS_DIR: join(folder, 'keys'),
       NORA_DATA_DIR: join(folder, 'data'),
     },

@@ -1,5 +1,5 @@
 /** The processes that read configuration; each reads its own variables and no others. */
-export type Service = 'api' | 'worker' | 'migrate' | 'engine-proxy'
+export type Service = 'api' | 'worker' | 'migrate' | 'engine-proxy' | 'netguard'
 
 type Variable = {
   readBy: readonly Service[]
@@ -68,8 +68,8 @@ export const variables = {
   ENCRYPTION_KEY_PASSPHRASE_FILE: { readBy: ['worker'], forbiddenTo: ['api', 'migrate'] },
   ENCRYPTION_KEYS_PREVIOUS: { readBy: ['worker'], secret: true, forbiddenTo: ['api', 'migrate'] },
   NORA_CAPABILITY_PUBLIC_KEY: { readBy: ['worker'] },
-  NORA_INSTALLATION_ID: { readBy: ['worker', 'engine-proxy'] },
-  NORA_AGENT_NETWORK_POOL: { readBy: ['worker', 'engine-proxy'] },
+  NORA_INSTALLATION_ID: { readBy: ['worker', 'engine-proxy', 'netguard'] },
+  NORA_AGENT_NETWORK_POOL: { readBy: ['worker', 'engine-proxy', 'netguard'] },
   NORA_WORKER_BIND: { readBy: ['worker'] },
   NORA_WORKER_PORT: { readBy: ['worker'] },
   NORA_WORKER_URL: { readBy: ['worker'] },
@@ -78,6 +78,8 @@ export const variables = {
   NORA_IMAGE_GATEWAY: { readBy: ['worker', 'engine-proxy'] },
   NORA_IMAGE_STARTER_AGENT: { readBy: ['worker'] },
   NORA_GATEWAY_DIAL: { readBy: ['worker'] },
+  NORA_HOST_GUARD: { readBy: ['worker'] },
+  NORA_NETGUARD_STATUS: { readBy: ['worker', 'netguard'] },
   NORA_KEYS_DIR: { readBy: ['worker', 'engine-proxy'] },
   NORA_DATA_DIR: { readBy: ['worker'] },
   NORA_LOG_KEEP_MB: { readBy: ['worker'] },
@@ -85,6 +87,9 @@ export const variables = {
   NORA_LOG_TOTAL_MB: { readBy: ['worker'] },
 
   NORA_PROXY_SOCKET: { readBy: ['engine-proxy'] },
+
+  NORA_EGRESS_ALLOW: { readBy: ['netguard'] },
+  NORA_EGRESS_ALLOW_FILE: { readBy: ['netguard'] },
 
   NORA_DB_PASSWORD_APP: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },
   NORA_DB_PASSWORD_WORKER: { readBy: ['migrate'], secret: true, forbiddenTo: ['api', 'worker'] },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { isAbsolute } from 'node:path'
 import { readEncryptionKey } from './encryption-key.ts'
 import { readDockerHost, readFolder, readImage, readInstallationId, readPool } from './engine-settings.ts'
 import { type ErrorReports, readErrorReports } from './error-reports.ts'
@@ -41,6 +42,10 @@ export type WorkerConfig = {
   /** Rows of suite 0 (not sealed) may be used. */
   allowPlaintextSecrets: boolean
   keysDir: string
+  /** `required`: no agent starts unless a probe from inside the pool finds this host closed. */
+  hostGuard: 'required' | 'off'
+  /** The file in which the host guard says how it is. */
+  netguardStatus: string | undefined
   dataDir: string
   /** What is kept of agents' logs, as compressed bytes: of one agent, and of all. */
   logs: { keptBytes: number; keptDays: number; totalBytes: number }
@@ -84,6 +89,10 @@ export function loadWorkerConfig(env: Environment): Readonly<WorkerConfig> {
     gatewayDial: reader.oneOf('NORA_GATEWAY_DIAL', ['published', 'network'], 'published'),
     providerAllowHosts: readAllowHosts(reader),
     allowPlaintextSecrets: readAllowPlaintext(reader),
+    hostGuard: reader.oneOf('NORA_HOST_GUARD', ['required', 'off'], 'required'),
+    netguardStatus: reader.parsed('NORA_NETGUARD_STATUS', 'an absolute path', (path) =>
+      isAbsolute(path) ? path : undefined,
+    ),
     keysDir: readFolder(reader, 'NORA_KEYS_DIR', 'a memory-backed folder such as /run/nora/keys'),
     dataDir: readFolder(reader, 'NORA_DATA_DIR', 'a folder on disk such as /var/lib/nora/worker'),
     logs: readLogs(reader),

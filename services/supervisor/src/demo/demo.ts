@@ -55,7 +55,7 @@ export async function demo(options: DemoOptions): Promise<void> {
     if (provider) {
       step(`a stand-in provider on ${provider.host}`)
       await allowProvider(installation, provider, signal)
-      say('allowed for this demo as a private destination (NORA_PROVIDER_ALLOW_HOSTS)')
+      say('allowed for this demo as a private destination (NORA_PROVIDER_ALLOW_HOSTS), and by the host guard')
     }
     const target = {
       baseUrl: provider?.baseUrl ?? options.real?.baseUrl ?? '',

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCompose } from '../compose/run-compose.ts'
 import { writeComposeFiles } from '../compose/write-files.ts'
+import { allowedFile } from '../environments.ts'
+import { guardFolder } from '../host-guard.ts'
 import type { Installation } from '../installation.ts'
 import { askSupervisor } from '../status-socket.ts'
 
@@ -28,15 +30,21 @@ export async function restartApi(installation: Installation, signal: AbortSignal
   throw new Error('the api did not come back within 60 s: read its log')
 }
 
-const allowFile = ({ layout }: Installation) => join(layout.data, 'netguard', 'allow')
+/** The host guard's file of what is allowed besides; undefined where nobody guards. It is read each second. */
+function allowFile({ mode, layout }: Installation): string | undefined {
+  const folder = mode === 'compose' ? join(layout.data, 'netguard') : guardFolder(layout)
+  return folder && join(folder, allowedFile)
+}
 
-/** Lets agents reach one address of this host, which the guard closes to them; it reads the file each second. `host` is <IPv4>:<port>. */
+/** Lets agents reach one address of this host, which the guard closes to them. `host` is <IPv4>:<port>. */
 export async function openGuard(installation: Installation, host: string): Promise<void> {
-  if (installation.mode === 'compose') await writeFile(allowFile(installation), `${host}\n`, { mode: 0o644 })
+  const path = allowFile(installation)
+  if (path) await writeFile(path, `${host}\n`, { mode: 0o644 })
 }
 
 export async function closeGuard(installation: Installation): Promise<void> {
-  if (installation.mode === 'compose') await rm(allowFile(installation), { force: true })
+  const path = allowFile(installation)
+  if (path) await rm(path, { force: true })
 }
 
 async function restartEmbedded({ statusSocket }: Installation['layout']): Promise<() => Promise<boolean>> {

@@ -32,6 +32,9 @@ export async function workerInProcess(
       dockerHost,
       images: { gateway: undefined, 'starter-agent': undefined },
       gatewayDial: 'published',
+      // The tests' engine has no guard.
+      hostGuard: 'off',
+      netguardStatus: undefined,
       providerAllowHosts: [],
       allowPlaintextSecrets: false,
       keysDir: it.keysDir,

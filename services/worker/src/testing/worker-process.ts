@@ -30,6 +30,7 @@ export function spawnWorker(it: WorkerFixture, redisUrl: string, name: string): 
       NORA_AGENT_NETWORK_POOL: it.pool,
       NORA_WORKER_PORT: '0',
       NORA_WORKER_ID: name,
+      NORA_HOST_GUARD: 'off',
       NORA_KEYS_DIR: it.keysDir,
       NORA_DATA_DIR: it.dataDir,
     },
