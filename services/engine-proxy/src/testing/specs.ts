@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import type { Target } from '@nora/worker/backends/backend'
+import { containerSpec } from '@nora/worker/backends/docker/container-spec'
+import { gatewaySpec } from '@nora/worker/gateway/gateway-spec'
+import { agentNetwork } from '@nora/worker/reconcile/addresses'
+import { oursOf } from '../policy/ours.ts'
+
+/** An installation's facts, and an agent of it as the worker would have it. */
+export function sample(
+  over: { installation?: string; pool?: string; keysDir?: string; image?: string } = {},
+) {
+  const installation = over.installation ?? randomUUID()
+  const pool = over.pool ?? '10.214.0.0/16'
+  const keysDir = over.keysDir ?? '/run/nora/keys'
+  const target: Target = {
+    ...{ installation, workspaceId: randomUUID(), agentId: randomUUID(), generation: 1 },
+    ...{ desired: 'running', keepData: false, image: { reference: over.image ?? 'nora/x:1', pull: false } },
+    ...{ command: ['/bin/sh', '-c', 'exit 0'], env: { A: 'b' }, user: '10001:10001', hostname: 'agent-1' },
+    resources: { cpus: 0.5, memoryMb: 64, diskMb: 32, pids: 64 },
+    ...{ sandboxProfile: 'standard', statePath: '/state', specHash: randomUUID() },
+    network: agentNetwork(pool, 3),
+  }
+  return { ours: oursOf({ installation, pool, keysDir }), target, keysDir, installation, pool }
+}
+
+/** What the worker sends to make the agent's container: the name, and the body as JSON gives it back. */
+export function agentCreation(target: Target, keysDir: string, volumes: string[] = []) {
+  const { name, ...body } = containerSpec(target, { volumes }, `${keysDir}/${target.agentId}`)
+  return { name: String(name), body: asSent(body) }
+}
+
+export function gatewayCreation(
+  { installation, pool }: { installation: string; pool: string },
+  over: Partial<Parameters<typeof gatewaySpec>[0]> = {},
+) {
+  const key = 'A'.repeat(43)
+  const settings = { capabilityPublicKey: key, controlPublicKey: key, dial: 'published' as const, index: 0 }
+  const image = { reference: 'x', id: `sha256:${'a'.repeat(64)}` }
+  const { name, ...body } = gatewaySpec({ installation, pool, image, ...settings, ...over }).container
+  return { name: String(name), body: asSent(body) }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests bend these bodies in every way
+export type Body = any
+const asSent = (body: unknown): Body => JSON.parse(JSON.stringify(body))
