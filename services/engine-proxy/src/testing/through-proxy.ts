@@ -27,8 +27,9 @@ export async function throughProxy(facts: {
   keysDir: string
   engine?: string
   gatewayImage?: string
+  mountOptions?: string
 }): Promise<Way> {
-  const unmount = mountKeys(facts.keysDir)
+  const unmount = mountKeys(facts.keysDir, facts.mountOptions)
   const socketPath = join(dirname(facts.keysDir), 'engine.sock')
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }

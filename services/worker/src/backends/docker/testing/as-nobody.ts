@@ -4,10 +4,14 @@ import type { Target } from '../../backend.ts'
 import { dockerBackend } from '../backend.ts'
 
 // A process of its own, so that it can be run by a user without rights: facts on stdin, what happened on stdout.
-type Facts = { target: Target; pool: string; keysDir: string; dataDir: string }
+type Facts = { target: Target; pool: string; keysDir: string; dataDir: string; socketPath?: string }
 
-const { target, ...facts } = JSON.parse(await text(process.stdin)) as Facts
-const docker = new Docker({ socketPath: '/var/run/docker.sock' })
+const {
+  target,
+  socketPath = '/var/run/docker.sock',
+  ...facts
+} = JSON.parse(await text(process.stdin)) as Facts
+const docker = new Docker({ socketPath })
 const log = { info: () => undefined, warn: () => undefined }
 const backend = dockerBackend({ docker, installation: target.installation, ...facts, log })
 const signal = AbortSignal.timeout(50_000)
