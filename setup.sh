@@ -301,9 +301,22 @@ remember_mode() {
   (umask 077 && mkdir -p "$config" && printf 'NORA_MODE=%s\n' "$mode" >>"$config/installation.env")
 }
 
-# Where nobody chose, what cannot be had is no failure: the other shape needs no images.
+# Where nobody chose, what cannot be had is no failure: the other shape needs neither Compose nor images.
+install_stack_packages() {
+  local wanted
+  mapfile -t wanted < <(compose_packages)
+  if [ -n "$chosen" ]; then
+    install_packages "$log" "${wanted[@]}"
+  elif ! (install_packages "$log" "${wanted[@]}"); then
+    note 'Compose or what makes images is not to be had: going on as --mode embedded'
+    mode=embedded
+    install_packages "$log"
+  fi
+}
+
 install_stack() {
   check_engine
+  engine_answers || fail 'no Docker Engine answers' 'start dockerd, then run this again; or use --mode embedded, which starts one'
   if ! make_images; then
     [ -z "$chosen" ] || fail 'the images could not be made' "read $log; or use --mode embedded"
     note "the images could not be made ($log): going on as --mode embedded"
@@ -323,8 +336,7 @@ install_all() {
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'
   choose_mode
   step "programs ($mode)"
-  # shellcheck disable=SC2046
-  if [ "$mode" = compose ]; then install_packages "$log" $(compose_packages); else install_packages "$log"; fi
+  if [ "$mode" = embedded ]; then install_packages "$log"; else install_stack_packages; fi
   code=$(code_folder)
   step 'packages'
   if [ "$code" = "$here" ]; then

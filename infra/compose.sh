@@ -56,10 +56,10 @@ make_certificate() {
   if [ -s "$file" ] && [ "$(openssl x509 -in "$file" -noout -issuer | cut -d= -f2-)" != "$(openssl x509 -in "$file" -noout -subject | cut -d= -f2-)" ]; then
     return
   fi
-  step 'certificate'
+  [ -s "$file" ] || step 'certificate'
   quiet "$log" bash "$code/infra/setup-tls.sh" --self-signed --config "$config" --public-host "$(host_of NORA_PUBLIC_URL)" \
     --admin-host "$(host_of NORA_ADMIN_URL)" || fail 'the certificate could not be made' "read $log"
-  note 'self-signed: browsers warn until you bring one of your own (docs/edge.md)'
+  note 'the certificate is self-signed: browsers warn until you bring one of your own (docs/edge.md)'
 }
 
 host_of() { setting api "$1" | sed 's#^https\{0,1\}://##; s#:[0-9]*$##; s#/.*##'; }
