@@ -38,8 +38,8 @@ export type StackFacts = {
 /** The engine as the worker sees it. */
 const proxySocket = '/run/nora-engine/docker.sock'
 
-/** Where the host's guard says how it is. */
-const guardStatus = '/run/nora-guard/status.json'
+/** Where the host's guard says how it is; the worker reads it there, and starts no agent without. */
+const guardDir = '/run/nora-guard'
 
 const secretsFolder = '/run/secrets'
 
@@ -63,6 +63,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
       engineSocket: '/var/run/docker.sock',
       keysDir: facts.keysDir,
       workerDataDir: '/var/lib/nora/worker',
+      guardDir,
     },
   })
   const redis = redisAccess(files, `${at.control.redis}:${ports.redis}`)
@@ -78,7 +79,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
     ...{ NORA_WORKER_BIND: at.control.worker, NORA_WORKER_PORT: String(ports.worker) },
     ...{ NORA_KEYS_DIR: facts.keysDir, NORA_DATA_DIR: '/var/lib/nora/worker' },
     DOCKER_HOST: `unix://${proxySocket}`,
-    ...{ NORA_GATEWAY_DIAL: 'network', NORA_NETGUARD_STATUS: guardStatus },
+    NORA_GATEWAY_DIAL: 'network',
     ...pick(facts.images, ['NORA_IMAGE_GATEWAY', 'NORA_IMAGE_STARTER_AGENT']),
   }
   delete worker['NORA_WORKER_URL']
@@ -96,18 +97,8 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
       },
       secrets: {},
     },
-    netguard: {
-      env: {
-        ...{
-          NORA_INSTALLATION_ID: id,
-          NORA_AGENT_NETWORK_POOL: pool,
-          NORA_NETGUARD_STATUS: guardStatus,
-        },
-        NORA_EGRESS_ALLOW: files.worker['NORA_EGRESS_ALLOW'] ?? '',
-        NORA_EGRESS_ALLOW_FILE: '/etc/nora/netguard/allow',
-      },
-      secrets: {},
-    },
+    // What is allowed is written on the host, in a folder that it reads alone.
+    netguard: parted({ ...environments.netguard, NORA_EGRESS_ALLOW_FILE: '/etc/nora/netguard/allow' }),
     migrate: parted(environments.migrate),
     postgres: {
       env: {
