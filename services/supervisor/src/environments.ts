@@ -94,6 +94,8 @@ export function buildEnvironments(files: Record<EnvFile, Variables>, facts: Fact
       UV_THREADPOOL_SIZE: '8',
       ...api,
       ...policy,
+      // For a while it may be closed, never opened.
+      ...(demo['SIGNUP_ENABLED'] === 'false' ? { SIGNUP_ENABLED: 'false' } : {}),
     },
   }
 }

@@ -8,7 +8,7 @@ export type EngineAnswer = { status: number; body: unknown }
  */
 export function engineCall(options: {
   socketPath: string
-  method: 'GET' | 'DELETE'
+  method: 'GET' | 'POST' | 'DELETE'
   path: string
   timeoutMs: number
   signal?: AbortSignal

@@ -13,13 +13,14 @@ export type ApiClient = {
   url: string
 }
 
-/** A client of the public HTTP API with a bearer session. Every call ends after 30 s, a stream after 120 s. */
-export function apiClient(url: string, signal: AbortSignal): ApiClient {
+/** A client of the public HTTP API with a bearer session; `headers` go with every call. Every call ends after 30 s, a stream after 120 s. */
+export function apiClient(url: string, signal: AbortSignal, headers: Record<string, string> = {}): ApiClient {
   let token: string | undefined
   const request = (method: string, path: string, body: unknown, timeoutMs: number) =>
     fetch(`${url}/api/${path}`, {
       method,
       headers: {
+        ...headers,
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },

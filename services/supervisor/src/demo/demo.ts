@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Installation, readInstallation } from '../installation.ts'
 import { type Layout, setupCommand } from '../layout.ts'
 import { type DemoRecord, signIn, writeRecord } from './account.ts'
@@ -9,7 +7,7 @@ import { type ApiClient, apiClient } from './client.ts'
 import { followLogs } from './logs.ts'
 import { openConsole } from './pages.ts'
 import { proofOf, type StandInProvider, startProvider } from './provider.ts'
-import { closeGuard, openGuard, restartApi, runs } from './stack.ts'
+import { lendSettings, runs } from './stack.ts'
 
 export type DemoOptions = {
   layout: Layout
@@ -54,7 +52,8 @@ export async function demo(options: DemoOptions): Promise<void> {
   try {
     if (provider) {
       step(`a stand-in provider on ${provider.host}`)
-      await allowProvider(installation, provider, signal)
+      // A private plain-http destination has to be the operator's wish: here it is, for this demo.
+      await lendSettings(installation, { NORA_PROVIDER_ALLOW_HOSTS: provider.host }, signal)
       say('allowed for this demo as a private destination (NORA_PROVIDER_ALLOW_HOSTS), and by the host guard')
     }
     const target = {
@@ -75,7 +74,7 @@ export async function demo(options: DemoOptions): Promise<void> {
       await cleanUp(cleaning(api), installation, record, lastWish)
     }
     await provider?.close()
-    if (provider) await forgetProvider(installation, lastWish)
+    if (provider) await lendSettings(installation, {}, lastWish)
   }
 }
 
@@ -171,23 +170,4 @@ async function cleanUp(
     record.keys = record.keys.filter((one) => one !== id)
     await writeRecord(installation, record)
   }
-}
-
-const demoEnv = (installation: Installation) => join(installation.layout.config, 'demo.env')
-
-/** A private plain-http destination has to be the operator's wish: here it is, for this installation and this demo. */
-async function allowProvider(
-  installation: Installation,
-  provider: StandInProvider,
-  signal: AbortSignal,
-): Promise<void> {
-  await openGuard(installation, provider.host)
-  await writeFile(demoEnv(installation), `NORA_PROVIDER_ALLOW_HOSTS=${provider.host}\n`, { mode: 0o600 })
-  await restartApi(installation, signal)
-}
-
-async function forgetProvider(installation: Installation, signal: AbortSignal): Promise<void> {
-  await closeGuard(installation)
-  await rm(demoEnv(installation), { force: true })
-  await restartApi(installation, signal)
 }

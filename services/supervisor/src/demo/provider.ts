@@ -10,6 +10,8 @@ export type StandInProvider = {
   host: string
   /** How many requests came with the right key, and with another. */
   counts: { accepted: number; refused: number }
+  /** From now on this key opens it, and no other. */
+  take(apiKey: string): void
   close(): Promise<void>
 }
 
@@ -20,8 +22,9 @@ export type StandInProvider = {
 export async function startProvider(apiKey: string, engineSocket: string): Promise<StandInProvider> {
   const counts = { accepted: 0, refused: 0 }
   const address = await bridgeAddress(engineSocket)
+  let taken = apiKey
   const server = createServer((request, response) => {
-    answer(request, response, apiKey, counts).catch(() => response.destroy())
+    answer(request, response, taken, counts).catch(() => response.destroy())
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -31,6 +34,9 @@ export async function startProvider(apiKey: string, engineSocket: string): Promi
   const port = typeof bound === 'object' && bound ? bound.port : 0
   return {
     ...{ baseUrl: `http://${address}:${port}/v1`, host: `${address}:${port}`, counts },
+    take: (other) => {
+      taken = other
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())

@@ -14,8 +14,27 @@ export async function runs({ mode, layout, localUrl }: Installation, signal: Abo
   return (await askSupervisor(layout.statusSocket, 'status'))?.ready === true
 }
 
+/**
+ * Settings for the time being, in `<config>/demo.env`, with which the api starts anew: NORA_PROVIDER_ALLOW_HOSTS and
+ * SIGNUP_ENABLED=false count there (environments.ts). None take the last ones away.
+ */
+export async function lendSettings(
+  installation: Installation,
+  settings: Partial<Record<'NORA_PROVIDER_ALLOW_HOSTS' | 'SIGNUP_ENABLED', string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = join(installation.layout.config, 'demo.env')
+  const host = settings.NORA_PROVIDER_ALLOW_HOSTS
+  if (host) await openGuard(installation, host)
+  else await closeGuard(installation)
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`)
+  if (lines.length === 0) await rm(path, { force: true })
+  else await writeFile(path, lines.join(''), { mode: 0o600 })
+  await restartApi(installation, signal)
+}
+
 /** Starts the api anew with the settings that now stand in the env files, and waits until it is ready (at most 60 s). */
-export async function restartApi(installation: Installation, signal: AbortSignal): Promise<void> {
+async function restartApi(installation: Installation, signal: AbortSignal): Promise<void> {
   const { mode, layout, localUrl } = installation
   if (mode === 'compose') {
     await writeComposeFiles(layout, {})
@@ -37,12 +56,12 @@ function allowFile({ mode, layout }: Installation): string | undefined {
 }
 
 /** Lets agents reach one address of this host, which the guard closes to them. `host` is <IPv4>:<port>. */
-export async function openGuard(installation: Installation, host: string): Promise<void> {
+async function openGuard(installation: Installation, host: string): Promise<void> {
   const path = allowFile(installation)
   if (path) await writeFile(path, `${host}\n`, { mode: 0o644 })
 }
 
-export async function closeGuard(installation: Installation): Promise<void> {
+async function closeGuard(installation: Installation): Promise<void> {
   const path = allowFile(installation)
   if (path) await rm(path, { force: true })
 }
