@@ -423,6 +423,10 @@ case $command in
     [ -d "$config" ] || fail "nothing is installed in $config" "$(script)"
     confirm_removal
     if uses_unit; then systemctl disable --now nora >/dev/null 2>&1 || true; fi
+    if [ "$(setting installation NORA_MODE)" = compose ]; then
+      supervisor stop >/dev/null || true
+      unmount_keys
+    fi
     # shellcheck disable=SC2086
     supervisor uninstall --yes $purge
     if uses_unit; then

@@ -2,9 +2,11 @@ import { readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findEngine } from '@nora/embedded/engine'
 import { findProgram } from '@nora/embedded/find-program'
+import { isWell, projectOf, stackContainers, stackServices, statusOf } from './compose/containers.ts'
+import { hasCompose } from './compose/run-compose.ts'
 import { hasInit } from './engine-part.ts'
 import { guardStatus } from './host-guard.ts'
-import { readInstallation } from './installation.ts'
+import { type Installation, readInstallation } from './installation.ts'
 import { type Layout, setupCommand } from './layout.ts'
 import { isMemoryBacked } from './prepare.ts'
 import { examineRotations } from './rotation/examine.ts'
@@ -20,9 +22,6 @@ export async function examine(layout: Layout): Promise<Finding[]> {
     findings.push({ ok, what, ...(ok || !fix ? {} : { fix, level }) })
   const again = `run ${setupCommand(layout)}`
 
-  for (const program of ['redis-server', 'setpriv', 'prlimit', 'openssl', 'docker']) {
-    say(findProgram(program) !== undefined, `${program} is installed`, again)
-  }
   const node = Number(process.versions.node.split('.')[0])
   say(node >= 24, `Node ${process.versions.node} runs it`, `${again}: it puts Node 24 first on PATH`)
 
@@ -30,6 +29,12 @@ export async function examine(layout: Layout): Promise<Finding[]> {
     say(false, 'it is installed', error.message)
     return undefined
   })
+  const inStack = installation?.mode === 'compose'
+  for (const program of inStack
+    ? ['openssl', 'docker']
+    : ['redis-server', 'setpriv', 'prlimit', 'openssl', 'docker']) {
+    say(findProgram(program) !== undefined, `${program} is installed`, again)
+  }
   if (!installation) return findings
   const engine = await findEngine(installation.engineSocket)
   const startEngine = (await hasInit()) ? 'run `systemctl start docker`' : again
@@ -55,30 +60,27 @@ export async function examine(layout: Layout): Promise<Finding[]> {
     'make room: agents and Postgres need more than 2 GiB',
   )
 
+  const runs = inStack ? await examineStack(installation, say) : await examineProcesses(installation, say)
+  await examineRotations(layout, runs, say)
+  return findings
+}
+
+type Say = (ok: boolean, what: string, fix?: string, level?: Level) => void
+
+/** Gives whether all of it runs. */
+async function examineProcesses(installation: Installation, say: Say): Promise<boolean> {
+  const { layout } = installation
   const status = await askSupervisor(layout.statusSocket, 'status')
-  say(status !== undefined, 'the supervisor runs', again)
+  say(status !== undefined, 'the supervisor runs', `run ${setupCommand(layout)}`)
   for (const one of status?.processes ?? []) {
     say(one.state === 'running', `${one.name}: ${one.reason}`, `read ${join(layout.logs, `${one.name}.log`)}`)
   }
   await examineGuard(layout, status !== undefined, say)
-  await examineRotations(layout, status?.ready === true, say)
-  if (status) {
-    const answer = await fetch(`${installation.localUrl}/api/readyz`, {
-      signal: AbortSignal.timeout(5_000),
-    }).then(
-      async (response) => ({ ok: response.ok, text: (await response.text()).slice(0, 300) }),
-      (error: Error) => ({ ok: false, text: error.message }),
-    )
-    say(answer.ok, `the api is ready at ${installation.localUrl}`, `it says: ${answer.text}`)
-  }
-  return findings
+  if (status) await examineReadiness(installation, say)
+  return status?.ready === true
 }
 
-async function examineGuard(
-  layout: Layout,
-  running: boolean,
-  say: (ok: boolean, what: string, fix?: string, level?: Level) => void,
-) {
+async function examineGuard(layout: Layout, running: boolean, say: Say) {
   if (!layout.separated) {
     const fix = 'install as root: only root may close them (docs/host-guard.md)'
     return say(false, 'agents can reach every port of this machine', fix, 'warning')
@@ -93,7 +95,38 @@ async function examineGuard(
   )
 }
 
-async function examineFiles(layout: Layout, say: (ok: boolean, what: string, fix?: string) => void) {
+/** Gives whether all of it is well. */
+async function examineStack(installation: Installation, say: Say): Promise<boolean> {
+  const { layout } = installation
+  const again = `run ${setupCommand(layout)}`
+  const compose = await hasCompose()
+  say(compose, 'a Compose is installed', `${again}: it installs docker-compose`)
+  const found = await stackContainers(installation, AbortSignal.timeout(60_000)).catch(() => [])
+  const rows = found.map(statusOf)
+  for (const service of stackServices) {
+    const row = rows.find(({ name }) => name === service)
+    if (!row) say(false, `${service} has its container`, again)
+    else
+      say(
+        isWell(row),
+        `${service}: ${row.reason}`,
+        `docker logs ${projectOf(installation)}-${service}; then ${again}`,
+      )
+  }
+  if (rows.some(({ name, state }) => name === 'nginx' && state === 'running'))
+    await examineReadiness(installation, say)
+  return rows.length > 0 && rows.every(isWell)
+}
+
+async function examineReadiness({ localUrl }: Installation, say: Say): Promise<void> {
+  const answer = await fetch(`${localUrl}/api/readyz`, { signal: AbortSignal.timeout(5_000) }).then(
+    async (response) => ({ ok: response.ok, text: (await response.text()).slice(0, 300) }),
+    (error: Error) => ({ ok: false, text: `${error.message} ${error.cause ?? ''}` }),
+  )
+  say(answer.ok, `the api is ready at ${localUrl}`, `it says: ${answer.text}`)
+}
+
+async function examineFiles(layout: Layout, say: Say) {
   for (const [file, secret] of [
     ['worker', 'ENCRYPTION_KEY'],
     ['api', 'JWT_SECRET'],

@@ -3,8 +3,7 @@ import { parseArgs } from 'node:util'
 import { isRoot } from '@nora/embedded/privileges'
 import type { DemoOptions } from './demo/demo.ts'
 import { type Layout, layoutFor } from './layout.ts'
-import { formatStatus, start, stop, waitUntilReady } from './start.ts'
-import { askSupervisor } from './status-socket.ts'
+import { start, stop, waitUntilReady } from './start.ts'
 
 const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
 
@@ -70,13 +69,20 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
     case 'wait':
       await waitUntilReady(layout, (line) => say(`  ${line}`))
       return 0
-    case 'stop':
-      say((await stop(layout, values['keep-agents'] ? 'pause' : 'stop')) ? 'stopped' : 'was not running')
+    case 'stop': {
+      const { stopEither } = await import('./either.ts')
+      say(
+        (await stopEither(layout, values['keep-agents'] ? 'pause' : 'stop', signal))
+          ? 'stopped'
+          : 'was not running',
+      )
       return 0
+    }
     case 'status': {
-      const status = await askSupervisor(layout.statusSocket, 'status')
-      say(formatStatus(layout, status))
-      return status?.ready ? 0 : 3
+      const { statusOfEither } = await import('./either.ts')
+      const { text, ready } = await statusOfEither(layout, signal)
+      say(text)
+      return ready ? 0 : 3
     }
     case 'doctor':
       return doctor(layout)

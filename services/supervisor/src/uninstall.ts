@@ -2,12 +2,13 @@ import { rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { engineCall } from '@nora/embedded/engine-call'
 import { removeAccounts } from './accounts.ts'
+import { removeStack } from './compose/look-after.ts'
+import { stopInstallation } from './either.ts'
 import { stopLeftEngine } from './engine-part.ts'
 import { removeGuardRules } from './host-guard.ts'
 import { type Installation, readInstallation } from './installation.ts'
 import type { Layout } from './layout.ts'
 import { keysFolder } from './prepare.ts'
-import { stop } from './start.ts'
 
 type Say = (line: string) => void
 
@@ -23,8 +24,9 @@ export async function uninstall(
   const { say, signal, purge } = options
   const installation = await readInstallation(layout)
   // The engine stays up for now: the objects in it have to be removed first.
-  if (await stop(layout, 'pause')) say('stopped')
+  if (await stopInstallation(installation, 'pause', signal)) say('stopped')
   await removeDockerObjects(installation, { purge, signal, say })
+  if (installation.mode === 'compose') await removeStack(installation, signal, say)
   if (layout.separated) {
     await removeGuardRules(installation, signal).then(
       () => say('removed the rules of the host guard'),

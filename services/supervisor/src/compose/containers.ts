@@ -22,6 +22,22 @@ export type StackContainer = {
 /** What Compose calls the stack of an installation: the start of every name that it makes. */
 export const projectOf = ({ id }: Pick<Installation, 'id'>): string => `nora-${id.slice(0, 8)}`
 
+/** What docker-compose.yml starts; a test compares. */
+export const stackServices = [
+  ...[
+    'nginx',
+    'console',
+    'admin',
+    'api',
+    'worker',
+    'engine-proxy',
+    'netguard',
+    'migrate',
+    'postgres',
+    'redis',
+  ],
+]
+
 export const serviceOf = (one: StackContainer): string =>
   one.Config.Labels?.['com.docker.compose.service'] ?? ''
 
@@ -35,7 +51,13 @@ export async function stackContainers(
   signal: AbortSignal,
 ): Promise<StackContainer[]> {
   const get = async <T>(path: string): Promise<T | undefined> => {
-    const call = { socketPath: installation.engineSocket, method: 'GET', path, signal, timeoutMs: 20_000 } as const
+    const call = {
+      socketPath: installation.engineSocket,
+      method: 'GET',
+      path,
+      signal,
+      timeoutMs: 20_000,
+    } as const
     const answer = await engineCall(call)
     if (answer === undefined) throw new Error(`no engine answers on ${installation.engineSocket}`)
     return answer.status === 200 ? (answer.body as T) : undefined // 404: it was removed meanwhile
@@ -54,12 +76,21 @@ export function statusOf(one: StackContainer): ProcessStatus {
   const common = { name: serviceOf(one), restarts: RestartCount }
   if (!State.Running) {
     const done = serviceOf(one) === 'migrate' && State.ExitCode === 0
-    const reason = done ? 'has done its work' : `ended with ${State.ExitCode}${State.Error && `: ${State.Error}`}`
-    return { ...common, state: State.Status === 'created' ? 'waiting' : 'stopped', pid: null, since: State.FinishedAt, reason }
+    const reason = done
+      ? 'has done its work'
+      : `ended with ${State.ExitCode}${State.Error && `: ${State.Error}`}`
+    return {
+      ...common,
+      state: State.Status === 'created' ? 'waiting' : 'stopped',
+      pid: null,
+      since: State.FinishedAt,
+      reason,
+    }
   }
   const health = State.Health?.Status ?? 'running'
   const last = State.Health?.Log?.at(-1)?.Output.trim()
-  const state: ProcessState = State.Status === 'restarting' ? 'waiting' : health === 'starting' ? 'starting' : 'running'
+  const state: ProcessState =
+    State.Status === 'restarting' ? 'waiting' : health === 'starting' ? 'starting' : 'running'
   const reason = health === 'unhealthy' && last ? `unhealthy: ${last.slice(0, 200)}` : health
   return { ...common, state, pid: State.Pid, since: State.StartedAt, reason }
 }

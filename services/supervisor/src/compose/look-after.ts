@@ -18,13 +18,28 @@ export async function stackStatus(
   const ill = rows.filter((one) => !isWell(one)).map(({ name }) => name)
   const head = ill.length === 0 ? `ready at ${installation.publicUrl}` : `not ready: ${ill.join(', ')}`
   const lines = rows.map((one) =>
-    [one.name, one.state, String(one.pid ?? '-'), `${one.restarts} restarts`, `since ${one.since}`, one.reason].join('  '),
+    [
+      one.name,
+      one.state,
+      String(one.pid ?? '-'),
+      `${one.restarts} restarts`,
+      `since ${one.since}`,
+      one.reason,
+    ].join('  '),
   )
-  return { ready: ill.length === 0, text: [`${head} (containers of ${projectOf(installation)})`, ...lines].join('\n') }
+  return {
+    ready: ill.length === 0,
+    text: [`${head} (containers of ${projectOf(installation)})`, ...lines].join('\n'),
+  }
 }
 
 /** Who asks first, whom they ask last: nobody is left with half a request. */
-const order = [['nginx'], ['console', 'admin', 'api', 'worker'], ['engine-proxy', 'netguard', 'migrate', 'redis'], ['postgres']]
+const order = [
+  ['nginx'],
+  ['console', 'admin', 'api', 'worker'],
+  ['engine-proxy', 'netguard', 'migrate', 'redis'],
+  ['postgres'],
+]
 
 /**
  * Stops the stack's containers in order, each with the time that it was given to end; they stay, and so do agents and their
@@ -35,13 +50,16 @@ export async function stopStack(installation: Installation, signal: AbortSignal)
   const named = order.flat()
   for (const turn of [...order, running.map(serviceOf).filter((name) => !named.includes(name))]) {
     await Promise.all(
-      running.filter((one) => turn.includes(serviceOf(one))).map(async (one) => {
-        const answer = await engineCall({
-          ...{ socketPath: installation.engineSocket, method: 'POST', path: `/containers/${one.Id}/stop` },
-          ...{ signal, timeoutMs: 90_000 },
-        })
-        if (!answer || answer.status >= 400) throw new Error(`${serviceOf(one)} does not stop: ${JSON.stringify(answer?.body)}`)
-      }),
+      running
+        .filter((one) => turn.includes(serviceOf(one)))
+        .map(async (one) => {
+          const answer = await engineCall({
+            ...{ socketPath: installation.engineSocket, method: 'POST', path: `/containers/${one.Id}/stop` },
+            ...{ signal, timeoutMs: 90_000 },
+          })
+          if (!answer || answer.status >= 400)
+            throw new Error(`${serviceOf(one)} does not stop: ${JSON.stringify(answer?.body)}`)
+        }),
     )
   }
   return running.length > 0
@@ -58,10 +76,16 @@ export async function removeStack(installation: Installation, signal: AbortSigna
   const remove = async (kind: string, name: string, path: string) => {
     const answer = await call('DELETE', path)
     const done = answer && (answer.status < 300 || answer.status === 404)
-    say(done ? `removed ${kind} ${name}` : `could not remove ${kind} ${name}: ${JSON.stringify(answer?.body)}`)
+    say(
+      done ? `removed ${kind} ${name}` : `could not remove ${kind} ${name}: ${JSON.stringify(answer?.body)}`,
+    )
   }
   for (const one of await stackContainers(installation, signal)) {
-    await remove('container', `${projectOf(installation)}-${serviceOf(one)}`, `/containers/${one.Id}?force=1&v=1`)
+    await remove(
+      'container',
+      `${projectOf(installation)}-${serviceOf(one)}`,
+      `/containers/${one.Id}?force=1&v=1`,
+    )
   }
   const networks = await call('GET', `/networks?${label}`)
   for (const one of (networks?.body ?? []) as { Id: string; Name: string }[]) {

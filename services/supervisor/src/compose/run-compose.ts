@@ -20,10 +20,7 @@ export async function runCompose(layout: Layout, args: string[], signal: AbortSi
     },
     signal: AbortSignal.any([signal, AbortSignal.timeout(600_000)]),
   }
-  const plugin = await run('docker', ['compose', 'version'], options).then(
-    () => true,
-    () => false, // no plugin: version 1
-  )
+  const plugin = await answers('docker', ['compose', 'version'])
   const [file = '', ...first] = plugin ? ['docker', 'compose'] : ['docker-compose']
   const common = [
     ...['--project-name', project, '--env-file', join(composeFolder(layout), '.env')],
@@ -31,3 +28,13 @@ export async function runCompose(layout: Layout, args: string[], signal: AbortSi
   ]
   return (await run(file, [...first, ...common, ...args], options)).stdout
 }
+
+/** Whether either generation of Compose is here. */
+export const hasCompose = async (): Promise<boolean> =>
+  (await answers('docker', ['compose', 'version'])) || (await answers('docker-compose', ['version']))
+
+const answers = (file: string, words: string[]): Promise<boolean> =>
+  run(file, words, { timeout: 20_000 }).then(
+    () => true,
+    () => false, // it is not here
+  )
