@@ -1,7 +1,7 @@
 import { readRecord } from '@nora/supervisor/demo/account'
-import { holds, need, same } from '../checks.ts'
-import { cookieHeader } from '../send.ts'
-import { type Account, enter, newAccount, readKnown, type World, writeKnown } from '../world.ts'
+import { holds, need, same } from '../../checks.ts'
+import { cookieHeader } from '../../send.ts'
+import { type Account, enter, newAccount, readKnown, type World, writeKnown } from '../../world.ts'
 import { isProblem } from './doors.ts'
 
 /** Claiming or signing in, sessions of browsers, and a second person with a workspace of their own. */

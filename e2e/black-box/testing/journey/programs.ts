@@ -1,6 +1,6 @@
-import { holds, need, same } from '../checks.ts'
-import type { Sent } from '../send.ts'
-import type { World } from '../world.ts'
+import { holds, need, same } from '../../checks.ts'
+import type { Sent } from '../../send.ts'
+import type { World } from '../../world.ts'
 import { isProblem } from './doors.ts'
 
 /** A program with a workspace API key: what it may, what it may not, and how its key is replaced and taken. */

@@ -1,7 +1,7 @@
 import { lendSettings } from '@nora/supervisor/demo/stack'
 import type { Installation } from '@nora/supervisor/installation'
-import { holds, need, same } from '../checks.ts'
-import { newAccount, type World } from '../world.ts'
+import { holds, need, same } from '../../checks.ts'
+import { newAccount, type World } from '../../world.ts'
 
 /** An operator may close sign-up; who has an account goes on. Opens it again. */
 export async function closedSignUp(world: World, installation: Installation): Promise<void> {

@@ -16,7 +16,7 @@ const seen = { uid: process.getuid(), words: {}, sockets: [] }
 const hashes = (text) => [...new Set(text.match(/[\\w+/=.-]{12,}|[\\w+/-]{12,}/g) ?? [])]
   .flatMap((word) => [word, ...word.split(/[=.:]/)]).filter((word) => word.length >= 12)
   .map((word) => createHash('sha256').update(word).digest('hex'))
-const note = (name, read) => { try { seen.words[name] = hashes(read()) } catch {} }
+const note = (name, read) => { try { seen.words[name] = hashes(read()) } catch { seen.words[name] = [] } }
 note('env', () => JSON.stringify(process.env))
 for (const pid of fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name))) {
   for (const file of ['environ', 'cmdline']) note('/proc/' + pid + '/' + file, () => fs.readFileSync('/proc/' + pid + '/' + file, 'latin1'))

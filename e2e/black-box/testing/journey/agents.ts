@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { ask, removeAgent, untilState } from '@nora/supervisor/demo/agent'
 import { followLogs } from '@nora/supervisor/demo/logs'
 import { proofOf } from '@nora/supervisor/demo/provider'
-import { holds, need, same } from '../checks.ts'
-import { openTerminal } from '../terminal.ts'
-import { type Person, type World, within } from '../world.ts'
+import { holds, need, same } from '../../checks.ts'
+import { openTerminal } from '../../terminal.ts'
+import { type Person, type World, within } from '../../world.ts'
 import { isProblem } from './doors.ts'
 
 type HeldKey = { id: string; syncedSecretVersion: number | null }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { holds, need, same } from '../checks.ts'
-import { cookieHeader } from '../send.ts'
-import type { World } from '../world.ts'
+import { holds, need, same } from '../../checks.ts'
+import { cookieHeader } from '../../send.ts'
+import type { World } from '../../world.ts'
 import { isProblem } from './doors.ts'
 
 /** What was written down about all of this, and what the admin app may see. */

@@ -1,9 +1,9 @@
 import { connect as connectPlain } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { answerHeaders, closedPolicy, contentPolicy, pageHeaders } from '@nora/contract/page-policy'
-import { holds, same } from '../checks.ts'
-import type { Sent } from '../send.ts'
-import type { World } from '../world.ts'
+import { holds, same } from '../../checks.ts'
+import type { Sent } from '../../send.ts'
+import type { World } from '../../world.ts'
 
 /** What everybody meets before signing in: readiness, pages, headers, refusals, and sockets that nobody serves. */
 export async function doors({ place, checks, send }: World): Promise<void> {
