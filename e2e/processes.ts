@@ -31,9 +31,13 @@ export type Processes = {
   folder: string
   api: ChildProcess
   worker: ChildProcess
+  /** What both are started with; what a test changes here counts from the next start on. */
+  environments: Record<'api' | 'worker', NodeJS.ProcessEnv>
   startWorker: () => Promise<void>
   /** SIGKILL, and waits until it is gone. */
   killWorker: () => Promise<void>
+  /** Ends the api and starts it with its environment as it is now. */
+  restartApi: () => Promise<void>
   logOf: (service: 'api' | 'worker') => Promise<string>
   /** Ends both and removes whatever they left, by this installation's label alone. */
   close: () => Promise<void>
@@ -70,10 +74,16 @@ export async function startProcesses(it: Processes, ground: Ground): Promise<voi
   const port = await freePort()
   it.url = `http://${ground.host ?? '127.0.0.1'}:${port}`
   const environments = environmentsOf(it, ground, { pool, port })
+  it.environments = environments
   it.startWorker = async () => {
     it.worker = launch('worker', environments.worker, it.folder, uids?.worker)
   }
   it.killWorker = () => end(it.worker, 'SIGKILL')
+  it.restartApi = async () => {
+    await end(it.api, 'SIGTERM')
+    it.api = launch('api', environments.api, it.folder, uids?.api)
+    await ready(it)
+  }
   it.logOf = (service) => readFile(join(it.folder, `${service}.log`), 'utf8')
   it.close = async () => {
     await end(it.api, 'SIGTERM')

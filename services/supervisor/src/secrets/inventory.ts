@@ -73,8 +73,9 @@ const setupSecrets: readonly EnvSecret[] = [
   },
   {
     ...{ name: 'NORA_API_KEY_PEPPER', what: 'verifies workspace API keys', type: 'key', file: 'api' },
-    ...{ readBy: ['api'], madeBy: 'its rotation; without it the pepper follows from the capability key' },
-    ...{ cadenceDays: 365, rotation: 'hub-pepper', notice: 'nothing while the one before is kept beside it' },
+    ...{ readBy: ['api'], madeBy: `${setup}; of an older server, as it followed from the capability key` },
+    ...{ cadenceDays: 365, rotation: 'hub-pepper' },
+    notice: 'nothing; an API key that is not used before the exchange ends stops then',
   },
   {
     ...{ name: 'NORA_SETUP_TOKEN', what: 'claims a server that nobody has claimed', type: 'token' },
