@@ -43,6 +43,8 @@ export type KeptGateways = Dataplane & {
 export function keepGateways(deps: GatewayDeps): KeptGateways {
   const boots = new Map<string, string>()
   const misses = new Map<string, number>()
+  /** Those that this process has compared with its own settings: one that was made before it may accept keys that have been exchanged. */
+  const compared = new Set<string>()
   const tellFaults = faultTeller(deps.log)
   const pushes = new Map<string, () => Promise<void>>()
   const raises = new Map<string, () => Promise<StandingGateway>>()
@@ -75,8 +77,11 @@ export function keepGateways(deps: GatewayDeps): KeptGateways {
       const missed = (misses.get(row.id) ?? 0) + 1
       misses.set(row.id, missed)
       if (missed > mostMisses) await deps.engine.remove(row.index, timeout(30_000))
+    }
+    if (!standing || !status || !compared.has(row.id)) {
       standing = await raise(row)
       status = await deps.engine.status(standing.controlUrl, timeout())
+      compared.add(row.id)
     }
     misses.delete(row.id)
     tellFaults(row, status)
