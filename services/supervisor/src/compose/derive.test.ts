@@ -156,7 +156,7 @@ test('it is published on this machine alone while its name means this machine', 
 
 test('settings that no file of settings holds are refused by name', () => {
   expect(formatSettings({ B: 'a b$c"#', A: '' })).toBe(`A=''\nB='a b$c"#'\n`)
-  for (const value of ["it's", 'two\nlines', `$${'{HOME}'}`]) {
+  for (const value of ["it's", 'a\\b', 'two\nlines', `$${'{HOME}'}`]) {
     expect(() => formatSettings({ NORA_OIDC_NAME: value })).toThrow(/^NORA_OIDC_NAME must not contain/)
   }
 })

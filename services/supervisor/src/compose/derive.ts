@@ -74,6 +74,7 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
     ...{ NORA_BIND: at.edge.api, NORA_PORT: String(ports.api), NORA_TRUST_PROXY: at.edge.nginx },
   }
   const worker: Variables = {
+    NORA_HOST_GUARD: 'required',
     ...environments.worker,
     REDIS_URL: redis.urls.worker,
     ...{ NORA_WORKER_BIND: at.control.worker, NORA_WORKER_PORT: String(ports.worker) },
@@ -190,14 +191,16 @@ const digestOf = (given: unknown): string =>
   createHash('sha256').update(JSON.stringify(given)).digest('hex').slice(0, 16)
 
 /**
- * One file of settings as both generations of Compose read it: single quotes keep every character but for a quote, a line's end and `${`.
+ * One file of settings as both generations of Compose read it: single quotes keep every character but for a quote, a backslash, a line's
+ * end and `${`.
  * Throws, naming the setting, for a value that has those.
  */
 export function formatSettings(variables: Variables): string {
   return Object.entries(variables)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => {
-      if (/['\r\n]|\$\{/.test(value)) throw new Error(`${name} must not contain a quote, a line's end or \${`)
+      if (/['\r\n\\]|\$\{/.test(value))
+        throw new Error(`${name} must not contain a quote, a backslash, a line's end or \${`)
       return `${name}='${value}'\n`
     })
     .join('')
