@@ -53,6 +53,8 @@ type Ground = {
   /** More settings of the api, and of both. */
   settings?: Record<string, string>
   common?: Record<string, string>
+  /** More settings of the worker alone. */
+  worker?: Record<string, string>
   uids?: Uids | undefined
   /** The name browsers use; passkeys need one that is no number. */
   host?: '127.0.0.1' | 'localhost'
@@ -151,6 +153,8 @@ function environmentsOf(it: Processes, ground: Ground, options: { pool: string; 
     NORA_KEYS_DIR: `/dev/shm/${it.prefix}/keys`,
     NORA_DATA_DIR: join(it.folder, 'worker'),
     NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,
+    NORA_HOST_GUARD: 'off',
+    ...ground.worker,
   }
   return { api, worker }
 }

@@ -71,3 +71,28 @@ test('a probe tells the status and what was said, or why there is nothing', asyn
   await it.push(it.route(1))
   expect(await ask('/healthz')).toEqual({ error: 'ECONNREFUSED' })
 })
+
+test('reaching tells what a dial from here meets, for the worker alone and for plain addresses alone', async () => {
+  const agent = await listen((_, res) => res.end())
+  const it = await gateway()
+  const ask = async (targets: unknown, timeoutMs: unknown = 500) => {
+    const res = await it.control('POST /reach', { targets, timeoutMs })
+    return [res.status, await res.json()] as const
+  }
+  const open = { address: '127.0.0.1', port: agent.port }
+  const refused = { address: '127.0.0.1', port: 1 }
+  expect(await ask([open, refused])).toEqual([
+    200,
+    [
+      { ...open, outcome: 'open' },
+      { ...refused, outcome: 'ECONNREFUSED' },
+    ],
+  ])
+  const malformed = [[], [null], [{ address: 'localhost', port: 1 }], [{ address: '::1', port: 1 }]]
+  for (const targets of [...malformed, [{ ...open, port: 0 }], Array(33).fill(open), 'x'])
+    expect(await ask(targets)).toMatchObject([400, { code: 'reach-invalid' }])
+  for (const timeoutMs of [0, 5_001, '1', null]) expect((await ask([open], timeoutMs))[0]).toBe(400)
+  const body = JSON.stringify({ targets: [open], timeoutMs: 500 })
+  const other = token('gateway-control', 'POST /probe', { bodySha256: hashBody(body) })
+  expect((await it.control('POST /reach', body, other)).status).toBe(401)
+})

@@ -7,6 +7,7 @@ import { isFramedPlainly } from './headers.ts'
 import type { Log } from './log.ts'
 import { parseProbe, probe } from './probe.ts'
 import { problems, sendProblem } from './problem.ts'
+import { parseReach, reach } from './reach.ts'
 import { parseRoutes, type RouteTable } from './routes.ts'
 
 export type ControlDeps = {
@@ -18,19 +19,18 @@ export type ControlDeps = {
   faults: FaultLog
 }
 
+const ops = ['PUT /routes', 'GET /status', 'POST /probe', 'POST /reach']
 const MAX_BODY = 1024 * 1024
 
 /**
- * The worker's side: `PUT /routes`, `GET /status`, `POST /probe`. A capability names one of these three as its `op`
+ * The worker's side: `PUT /routes`, `GET /status`, `POST /probe`, `POST /reach`. A capability names one of these as its `op`
  * and carries the hash of the body, so a token taken off the wire can repeat its own call and do nothing else.
  */
 export const controlHandler =
   (deps: ControlDeps) =>
   async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const op = `${req.method} ${req.url}`
-    if (op !== 'PUT /routes' && op !== 'GET /status' && op !== 'POST /probe') {
-      return sendProblem(res, problems.notFound)
-    }
+    if (!ops.includes(op)) return sendProblem(res, problems.notFound)
     if (!isFramedPlainly(req)) return sendProblem(res, problems.framing)
     const body = await readBody(req)
     if (!body) return sendProblem(res, problems.tooLarge)
@@ -46,6 +46,10 @@ export const controlHandler =
         uptimeMs: Math.round(process.uptime() * 1000),
         faults: deps.faults.told(),
       })
+    } else if (op === 'POST /reach') {
+      const wanted = parseReach(body)
+      if (wanted) sendJson(res, await reach(wanted))
+      else sendProblem(res, { status: 400, code: 'reach-invalid', title: 'The list of targets is malformed' })
     } else {
       const wanted = parseProbe(body)
       if (wanted) sendJson(res, await probe(deps.table, wanted))

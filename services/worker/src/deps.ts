@@ -13,6 +13,7 @@ import { dockerBackend } from './backends/docker/backend.ts'
 import { openDocker } from './backends/docker/open-docker.ts'
 import { dockerGateways } from './dataplane/docker-gateways.ts'
 import { type KeptGateways, keepGateways } from './dataplane/keep-gateways.ts'
+import { type HostGuard, hostGuard } from './host-guard/host-guard.ts'
 import { ownImages } from './images/own-images.ts'
 import { turnstiles } from './operations/limits.ts'
 import { localImages } from './operations/local-images.ts'
@@ -27,6 +28,8 @@ import { testKey } from './secrets/test-key.ts'
 /** Everything a worker works with, made once from its configuration. */
 export type WorkerDeps = Omit<RunDeps, 'logs' | 'changed'> & {
   dataplane: KeptGateways
+  /** Holds starts back while this host is open to its agents. */
+  guard: HostGuard
   bells: Bells
   docker: Docker
   /** The current key first, then those that old rows are still sealed with. */
@@ -65,6 +68,11 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
   const image = ownImages(docker, config.images)
   const gateways = { image, dial: config.gatewayDial, capabilityPublicKey, controlSeed }
   const engine = dockerGateways({ docker, installation, pool, ...gateways })
+  const dataplane = keepGateways({ db, log, workerId, pool, engine })
+  const guard = hostGuard({
+    ...{ mode: config.hostGuard, statusFile: config.netguardStatus, pool, log },
+    ...{ onHost: config.gatewayDial === 'published', reach: dataplane.reach },
+  })
   const relyingParty = config.publicUrl === undefined ? undefined : relyingPartyOf(config.publicUrl)
   const secrets = { db, log, keyring, backend, relyingParty, allowHosts: config.providerAllowHosts }
   return {
@@ -85,7 +93,9 @@ export function createDeps(config: WorkerConfig, log: Logger): WorkerDeps {
     auditFolder: join(dataDir, 'audit'),
     images: localImages(image),
     bells: bellsOver(config.redisUrl, log),
-    dataplane: keepGateways({ db, log, workerId, pool, engine }),
+    dataplane,
+    guard,
+    startsHeld: guard.startsHeld,
     keys: {
       async deliver(actor, target, signal) {
         const { problem } = await deliverKeys(secrets, actor, target, signal)

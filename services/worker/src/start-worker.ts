@@ -43,6 +43,7 @@ const defaultPeriods = {
   sweep: 1_000,
   beat: 5_000,
   gateways: 2_000,
+  guard: 3_000,
   drift: 10_000,
   events: 1_000,
   exec: 5_000,
@@ -156,6 +157,7 @@ export async function startWorker(parts: WorkerDeps, options: WorkerOptions): Pr
   }
   loops.every('heartbeat', periods.beat, () => beatWorker(db, beat))
   loops.every('gateways', periods.gateways, () => dataplane.keep())
+  loops.every('host guard', periods.guard, (signal) => parts.guard.look(signal))
   loops.every('exec', periods.exec, () => exec.sweep())
   const rotate = rotator(parts)
   const rotation = loops.every('rotation', periods.rotation, async (signal) => {

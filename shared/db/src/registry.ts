@@ -70,6 +70,17 @@ export async function gatewayById(db: Kysely<DB>, id: string): Promise<GatewayRo
   return db.selectFrom('gateways').select(gatewayColumns).where('id', '=', id).executeTakeFirst()
 }
 
+/** A gateway that stands somewhere, the first by number. */
+export async function anyGateway(db: Kysely<DB>): Promise<GatewayRow | undefined> {
+  return db
+    .selectFrom('gateways')
+    .select(gatewayColumns)
+    .where('control_url', 'is not', null)
+    .orderBy('index')
+    .limit(1)
+    .executeTakeFirst()
+}
+
 /** Takes or renews the care of every gateway that no live worker holds; gives those that are now this worker's. */
 export async function leaseGateways(
   db: Kysely<DB>,

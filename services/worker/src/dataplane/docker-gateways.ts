@@ -67,6 +67,13 @@ export function dockerGateways(deps: DockerGatewayDeps): GatewayEngine {
         throw asBackendError(error)
       }
     },
+    async reach(controlUrl, request, signal) {
+      try {
+        return await client(controlUrl).reach(request, signal)
+      } catch (error) {
+        throw asBackendError(error)
+      }
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import type { GatewayRoute, GatewayStatus } from '../gateway/control-client.ts'
+import type { GatewayRoute, GatewayStatus, ReachAnswer, ReachTarget } from '../gateway/control-client.ts'
 import type { ProbeAnswer } from './dataplane.ts'
 
 export type StandingGateway = {
@@ -35,4 +35,9 @@ export type GatewayEngine = {
     request: { agentId: string; path: string; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<ProbeAnswer>
+  reach(
+    controlUrl: string,
+    request: { targets: readonly ReachTarget[]; timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<ReachAnswer[]>
 }

@@ -1,5 +1,6 @@
 import { type FleetAgent, fleet } from '@nora/db/fleet'
 import {
+  anyGateway,
   ensureFirstGateway,
   type GatewayRow,
   gatewayById,
@@ -11,7 +12,7 @@ import type { DB } from '@nora/db/schema'
 import type { Logger } from '@nora/log/logger'
 import type { Kysely } from 'kysely'
 import { BackendError } from '../backends/backend.ts'
-import type { GatewayRoute, GatewayStatus } from '../gateway/control-client.ts'
+import type { GatewayRoute, GatewayStatus, ReachAnswer, ReachTarget } from '../gateway/control-client.ts'
 import { agentNetwork } from '../reconcile/addresses.ts'
 import type { Dataplane } from './dataplane.ts'
 import type { GatewayEngine, StandingGateway } from './gateway-engine.ts'
@@ -34,6 +35,11 @@ export type GatewayDeps = {
 export type KeptGateways = Dataplane & {
   /** One round: take care of every gateway that nobody else cares for. */
   keep(): Promise<void>
+  /** What a program inside the agents' pool meets when it dials; undefined: no gateway stands yet to ask. */
+  reach(
+    request: { targets: readonly ReachTarget[]; timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<ReachAnswer[] | undefined>
 }
 
 /**
@@ -112,6 +118,11 @@ export function keepGateways(deps: GatewayDeps): KeptGateways {
       const results = await Promise.allSettled(rows.map(keepOne))
       const failed = results.find((result) => result.status === 'rejected')
       if (failed) throw failed.reason
+    },
+    async reach(request, signal) {
+      const row = await anyGateway(deps.db)
+      const gateway = row && standingOf(row)
+      return gateway && deps.engine.reach(gateway.controlUrl, request, signal)
     },
     attach: (gatewayId, target, signal) =>
       using(gatewayId, ({ containerId }) => {

@@ -18,6 +18,10 @@ export type GatewayStatus = {
 }
 export type ProbeAnswer = { status: number; body: string; ms: number } | { error: string }
 
+export type ReachTarget = { address: string; port: number }
+/** `outcome`: `open`, `no-answer`, or the error's code. */
+export type ReachAnswer = ReachTarget & { outcome: string }
+
 export type GatewayClient = {
   /** The full list. A list older than what the gateway holds is refused: `routes-stale`. */
   pushRoutes(push: { revision: number; routes: GatewayRoute[] }, signal: AbortSignal): Promise<void>
@@ -27,6 +31,11 @@ export type GatewayClient = {
     request: { agentId: string; path: string; timeoutMs: number },
     signal: AbortSignal,
   ): Promise<ProbeAnswer>
+  /** Tries to connect to each from inside the pool; at most 32 IPv4 addresses, `timeoutMs` from 1 to 5000. */
+  reach(
+    request: { targets: readonly ReachTarget[]; timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<ReachAnswer[]>
   /** The status once it answers: a container that has just started needs a moment. Gives up after `deadlineMs`. */
   ready(deadlineMs: number, signal: AbortSignal): Promise<GatewayStatus>
 }
@@ -104,6 +113,10 @@ export function gatewayClient({
     async probe(request, signal) {
       const answer = await call('POST /probe', request, request.timeoutMs + 5_000, signal)
       return (await answer.json()) as ProbeAnswer
+    },
+    async reach(request, signal) {
+      const answer = await call('POST /reach', request, request.timeoutMs + 5_000, signal)
+      return (await answer.json()) as ReachAnswer[]
     },
     async ready(deadlineMs, signal) {
       const until = performance.now() + deadlineMs

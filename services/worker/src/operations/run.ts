@@ -54,6 +54,8 @@ export type RunDeps = {
   /** Something that pages show has changed in this workspace, and has committed: rings, and waits for nothing. */
   changed(workspaceId: string): void
   turnstiles: Turnstiles
+  /** Why no agent may start now, in a person's words; undefined: they may. */
+  startsHeld(): string | undefined
 }
 
 /** One taking-up of an operation on an agent: what is known of it now. */

@@ -132,6 +132,7 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
     logs: { poke: () => undefined, settle: async () => undefined },
     changed: () => undefined,
     turnstiles: turnstiles({ creates: 2, others: 8 }),
+    startsHeld: () => undefined,
     ...over,
   }
 }
