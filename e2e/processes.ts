@@ -24,6 +24,8 @@ export type Processes = {
   /** `nora-<first 8 of the installation id>`: how every object of this stack is named. */
   prefix: string
   url: string
+  /** The block of its agents' networks. */
+  pool: string
   setupToken: string
   encryptionKey: string
   /** Where a stand-in provider listens so that agents reach it, and the port it has been allowed. */
@@ -72,6 +74,7 @@ export async function startProcesses(it: Processes, ground: Ground): Promise<voi
   it.encryptionKey = randomBytes(32).toString('hex')
   it.setupToken = randomBytes(24).toString('base64url')
   const pool = freePool()
+  it.pool = pool
   it.provider = { host: addressIn(pool, 1), port: await freePort() }
   const port = await freePort()
   it.url = `http://${ground.host ?? '127.0.0.1'}:${port}`
