@@ -156,7 +156,6 @@ function environmentsOf(it: Processes, ground: Ground, options: { pool: string; 
     NORA_KEYS_DIR: `/dev/shm/${it.prefix}/keys`,
     NORA_DATA_DIR: join(it.folder, 'worker'),
     NORA_PROVIDER_ALLOW_HOSTS: `${it.provider.host}:${it.provider.port}`,
-    NORA_HOST_GUARD: 'off',
     ...ground.worker,
   }
   return { api, worker }

@@ -178,3 +178,10 @@ test('networks do not overlap, and the default routes lead outside', () => {
   expect(freeStackNetwork('', true)).toBe('10.213.255.0/24')
   expect(freeStackNetwork('10.213.0.0/16 dev x', true)).not.toBe('10.213.255.0/24')
 })
+
+test('no agent of the stack starts without its host guard, unless the operator says so', () => {
+  const it = installation()
+  expect(deriveStack(it, facts).given.worker.env['NORA_HOST_GUARD']).toBe('required')
+  it.files.worker['NORA_HOST_GUARD'] = 'off'
+  expect(deriveStack(it, facts).given.worker.env['NORA_HOST_GUARD']).toBe('off')
+})

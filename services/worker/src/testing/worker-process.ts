@@ -33,8 +33,6 @@ export function spawnWorker(it: WorkerFixture, redisUrl: string, name: string): 
       NORA_HOST_GUARD: 'off',
       NORA_KEYS_DIR: it.keysDir,
       NORA_DATA_DIR: it.dataDir,
-      // Whoever runs these tests has no host guard for their pool.
-      NORA_HOST_GUARD: 'off',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
