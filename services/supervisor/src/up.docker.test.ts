@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { isRoot, privilegePrefix } from '@nora/embedded/privileges'
@@ -8,7 +8,9 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadAccounts } from './accounts.ts'
 import { readInstallation } from './installation.ts'
+import { changeEnvFile } from './rotation/write-env.ts'
 import { type StandIn, standInInstallation } from './stand-in.fixture.ts'
+import { askSupervisor } from './status-socket.ts'
 
 const exec = promisify(execFile)
 let standIn: StandIn
@@ -82,6 +84,25 @@ test('a killed Postgres comes back with its data on the same port', async () => 
   await client.connect()
   expect((await client.query('select current_user as me')).rows).toEqual([{ me: 'nora_migrator' }])
   await client.end()
+})
+
+test('an api that is started again alone keeps what Postgres and the worker were started with, and takes the rest', async () => {
+  const told = async () => {
+    const text = await readFile(`/proc/${await pidOf('api')}/environ`, 'utf8')
+    return Object.fromEntries(text.split('\0').map((line) => line.split(/=(.*)/s).slice(0, 2)))
+  }
+  const { config, statusSocket } = standIn.layout
+  const before = { pid: await pidOf('api'), ...(await told()) }
+  const [kept, other] = [await readFile(join(config, 'migrate.env'), 'utf8'), 'f0e1d2c3'.repeat(8)]
+  await changeEnvFile(config, 'migrate', { NORA_DB_PASSWORD_APP: other })
+  await changeEnvFile(config, 'api', { JWT_SECRET: other })
+  await askSupervisor(statusSocket, 'restart-api')
+  await standIn.untilStatus((now) =>
+    now.processes.some((one) => one.name === 'api' && one.state === 'running' && one.pid !== before.pid),
+  )
+  const after = await told()
+  expect([after['JWT_SECRET'], after['DATABASE_URL']]).toEqual([other, before['DATABASE_URL']])
+  await writeFile(join(config, 'migrate.env'), kept, { mode: 0o600 })
 })
 
 test("the status socket, the env files and the config folder are their owner's alone", async () => {
