@@ -44,7 +44,7 @@ async function run(place: Place): Promise<boolean> {
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => stopping.abort(new Error('interrupted')))
   const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(900_000)])
   const checks = startChecks(say)
-  const world: World = { place, checks, signal, send: sender(signal) }
+  const world: World = { place, checks, signal, send: sender(signal), apiKeys: [] }
   const { installation } = place
   try {
     await prepareProvider(world)

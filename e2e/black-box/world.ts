@@ -23,6 +23,8 @@ export type World = {
   provider?: StandInProvider | undefined
   /** What agents ask with, and where. */
   target?: { apiKey: string; baseUrl: string; model: string }
+  /** Every value that the key had. */
+  apiKeys: string[]
   keyId?: string
   agentId?: string
 }

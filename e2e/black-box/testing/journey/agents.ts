@@ -37,6 +37,7 @@ export async function agents(world: World): Promise<void> {
 
   await check('a provider key is stored, and no answer ever shows it', async () => {
     const { api } = alice()
+    world.apiKeys.push(apiKey)
     const baseUrl = world.target?.baseUrl ?? 'https://api.openai.com/v1'
     const { body } = await api.call('POST', 'llm-providers', {
       body: { provider: 'openai-compatible', label: 'Black box', secret: { apiKey }, baseUrl },
@@ -108,6 +109,7 @@ export async function agents(world: World): Promise<void> {
   await check('a replaced key reaches the agent with the sync that is asked for', async () => {
     const { api } = alice()
     apiKey = `black-box-${randomBytes(24).toString('hex')}`
+    world.apiKeys.push(apiKey)
     const { body } = await api.call('PUT', `llm-providers/${keyId()}`, {
       body: { secret: { apiKey } },
       expect: [200],

@@ -22,7 +22,7 @@ export async function watching(world: World): Promise<void> {
       'nothing was done by who did it',
     )
     const text = JSON.stringify(body)
-    for (const secret of [alice().password, 'black-box-0', alice().api.token() ?? '-']) {
+    for (const secret of [alice().password, alice().api.token() ?? '-', ...world.apiKeys]) {
       holds(!text.includes(secret), 'a secret is in it')
     }
   })

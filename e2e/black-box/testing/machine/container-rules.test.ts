@@ -117,3 +117,22 @@ test('a gateway publishes on loopback in the embedded shape alone', () => {
   expect(violations(gateway, allowedToOurs('gateway', 'compose'), facts)).toHaveLength(1)
   expect(violations(gateway, allowedToOurs('agent', 'embedded'), facts)).toHaveLength(2)
 })
+
+test('a container that is never started needs no bounds, but everything else', () => {
+  const one = good()
+  host({
+    ReadonlyRootfs: false,
+    Memory: 0,
+    NanoCpus: 0,
+    PidsLimit: 0,
+    Ulimits: [],
+    RestartPolicy: { Name: 'no' },
+  })(one)
+  Object.assign(one, { State: { Status: 'created' } })
+  const said = () => violations(one, allowedToOurs('hand-over', 'compose'), facts)
+  expect(said()).toEqual([])
+  Object.assign(one, { State: { Status: 'exited' } })
+  expect(said()).toEqual(['nora-1-api was started'])
+  host({ Privileged: true })(one)
+  expect(said()).toHaveLength(2)
+})

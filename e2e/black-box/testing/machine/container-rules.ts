@@ -26,6 +26,7 @@ export type Inspected = {
     RestartPolicy?: { Name?: string }
     [more: string]: unknown
   }
+  State?: { Status?: string }
   Mounts?: { Source?: string; Destination?: string; RW?: boolean }[]
 }
 
@@ -40,6 +41,8 @@ export type Allowed = {
   noCpuLimit?: boolean
   /** Ends for good, or is started again by the worker alone. */
   noRestart?: boolean
+  /** Nothing ever runs in it, so what bounds a process is not asked of it. */
+  neverStarted?: boolean
 }
 
 /** The stack's services (docker-compose.yml). `address`: where nginx is published. */
@@ -53,10 +56,11 @@ export const allowedTo = (service: string, address: string): Allowed =>
   })[service] ?? {}
 
 /** What the worker makes. A gateway's load is its agents', each of which has a limit. */
-export const allowedToOurs = (role: string, mode: 'embedded' | 'compose'): Allowed =>
-  role === 'gateway'
-    ? { noCpuLimit: true, noRestart: true, ...(mode === 'embedded' ? { publishes: ['127.0.0.1'] } : {}) }
-    : { noRestart: true }
+export function allowedToOurs(role: string, mode: 'embedded' | 'compose'): Allowed {
+  if (role === 'hand-over') return { neverStarted: true, noRestart: true }
+  if (role !== 'gateway') return { noRestart: true }
+  return { noCpuLimit: true, noRestart: true, ...(mode === 'embedded' ? { publishes: ['127.0.0.1'] } : {}) }
+}
 
 /**
  * What is wrong with a container, each in a sentence that names it; empty when nothing is. Pure.
@@ -85,7 +89,6 @@ export function violations(
     unless(source !== '/' && !isWithin(config, source), `mounts the whole folder of secrets: ${source}`)
   }
   unless(!host.Privileged, 'is privileged')
-  unless(host.ReadonlyRootfs === true, 'may write to its root')
   const added = (host.CapAdd ?? []).map((one) => one.replace(/^CAP_/, ''))
   const more = added.filter((one) => !allowed.capabilities?.includes(one))
   unless(more.length === 0, `has capabilities that it was not given: ${more.join(', ')}`)
@@ -100,17 +103,8 @@ export function violations(
   )
   unless(!options.some((one) => /unconfined|disable/.test(one)), `is unconfined: ${options.join(', ')}`)
   unless(allowed.root === true || !/^(|root|0+)(:|$)/.test(Config.User ?? ''), 'runs as root')
-  unless((host.Memory ?? 0) > 0, 'has no limit of memory')
-  unless((host.NanoCpus ?? 0) > 0 || allowed.noCpuLimit === true, 'has no limit of CPU')
-  unless((host.PidsLimit ?? 0) > 0, 'has no limit of processes')
-  unless(
-    host.LogConfig?.Type === 'json-file' && Boolean(host.LogConfig.Config?.['max-size']),
-    'does not rotate its log',
-  )
-  unless(
-    (host.Ulimits ?? []).some(({ Name, Hard }) => Name === 'core' && Hard === 0),
-    'may dump core',
-  )
+  if (allowed.neverStarted) unless(container.State?.Status === 'created', 'was started')
+  else found.push(...unbounded(container, allowed))
   unless((host.Devices ?? []).length === 0, 'has devices')
   unless(allowed.hostNetwork === true || host.NetworkMode !== 'host', 'is on the network of the machine')
   for (const name of ['PidMode', 'IpcMode', 'UTSMode', 'UsernsMode'] as const)
@@ -140,3 +134,19 @@ const holdsSocket = (source: string, engineSocket: string): boolean =>
   [engineSocket, '/var/run/docker.sock', '/run/docker.sock', '/run/containerd/containerd.sock'].some(
     (socket) => isWithin(socket, source),
   ) || /\/(docker|containerd|podman)\.sock$/.test(source)
+
+/** What a process in it could take without end, or leave behind. */
+function unbounded({ Name, HostConfig: host }: Inspected, allowed: Allowed): string[] {
+  const bounds: [boolean, string][] = [
+    [host.ReadonlyRootfs === true, 'may write to its root'],
+    [(host.Memory ?? 0) > 0, 'has no limit of memory'],
+    [(host.NanoCpus ?? 0) > 0 || allowed.noCpuLimit === true, 'has no limit of CPU'],
+    [(host.PidsLimit ?? 0) > 0, 'has no limit of processes'],
+    [
+      host.LogConfig?.Type === 'json-file' && Boolean(host.LogConfig.Config?.['max-size']),
+      'does not rotate its log',
+    ],
+    [(host.Ulimits ?? []).some(({ Name, Hard }) => Name === 'core' && Hard === 0), 'may dump core'],
+  ]
+  return bounds.filter(([holds]) => !holds).map(([, what]) => `${Name.replace(/^\//, '')} ${what}`)
+}
