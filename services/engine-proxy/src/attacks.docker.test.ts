@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePool } from '@nora/testing/address-pool'
 import { controlNetworkSpec } from '@nora/worker/gateway/gateway-spec'
+import { assemble } from '@nora/worker/images/build'
 import { assembleTinyImage } from '@nora/worker/images/tiny'
 import Docker from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -111,6 +112,24 @@ test('the last of two fields is what is judged and what the engine gets', async 
   expect((await create(way.socketPath, name, twice(bad, HostConfig))).status).toBe(201)
   const made = await docker.getContainer(name).inspect()
   expect(made.HostConfig.Privileged).toBe(false)
+})
+
+test('an image that says it is a part of the stack makes no agent one', async () => {
+  const dockerfile = `FROM ${around.image}\nLABEL com.docker.compose.project=${foreign} com.docker.compose.service=worker\n`
+  const recipe = { name: 'tiny-of-the-stack', files: [], dockerfile }
+  const { reference } = await assemble(docker, recipe, AbortSignal.timeout(60_000))
+  const target = { ...facts.target, agentId: around.otherAgent, image: { reference, pull: false } }
+  await docker.createNetwork({
+    Name: `${facts.ours.prefix}-net-${target.agentId}`,
+    Labels: { [label.installation]: installation, [label.role]: 'network' },
+  })
+  const { name, body } = agentCreation(target, facts.keysDir)
+  expect((await create(way.socketPath, name, body)).status).toBe(201)
+  const ofStack = { label: [`com.docker.compose.project=${foreign}`] }
+  expect(await docker.listContainers({ all: true, filters: ofStack })).toEqual([])
+  expect((await docker.getContainer(name).inspect()).Config.Labels['com.docker.compose.service']).toBe('worker')
+  await docker.getContainer(name).remove({ force: true })
+  await docker.getImage(reference).remove()
 })
 
 test('a gateway is a gateway: what an agent may be it may not, and the other way about', async () => {

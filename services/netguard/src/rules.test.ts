@@ -13,7 +13,7 @@ test('forwarding: one network’s own traffic, never another network, answers, n
   expect(forward.map((rule) => rule.replace(`-s ${pool} `, ''))).toEqual([
     `-d ${pool} -m physdev --physdev-is-bridged -j RETURN`,
     `-d ${pool} -j DROP`,
-    '-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN',
+    '-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j RETURN',
     '-d 192.168.1.1/32 -p udp -m udp --dport 53 -j RETURN',
     '-d 192.168.1.1/32 -p tcp -m tcp --dport 53 -j RETURN',
     '-d 10.0.0.9/32 -p tcp -m tcp --dport 8080 -j RETURN',
@@ -28,7 +28,7 @@ test('forwarding: one network’s own traffic, never another network, answers, n
 test('entering this host: answers, name service and what is opened; the rest is dropped', () => {
   const { input } = guardRules({ pool, resolvers: [], allow: [] })
   expect(input).toEqual([
-    `-s ${pool} -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN`,
+    `-s ${pool} -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j RETURN`,
     `-s ${pool} -j DROP`,
   ])
 })

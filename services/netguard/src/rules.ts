@@ -56,6 +56,8 @@ export function guardRules({ pool, resolvers, allow }: Omit<RuleInput, 'chains'>
 } {
   const from = `-s ${pool}`
   const answers = '-m conntrack --ctstate RELATED,ESTABLISHED'
+  // Only what somebody else began: what an agent began while the rules were away is judged again with each packet.
+  const answering = `${answers} --ctdir REPLY`
   const names = resolvers.flatMap((address) =>
     ['udp', 'tcp'].map(
       (protocol) => `${from} -d ${address}/32 -p ${protocol} -m ${protocol} --dport 53 -j RETURN`,
@@ -71,7 +73,7 @@ export function guardRules({ pool, resolvers, allow }: Omit<RuleInput, 'chains'>
       `${from} -d ${pool} -m physdev --physdev-is-bridged -j RETURN`,
       // The engine lifts its own wall between networks for a moment each time it makes one: this one stands.
       `${from} -d ${pool} -j DROP`,
-      `${from} ${answers} -j RETURN`,
+      `${from} ${answering} -j RETURN`,
       ...names,
       ...opened,
       ...[...closedBlocks, ...closedAddresses].map((block) => `${from} -d ${block} -j DROP`),
@@ -80,7 +82,7 @@ export function guardRules({ pool, resolvers, allow }: Omit<RuleInput, 'chains'>
       `-d ${pool} ${answers} -j RETURN`,
       `-d ${pool} -j DROP`,
     ],
-    input: [`${from} ${answers} -j RETURN`, ...names, ...opened, `${from} -j DROP`],
+    input: [`${from} ${answering} -j RETURN`, ...names, ...opened, `${from} -j DROP`],
   }
 }
 

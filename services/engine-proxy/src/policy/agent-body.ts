@@ -35,6 +35,9 @@ export const swapEqualsMemory =
       ? `${path}.MemorySwap must be ${path}.Memory`
       : rule(value, path)
 
+// An image's labels become the container's: one must not make it a part of the stack (outsideCompose of the worker's names.ts).
+const outsideCompose = { 'com.docker.compose.project': exactly('') }
+
 const ownerLabels = (ours: Ours, agentId: string, role: string) => ({
   [label.installation]: exactly(ours.installation),
   [label.workspace]: text(/^[0-9a-f-]{0,36}$/, "a workspace's id"),
@@ -63,6 +66,7 @@ export function agentBody(ours: Ours, agentId: string): Rule {
     Healthcheck: exactly({ Test: ['NONE'] }),
     Labels: fields({
       ...ownerLabels(ours, agentId, 'agent'),
+      ...outsideCompose,
       [label.generation]: text(/^\d{1,12}$/, 'a number'),
       [label.spec]: text(/^[0-9a-z-]{1,64}$/, 'a hash'),
     }),
@@ -155,7 +159,7 @@ export function handOverBody(ours: Ours, agentId: string): Rule {
     Entrypoint: exactly(['/nothing-runs-here']),
     Cmd: exactly([]),
     User: exactly('65534:65534'),
-    Labels: fields(ownerLabels(ours, agentId, 'hand-over')),
+    Labels: fields({ ...ownerLabels(ours, agentId, 'hand-over'), ...outsideCompose }),
     HostConfig: fields({
       NetworkMode: exactly('none'),
       CapDrop: allCapabilities,

@@ -137,6 +137,9 @@ export const escapes: Record<string, Bend> = {
   'a label of Compose': (body) => {
     body.Labels['com.docker.compose.project'] = 'x'
   },
+  'the labels of its image alone about Compose': (body) => {
+    delete body.Labels['com.docker.compose.project']
+  },
   'no labels': top({ Labels: {} }),
   'the address of its gateway': (body) => {
     const [endpoint] = Object.values<Body>(body.NetworkingConfig.EndpointsConfig)

@@ -45,6 +45,7 @@ test('the whole of it', () => {
       'com.nora.workspace': target.workspaceId,
       'com.nora.agent': target.agentId,
       'com.nora.role': 'agent',
+      'com.docker.compose.project': '',
       'com.nora.generation': '7',
       'com.nora.spec': 'hash',
     },

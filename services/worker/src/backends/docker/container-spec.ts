@@ -1,6 +1,6 @@
 import type Docker from 'dockerode'
 import { BackendError, type Target } from '../backend.ts'
-import { label, type ObjectNames, objectNames, ownerLabels } from './names.ts'
+import { label, type ObjectNames, objectNames, outsideCompose, ownerLabels } from './names.ts'
 
 /** What the specification needs to know of the image it runs. */
 export type ImageFacts = { volumes: string[] }
@@ -91,6 +91,7 @@ const shmSizeMb = 64
 function containerLabels(target: Target): Record<string, string> {
   return {
     ...ownerLabels(target, 'agent'),
+    ...outsideCompose,
     [label.generation]: String(target.generation),
     [label.spec]: target.specHash,
   }

@@ -2,7 +2,7 @@ import type Docker from 'dockerode'
 import type { Target } from '../backend.ts'
 import { createContainer, type Engine, pause } from './engine.ts'
 import { engineStatus } from './errors.ts'
-import { isOurs, type Owner, objectNames, ownerLabels } from './names.ts'
+import { isOurs, type Owner, objectNames, outsideCompose, ownerLabels } from './names.ts'
 import { type TarEntry, tarArchive } from './tar.ts'
 
 export type HandOver = {
@@ -37,7 +37,7 @@ export async function handOver(
           Entrypoint: ['/nothing-runs-here'],
           Cmd: [],
           User: '65534:65534',
-          Labels: ownerLabels(target, 'hand-over'),
+          Labels: { ...ownerLabels(target, 'hand-over'), ...outsideCompose },
           HostConfig: {
             NetworkMode: 'none',
             CapDrop: ['ALL'],
