@@ -127,7 +127,9 @@ test('an image that says it is a part of the stack makes no agent one', async ()
   expect((await create(way.socketPath, name, body)).status).toBe(201)
   const ofStack = { label: [`com.docker.compose.project=${foreign}`] }
   expect(await docker.listContainers({ all: true, filters: ofStack })).toEqual([])
-  expect((await docker.getContainer(name).inspect()).Config.Labels['com.docker.compose.service']).toBe('worker')
+  expect((await docker.getContainer(name).inspect()).Config.Labels['com.docker.compose.service']).toBe(
+    'worker',
+  )
   await docker.getContainer(name).remove({ force: true })
   await docker.getImage(reference).remove()
 })
