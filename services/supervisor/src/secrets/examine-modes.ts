@@ -45,11 +45,12 @@ async function look(path: string, layout: Layout, report: Report): Promise<void>
   if (isCopy(basename(path))) {
     const fix = `look whether you need it, then \`rm ${path}\``
     report(wide ? 'problem' : 'warning', `${path} is a copy of secrets${wide ? ', open to others' : ''}`, fix)
-  } else if (wide) {
+  } else if (wide && inside !== 'tls') {
+    // Who renews certificates makes that folder; the key in it is closed by itself, and the folder above closes both.
     report('problem', `${path} is open to others`, `chmod ${mode.toString(8)} ${path}`)
   }
-  const owner = ownerOf(inside)
-  if (found.uid !== owner) {
+  const [owner, ...others] = ownersOf(inside)
+  if (found.uid !== owner && !others.includes(found.uid)) {
     report('problem', `${path} belongs to user ${found.uid}, not ${owner}`, `chown ${owner}:${owner} ${path}`)
   }
   if (!found.isDirectory()) return
@@ -57,8 +58,11 @@ async function look(path: string, layout: Layout, report: Report): Promise<void>
 }
 
 /** A container's files belong to its user, everything else to ours. */
-function ownerOf(inside: string): number | undefined {
+function ownersOf(inside: string): (number | undefined)[] {
   const folder = dirname(inside) === 'compose/secrets' ? inside : dirname(inside)
   const service = dirname(folder) === 'compose/secrets' ? basename(folder) : ''
-  return containerUids[service as keyof typeof containerUids] ?? process.getuid?.()
+  const own = process.getuid?.()
+  // setup-tls.sh gives the certificate to nginx.
+  if (dirname(inside) === 'tls') return [own, containerUids.nginx]
+  return [containerUids[service as keyof typeof containerUids] ?? own]
 }

@@ -86,6 +86,13 @@ test('what others may read is found wherever it is, with its fix', async () => {
   )
 })
 
+test('what setup-tls.sh makes for the stack’s nginx is as it should be', async () => {
+  await mkdir(at('tls'), { mode: 0o755 })
+  await write('tls/privkey.pem', 'key', 0o600)
+  if (process.getuid?.() === 0) await chown(at('tls/privkey.pem'), 10101, 10101)
+  expect(await findings()).toEqual([])
+})
+
 test.each([
   'worker.env~',
   '.worker.env.swp',
