@@ -75,6 +75,10 @@ stack_up() {
   before=$(images_in "$was") after=$(images_in "$(cat "$config/compose/.env")")
   quiet "$log" compose up --detach --remove-orphans || {
     stack_trouble
+    if grep -Eq 'port is already allocated|address already in use' "$log"; then
+      fail "another program has port $(setting installation NORA_HTTPS_PORT) or $(setting installation NORA_HTTP_PORT)" \
+        "stop it, or change NORA_HTTPS_PORT and NORA_HTTP_PORT in $config/installation.env and the port in $config/api.env; then $(script)"
+    fi
     fail 'the stack does not start' "read $log and the lines above; then $(script)"
   }
   wait_healthy
