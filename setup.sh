@@ -110,7 +110,7 @@ done
 
 # Whoever can change a folder on the way there could lead what is written elsewhere, and read what is kept there.
 check_prefix() {
-  local path=$1 owner
+  local path=$1 owner group
   while [ "$path" != / ]; do
     if [ -e "$path" ]; then
       owner=$(stat -c %u "$path")
@@ -119,6 +119,10 @@ check_prefix() {
       fi
       if [ $((0$(stat -c %a "$path") & 2)) -ne 0 ] && [ ! -k "$path" ]; then
         fail "anybody may write to $path" "chmod o-w $path, or choose another --prefix"
+      fi
+      group=$(stat -c %g "$path")
+      if [ $((0$(stat -c %a "$path") & 020)) -ne 0 ] && [ ! -k "$path" ] && [ "$group" != 0 ] && [ "$group" != "$(id -g)" ]; then
+        fail "everybody of the group $(stat -c %G "$path") may write to $path" "chmod g-w $path, or choose another --prefix"
       fi
     fi
     path=$(dirname "$path")
@@ -332,6 +336,11 @@ install_stack() {
 }
 
 install_all() {
+  # At once: where anybody makes folders, as in /tmp, somebody else could make it before it is used.
+  if [ -n "$prefix" ]; then
+    (umask 022 && mkdir -p "$prefix")
+    check_prefix "$prefix"
+  fi
   log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'
   choose_mode

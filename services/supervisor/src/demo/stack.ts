@@ -6,6 +6,7 @@ import { writeComposeFiles } from '../compose/write-files.ts'
 import { allowedFile } from '../environments.ts'
 import { guardFolder } from '../host-guard.ts'
 import type { Installation } from '../installation.ts'
+import { replaceFile } from '../rotation/write-env.ts'
 import { askSupervisor } from '../status-socket.ts'
 
 /** Whether the installation runs and is ready, in either shape. */
@@ -58,7 +59,7 @@ function allowFile({ mode, layout }: Installation): string | undefined {
 /** Lets agents reach one address of this host, which the guard closes to them. `host` is <IPv4>:<port>. */
 async function openGuard(installation: Installation, host: string): Promise<void> {
   const path = allowFile(installation)
-  if (path) await writeFile(path, `${host}\n`, { mode: 0o644 })
+  if (path) await replaceFile(path, `${host}\n`, 0o644)
 }
 
 async function closeGuard(installation: Installation): Promise<void> {
