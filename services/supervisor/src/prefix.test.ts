@@ -36,12 +36,18 @@ test.runIf(process.getuid?.() === 0)('a prefix in a folder of another user is re
   expect([status, stderr]).toEqual([1, expect.stringContaining(`${folder} belongs to another user`)])
 })
 
-test.runIf(process.getuid?.() === 0)('a prefix in a folder of another group that may write to it is refused', async () => {
-  await chown(folder, 0, 65_534)
-  await chmod(folder, 0o775)
-  const { status, stderr } = setup(join(folder, 'mine'))
-  expect([status, stderr]).toEqual([1, expect.stringMatching(/^error: everybody of the group \S+ may write to/)])
-})
+test.runIf(process.getuid?.() === 0)(
+  'a prefix in a folder of another group that may write to it is refused',
+  async () => {
+    await chown(folder, 0, 65_534)
+    await chmod(folder, 0o775)
+    const { status, stderr } = setup(join(folder, 'mine'))
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: everybody of the group \S+ may write to/),
+    ])
+  },
+)
 
 test('the prefix is made before anything else, so that nobody else makes it meanwhile', async () => {
   // The first thing that is asked of the machine, answered so that nothing more happens.
