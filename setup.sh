@@ -108,29 +108,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-# Whoever can change a folder on the way there could lead what is written elsewhere, and read what is kept there.
-check_prefix() {
-  local path=$1 owner group
-  while [ "$path" != / ]; do
-    if [ -e "$path" ]; then
-      owner=$(stat -c %u "$path")
-      if [ "$owner" != 0 ] && [ "$owner" != "$(id -u)" ]; then
-        fail "$path belongs to another user" 'choose a --prefix below folders of your own'
-      fi
-      if [ $((0$(stat -c %a "$path") & 2)) -ne 0 ] && [ ! -k "$path" ]; then
-        fail "anybody may write to $path" "chmod o-w $path, or choose another --prefix"
-      fi
-      group=$(stat -c %g "$path")
-      if [ $((0$(stat -c %a "$path") & 020)) -ne 0 ] && [ ! -k "$path" ] && [ "$group" != 0 ] && [ "$group" != "$(id -g)" ]; then
-        fail "everybody of the group $(stat -c %G "$path") may write to $path" "chmod g-w $path, or choose another --prefix"
-      fi
-    fi
-    path=$(dirname "$path")
-  done
-}
-
 if [ -n "$prefix" ]; then
-  check_prefix "$prefix"
+  require_own "$prefix" 'choose a --prefix below folders of your own'
   config=$prefix/etc/nora
 elif is_root; then
   config=/etc/nora
@@ -339,7 +318,7 @@ install_all() {
   # At once: where anybody makes folders, as in /tmp, somebody else could make it before it is used.
   if [ -n "$prefix" ]; then
     (umask 022 && mkdir -p "$prefix")
-    check_prefix "$prefix"
+    require_own "$prefix" 'choose a --prefix below folders of your own'
   fi
   log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'

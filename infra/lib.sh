@@ -16,6 +16,25 @@ fail() {
   exit 1
 }
 
+# require_own PATH FIX: whoever can change a folder on the way there could lead what is written elsewhere, read what is kept there, or
+# change what is run from there.
+require_own() {
+  local path=$1 owner group mode
+  while [ "$path" != / ]; do
+    if [ -e "$path" ]; then
+      owner=$(stat -c %u "$path") group=$(stat -c %g "$path") mode=0$(stat -c %a "$path")
+      if [ "$owner" != 0 ] && [ "$owner" != "$(id -u)" ]; then fail "$path belongs to another user" "$2"; fi
+      if [ ! -k "$path" ]; then
+        if [ $((mode & 2)) -ne 0 ]; then fail "anybody may write to $path" "chmod o-w $path; or $2"; fi
+        if [ $((mode & 020)) -ne 0 ] && [ "$group" != 0 ] && [ "$group" != "$(id -g)" ]; then
+          fail "everybody of the group $(stat -c %G "$path") may write to $path" "chmod g-w $path; or $2"
+        fi
+      fi
+    fi
+    path=$(dirname "$path")
+  done
+}
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
 has_systemd() { [ "$(cat /proc/1/comm 2>/dev/null)" = systemd ] && has systemctl; }

@@ -192,10 +192,13 @@ put_into() {
 
 # nginx checks what it reads: with a broken pair it goes on with the one it has.
 reload() {
+  local pid
   if [ -n "$container" ]; then
     if docker kill -s HUP "$container" >/dev/null; then note "$container reads it anew"; else note "$container does not run: it will read it when it starts"; fi
   elif [ -n "$pid_file" ]; then
-    if [ -s "$pid_file" ] && kill -HUP "$(cat "$pid_file")" 2>/dev/null; then note 'nginx reads it anew'; else note 'nginx does not run: it will read it when it starts'; fi
+    # nginx's own user writes it: no other process is told, whatever stands there.
+    pid=$(head -c 20 "$pid_file" 2>/dev/null || true)
+    if [[ $pid =~ ^[1-9][0-9]*$ ]] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = nginx ] && kill -HUP "$pid" 2>/dev/null; then note 'nginx reads it anew'; else note 'nginx does not run: it will read it when it starts'; fi
   else
     note 'tell nginx to read it anew: docker kill -s HUP <container>'
   fi
@@ -259,6 +262,12 @@ certbot_get() {
     fi
   done
   [ -z "$agents" ] || note "$agents is left out: one for *.$agents needs a DNS challenge, see docs/edge.md"
+  # certbot runs it as root from then on.
+  if is_root; then
+    for host in setup-tls.sh lib.sh; do
+      require_own "$here/$host" 'run it from the installed code, /opt/nora/infra/setup-tls.sh'
+    done
+  fi
   has certbot || fail 'certbot is not installed' 'apt-get install --no-install-recommends certbot'
   [ -d "$webroot" ] || fail "there is no folder $webroot" 'start nginx with it first, or say --webroot'
   mapfile -t asked < <(certbot_folders)

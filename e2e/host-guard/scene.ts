@@ -68,16 +68,22 @@ export async function onNetwork(it: Stack, place: Place, slot: number, options: 
 
 /** Makes and removes networks, one after another, until it is told to end; gives how many. */
 export function churn(it: Stack): { end(): Promise<number> } {
-  const pool = freePool()
+  let pool = freePool()
   let over = false
   let made = 0
   const going = (async () => {
     while (!over) {
-      const network = await it.docker.createNetwork({
-        Name: `${it.prefix}-churn`,
-        Labels: { 'com.nora.installation': it.installation },
-        IPAM: { Driver: 'default', Config: [{ Subnet: `${addressIn(pool, 0)}/29` }] },
-      })
+      const network = await it.docker
+        .createNetwork({
+          Name: `${it.prefix}-churn`,
+          Labels: { 'com.nora.installation': it.installation },
+          IPAM: { Driver: 'default', Config: [{ Subnet: `${addressIn(pool, 0)}/29` }] },
+        })
+        .catch((error: { statusCode?: number }) => {
+          if (error.statusCode !== 403) throw error
+          pool = freePool() // Somebody else's test has taken it meanwhile.
+        })
+      if (!network) continue
       made++
       await network.remove()
     }
