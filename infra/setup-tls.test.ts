@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { chmod, chown, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { promisify } from 'node:util'
@@ -129,35 +129,6 @@ describe('what is asked for wrongly', () => {
   test.each(cases)('%s is refused, and says how to do better', async (_, args) => {
     const refused = await run(setupTls, args).catch((error) => error)
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/^error: .*\n {2}fix: /s)])
-  })
-
-  test.runIf(isRoot)(
-    'a script that another user may change is not given to certbot, which would run it as root',
-    async () => {
-      const folder = await tempFolder('nora-tls-')
-      for (const name of ['setup-tls.sh', 'lib.sh']) {
-        await copyFile(join(setupTls, '..', name), join(folder, name))
-        await chmod(join(folder, name), 0o755)
-      }
-      const real = ['--public-host', 'a.example.org', '--admin-host', 'b.example.org']
-      const asked = ['--certbot', '--email', 'a@example.org', '--webroot', folder, ...real]
-      await chown(join(folder, 'lib.sh'), 65_534, 65_534)
-      const refused = await run(join(folder, 'setup-tls.sh'), asked).catch((error) => error)
-      expect(refused.stderr).toContain('lib.sh belongs to another user')
-      await chown(folder, 65_534, 65_534)
-      await chown(join(folder, 'lib.sh'), 0, 0)
-      const again = await run(join(folder, 'setup-tls.sh'), asked).catch((error) => error)
-      expect(again.stderr).toContain(`${folder} belongs to another user`)
-    },
-  )
-
-  test('a file that should have nginx’s process id and has something else has nobody told', async () => {
-    const folder = await tempFolder('nora-tls-')
-    for (const text of [`${process.pid}\n`, '-1\n', '1\n']) {
-      await writeFile(join(folder, 'pid'), text)
-      const { stdout } = await selfSigned(join(folder, 'tls'), '--force', '--pid-file', join(folder, 'pid'))
-      expect(stdout).toContain('nginx does not run')
-    }
   })
 
   test('--help says everything', async () => {
