@@ -179,7 +179,9 @@ pause_running() {
 # secret FILE NAME VALUE: written once, kept for ever after.
 secret() {
   local file=$config/$1.env
-  if [ -f "$file" ] && grep -Eq "^$2(_FILE)?=." "$file"; then return; fi
+  # As those who read it take a line: one behind a spelling that is not known here would win over it.
+  if [ -f "$file" ] && grep -Eq "^\s*(export\s+)?$2(_FILE)?\s*=\s*\S" "$file"; then return; fi
+  if [ -s "$file" ] && [ -n "$(tail -c 1 "$file")" ]; then echo >>"$file"; fi
   (umask 077 && printf '%s=%s\n' "$2" "$3" >>"$file")
   chmod 600 "$file"
   note "made $2"
@@ -196,7 +198,7 @@ make_secrets() {
   fi
   supervisor keep-pepper || fail 'api.env cannot be read' 'read the line above'
   secret api NORA_API_KEY_PEPPER "$(hex32)"
-  if ! grep -Eqs '^ENCRYPTION_KEY_(KEYRING|SEALED_FILE)=.' "$config/worker.env"; then
+  if ! grep -Eqs '^\s*(export\s+)?ENCRYPTION_KEY_(KEYRING|SEALED_FILE)\s*=\s*\S' "$config/worker.env"; then
     secret worker ENCRYPTION_KEY "$(hex32)"
   fi
   secret api JWT_SECRET "$(hex32)"

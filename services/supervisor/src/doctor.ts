@@ -2,8 +2,10 @@ import { readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findEngine } from '@nora/embedded/engine'
 import { findProgram } from '@nora/embedded/find-program'
+import { containerUids } from './compose/addresses.ts'
 import { isWell, projectOf, stackContainers, stackServices, statusOf } from './compose/containers.ts'
 import { hasCompose } from './compose/run-compose.ts'
+import { usersWith } from './compose/users-with.ts'
 import { hasInit } from './engine-part.ts'
 import { guardStatus } from './host-guard.ts'
 import { type Installation, readInstallation } from './installation.ts'
@@ -101,6 +103,14 @@ async function examineStack(installation: Installation, say: Say): Promise<boole
   const again = `run ${setupCommand(layout)}`
   const compose = await hasCompose()
   say(compose, 'a Compose is installed', `${again}: it installs docker-compose`)
+  const strangers = await usersWith(Object.values(containerUids))
+  say(
+    strangers.length === 0,
+    strangers.length === 0
+      ? 'the containers’ uids are nobody else’s'
+      : `${strangers.join(', ')}: the uid of a container`,
+    'give that user another uid: the files of that container, its secrets among them, are theirs too',
+  )
   const found = await stackContainers(installation, AbortSignal.timeout(60_000)).catch(() => [])
   const rows = found.map(statusOf)
   for (const service of stackServices) {
@@ -132,7 +142,10 @@ async function examineFiles(layout: Layout, say: Say) {
     ['api', 'JWT_SECRET'],
   ] as const) {
     const text = await readFile(join(layout.config, `${file}.env`), 'utf8').catch(() => '')
-    const there = new RegExp(`^${secret}(_FILE|_KEYRING|_SEALED_FILE)?=.`, 'm').test(text)
+    const there = new RegExp(
+      `^[ \\t]*(export[ \\t]+)?${secret}(_FILE|_KEYRING|_SEALED_FILE)?[ \\t]*=[ \\t]*\\S`,
+      'm',
+    ).test(text)
     say(
       there,
       `${file}.env has ${secret}`,
