@@ -203,7 +203,7 @@ test('an api with another capability key is told nothing, and says in its log wh
   try {
     const answer = await browser(other).get('/api/auth/oauth/oidc/start')
     expect(codeOf(answer)).toEqual([503, 'unavailable'])
-    expect(other.logged.join()).toContain('docs/sign-in.md')
+    expect(other.logged.join()).toContain('docs/rotation.md')
   } finally {
     await other.close()
   }
