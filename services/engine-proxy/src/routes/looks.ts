@@ -6,6 +6,8 @@ import type { Route, RouteDeps, Verdict } from '../routes.ts'
 
 const pullMs = 15 * 60_000
 const image = '[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,499}'
+// As the worker has it (services/worker/src/backends/docker/images.ts): a registry's must not come to stand under a name of ours.
+const madeHere = /^((index\.)?docker\.io\/)?(nora\/|(library\/)?nora-[a-z]+(:|@|$))/
 const yes = /^(1|true)$/
 const json = /^\{.{0,20000}\}$/s
 
@@ -82,7 +84,9 @@ export function lookRoutes({ ours, engine }: RouteDeps): Route[] {
       path: /^\/images\/create$/,
       parameters: { fromImage: new RegExp(`^${image}$`) },
       judge: ({ query }) => {
-        if (!query.get('fromImage')) throw new Refusal('the parameter fromImage is missing')
+        const asked = query.get('fromImage')
+        if (!asked) throw new Refusal('the parameter fromImage is missing')
+        if (madeHere.test(asked)) throw new Refusal('images of that name are made on this machine')
         return { method: 'POST', path: '/images/create', query, deadlineMs: pullMs }
       },
     },

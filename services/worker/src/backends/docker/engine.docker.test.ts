@@ -204,6 +204,15 @@ describe('the Docker Engine', () => {
       ...{ code: 'image-pull-failed', retry: true },
       message: expect.stringMatching(/registry of 127\.0\.0\.1:1\/some\/image:1 does not answer.*refused/),
     })
+    // No registry is asked for a name of ours, however it is written: what it has would be a stranger's.
+    for (const name of [
+      'nora/a:1',
+      'docker.io/nora/a:1',
+      'index.docker.io/nora/a',
+      'nora-app:1',
+      'library/nora-app:1',
+    ])
+      await expect(ensure(name, true)).rejects.toMatchObject({ code: 'image-not-found', retry: false })
     expect(said).toEqual(['pulling 127.0.0.1:1/some/image:1'])
   })
 

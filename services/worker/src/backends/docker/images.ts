@@ -27,6 +27,9 @@ export async function findImage(
   }
 }
 
+/** Names of the images that are made on this machine: a registry that had one could put its own in the place of the next one of ours. */
+const madeHere = /^((index\.)?docker\.io\/)?(nora\/|(library\/)?nora-[a-z]+(:|@|$))/
+
 const pullDeadlineMs = 15 * 60_000
 const pullSilenceMs = 120_000
 
@@ -43,7 +46,7 @@ export async function ensureImage(
 ): Promise<void> {
   const { reference, pull } = target.image
   if (await findImage(engine, reference, signal)) return
-  if (!pull) {
+  if (!pull || madeHere.test(reference)) {
     const message = `Image ${reference} is not on this engine and comes from no registry: run ./setup.sh again, which builds it.`
     throw new BackendError('image-not-found', message, { retry: false })
   }
