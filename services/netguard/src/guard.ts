@@ -29,7 +29,7 @@ export type GuardParts = { resolvers(): Promise<string[]> }
  */
 export function createGuard(settings: Settings, parts: GuardParts = { resolvers: readResolvers }): Guard {
   const chains = chainNames(settings.installation)
-  const { pool } = settings
+  const { pool, stack } = settings
   let fromFile: Allowed[] = []
   let written = { text: '', ours: '' }
 
@@ -52,6 +52,7 @@ export function createGuard(settings: Settings, parts: GuardParts = { resolvers:
       const input = {
         chains,
         pool,
+        stack,
         resolvers: await parts.resolvers(),
         allow: [...settings.allow, ...fromFile],
       }

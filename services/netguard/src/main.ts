@@ -15,6 +15,7 @@ table mangle, and puts them back whenever something changes them. Needs CAP_NET_
 
   NORA_INSTALLATION_ID     whose rules
   NORA_AGENT_NETWORK_POOL  the block from which agents' networks are cut
+  NORA_STACK_NETWORK       the block of Nora's own containers, if it runs in some
   NORA_EGRESS_ALLOW        <address>:<port>[/udp],... that agents may reach all the same
   NORA_EGRESS_ALLOW_FILE   a file with more of them, read again while it runs
   NORA_NETGUARD_STATUS     where to write how it is, each second

@@ -25,6 +25,17 @@ test('forwarding: one network’s own traffic, never another network, answers, n
   ])
 })
 
+test('the stack’s own containers reach no cloud metadata, and everything else as before', () => {
+  const ground = { pool, resolvers: [], allow: [] }
+  const without = guardRules(ground)
+  const { forward, input } = guardRules({ ...ground, stack: '10.213.0.0/24' })
+  expect(forward.slice(without.forward.length)).toEqual([
+    '-s 10.213.0.0/24 -d 169.254.0.0/16 -j DROP',
+    '-s 10.213.0.0/24 -d 168.63.129.16/32 -j DROP',
+  ])
+  expect([forward.slice(0, without.forward.length), input]).toEqual([without.forward, without.input])
+})
+
 test('entering this host: answers, name service and what is opened; the rest is dropped', () => {
   const { input } = guardRules({ pool, resolvers: [], allow: [] })
   expect(input).toEqual([

@@ -6,6 +6,8 @@ export type RuleInput = {
   chains: Chains
   /** The pool of all agents' networks, as CIDR. */
   pool: string
+  /** Nora's own containers, where it runs in some: they never ask a cloud for its metadata. */
+  stack?: string | undefined
   /** IPv4 addresses that the engine's name service forwards to. */
   resolvers: readonly string[]
   /** What the operator opened. */
@@ -50,7 +52,7 @@ const closedAddresses = ['168.63.129.16/32'] as const // Azure's wire server
  * The rules, in order, as `iptables` writes them without `-A CHAIN`. Forwarded packets are seen after the engine has
  * translated their destination, so a published port of this host is judged by the container behind it.
  */
-export function guardRules({ pool, resolvers, allow }: Omit<RuleInput, 'chains'>): {
+export function guardRules({ pool, stack, resolvers, allow }: Omit<RuleInput, 'chains'>): {
   forward: string[]
   input: string[]
 } {
@@ -81,6 +83,10 @@ export function guardRules({ pool, resolvers, allow }: Omit<RuleInput, 'chains'>
       // Nobody but this host begins anything towards an agent; what the host sends does not pass here.
       `-d ${pool} ${answers} -j RETURN`,
       `-d ${pool} -j DROP`,
+      // A taken-over container of ours does not become the machine's account at its cloud.
+      ...(stack
+        ? ['169.254.0.0/16', ...closedAddresses].map((block) => `-s ${stack} -d ${block} -j DROP`)
+        : []),
     ],
     input: [`${from} ${answering} -j RETURN`, ...names, ...opened, `${from} -j DROP`],
   }

@@ -24,12 +24,14 @@ test('every wrong setting is named at once, and nothing that could become anothe
   const wrong = readSettings({
     NORA_INSTALLATION_ID: 'x -j ACCEPT',
     NORA_AGENT_NETWORK_POOL: '10.214.0.1/16',
+    NORA_STACK_NETWORK: '8.8.8.0/24',
     NORA_EGRESS_ALLOW: '1.2.3.4:80 -j ACCEPT',
     NORA_NETGUARD_STATUS: 'status.json',
   })
   expect('problems' in wrong && wrong.problems.map((line) => line.split(/[ :]/)[0])).toEqual([
     'NORA_INSTALLATION_ID',
     'NORA_AGENT_NETWORK_POOL',
+    'NORA_STACK_NETWORK',
     'NORA_EGRESS_ALLOW',
     'NORA_NETGUARD_STATUS',
   ])

@@ -8,6 +8,8 @@ export type Settings = {
   installation: string
   /** CIDR, base address first. */
   pool: string
+  /** The block of Nora's own containers; absent where it runs in none. */
+  stack: string | undefined
   allow: readonly Allowed[]
   /** A file with further entries of the same form, read again while running; absent: none. */
   allowFile: string | undefined
@@ -27,6 +29,10 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
   const pool = readPool(env['NORA_AGENT_NETWORK_POOL'] ?? '')
   if (!pool)
     problems.push('NORA_AGENT_NETWORK_POOL must be a private IPv4 block of /8 to /27, such as 10.214.0.0/16')
+  const stackText = env['NORA_STACK_NETWORK'] || undefined
+  const stack = stackText === undefined ? undefined : readPool(stackText)
+  if (stackText !== undefined && !stack)
+    problems.push('NORA_STACK_NETWORK must be a private IPv4 block of /8 to /27')
   const allow = parseAllow(env['NORA_EGRESS_ALLOW'] ?? '')
   if ('wrong' in allow) problems.push(`NORA_EGRESS_ALLOW: ${allow.wrong}`)
   const path = (name: string) => {
@@ -35,7 +41,7 @@ export function readSettings(env: Record<string, string | undefined>): Settings 
     return text
   }
   const settings = {
-    ...{ installation, pool: pool ?? '', allow: 'wrong' in allow ? [] : allow.entries },
+    ...{ installation, pool: pool ?? '', stack, allow: 'wrong' in allow ? [] : allow.entries },
     ...{ allowFile: path('NORA_EGRESS_ALLOW_FILE'), statusFile: path('NORA_NETGUARD_STATUS') },
   }
   return problems.length > 0 ? { problems } : settings

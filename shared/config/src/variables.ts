@@ -88,6 +88,7 @@ export const variables = {
 
   NORA_PROXY_SOCKET: { readBy: ['engine-proxy'] },
 
+  NORA_STACK_NETWORK: { readBy: ['netguard'] },
   NORA_EGRESS_ALLOW: { readBy: ['netguard'] },
   NORA_EGRESS_ALLOW_FILE: { readBy: ['netguard'] },
 

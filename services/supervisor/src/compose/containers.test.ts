@@ -12,7 +12,7 @@ const container = (service: string, state: Partial<StackContainer['State']>): St
 
 test('the services that are looked after are those of docker-compose.yml', async () => {
   const text = await readFile(new URL('../../../../docker-compose.yml', import.meta.url), 'utf8')
-  const services = text.slice(text.indexOf('\nservices:'), text.indexOf('\nnetworks:'))
+  const services = text.slice(text.indexOf('\nservices:'), text.indexOf('\nvolumes:'))
   const named = [...services.matchAll(/^ {2}([a-z-]+):$/gm)].map(([, name]) => name)
   expect(named.sort()).toEqual([...stackServices].sort())
 })

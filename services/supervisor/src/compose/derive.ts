@@ -99,7 +99,11 @@ export function deriveStack(installation: Installation, facts: StackFacts): Stac
       secrets: {},
     },
     // What is allowed is written on the host, in a folder that it reads alone.
-    netguard: parted({ ...environments.netguard, NORA_EGRESS_ALLOW_FILE: '/etc/nora/netguard/allow' }),
+    netguard: parted({
+      ...environments.netguard,
+      NORA_EGRESS_ALLOW_FILE: '/etc/nora/netguard/allow',
+      NORA_STACK_NETWORK: need('NORA_STACK_NETWORK'),
+    }),
     migrate: parted(environments.migrate),
     postgres: {
       env: {
