@@ -25,7 +25,7 @@ export async function hostListener(): Promise<{ port: number; server: Server }> 
 /** This host's own addresses: those that last, and the ends of the agent's and the control network. */
 export function hostAddresses(it: Stack, from: Place): string[] {
   const lasting = Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(br-|veth)/.test(name))
+    .filter(([name]) => !/^(br-|nr-|veth)/.test(name))
     .flatMap(([, list]) => list ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address)

@@ -48,6 +48,7 @@ test('what is dialled is this host alone: its end of the control network, and wh
     eth0: [...one('192.168.1.9'), ...one('fe80::1', 'IPv6')],
     docker0: one('172.17.0.1'),
     'br-0123': one('10.99.0.1'),
+    'nr-0123456789ab': one('10.97.0.1'),
     veth7: one('10.98.0.1'),
     dummy0: one('10.214.9.9'),
   } as Parameters<typeof hostTargets>[2]

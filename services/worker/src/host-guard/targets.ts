@@ -19,7 +19,7 @@ export function hostTargets(
   const bridge = range[0].toByteArray()
   bridge[3] = bridge[3]! + 1
   // Ends of the engine's networks come and go: one that has just gone would be dialled elsewhere.
-  const lasting = Object.entries(interfaces).filter(([name]) => !/^(br-|veth)/.test(name))
+  const lasting = Object.entries(interfaces).filter(([name]) => !/^(br-|nr-|veth)/.test(name))
   const own = onHost ? lasting.flatMap(([, list]) => list ?? []) : []
   const addresses = own
     .filter(({ family, internal }) => family === 'IPv4' && !internal)

@@ -46,6 +46,8 @@ const programs = async () => (await running()).filter((one) => !/docker-init|sle
 describe('a terminal', () => {
   test('is a shell as the agent’s user, of the size asked for, that echoes and ends with its code', async () => {
     const one = await open()
+    // Before its prompt, what is typed is echoed ahead of it.
+    await one.until('$ ')
     one.stream.write('id -u; echo "size $(stat -c %F /dev/stdin)"; echo caps $((1 + 1)) $TERM\n')
     await one.until('caps 2 xterm-256color')
     expect(one.said()).toContain('\r\n10001\r\n')
