@@ -136,3 +136,26 @@ lock_hash() { sha256sum "$1/package-lock.json" | cut -d ' ' -f 1; }
 
 # The engine answers on its socket within a few seconds.
 engine_answers() { timeout 5 docker version >/dev/null 2>&1; }
+
+# own_engine LOG: starts dockerd where no init system would, for as long as the caller's script runs; `end_engine` ends it.
+own_engine_pid=''
+own_engine() {
+  rm -f /var/run/docker.pid
+  dockerd >"$1" 2>&1 &
+  own_engine_pid=$!
+  for _ in $(seq 1 120); do
+    if engine_answers; then return; fi
+    kill -0 "$own_engine_pid" 2>/dev/null || break
+    sleep 0.5
+  done
+  tail -n 20 "$1" >&2
+  fail 'dockerd does not start' 'read the lines above'
+}
+
+end_engine() {
+  [ -n "$own_engine_pid" ] || return 0
+  kill "$own_engine_pid" 2>/dev/null || true
+  # dockerd ends its containers first.
+  timeout 30 tail --pid="$own_engine_pid" -f /dev/null || kill -9 "$own_engine_pid" 2>/dev/null || true
+  own_engine_pid=''
+}

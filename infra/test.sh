@@ -9,14 +9,9 @@ here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 cd "$here"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/nora-test.XXXXXX")
-engine=''
 # shellcheck disable=SC2317  # the trap calls it
 cleanup() {
-  if [ -n "$engine" ]; then
-    kill "$engine" 2>/dev/null || true
-    # dockerd ends its containers first.
-    timeout 30 tail --pid="$engine" -f /dev/null || kill -9 "$engine" 2>/dev/null || true
-  fi
+  end_engine
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -40,15 +35,7 @@ if engine_answers; then
   note 'answers'
 elif is_root && ! has_systemd; then
   note 'starting dockerd for the tests'
-  rm -f /var/run/docker.pid
-  dockerd >"$work/dockerd.log" 2>&1 &
-  engine=$!
-  for _ in $(seq 1 120); do
-    if engine_answers; then break; fi
-    kill -0 "$engine" 2>/dev/null || break
-    sleep 0.5
-  done
-  engine_answers || { tail -n 20 "$work/dockerd.log" >&2; fail 'dockerd does not start' 'read the lines above'; }
+  own_engine "$work/dockerd.log"
 elif is_root; then
   systemctl start docker || fail 'docker.service does not start' 'journalctl -u docker'
 else
