@@ -4,7 +4,9 @@ import { soon } from '../testing/agent.ts'
 import { type DockerFixture, dockerFixture } from './testing/docker-fixture.ts'
 
 // A line of these takes about 170 bytes in the engine's file.
-const lines = (count: number) => `seq -f "%010g $(head -c 90 /dev/zero | tr '\\0' x)" ${count}; echo end`
+// After the first it waits until somebody reads: what is rotated away before that would be no gap.
+const seq = `seq -f "%010g $(head -c 90 /dev/zero | tr '\\0' x)"`
+const lines = (count: number) => `${seq} 1; until [ -e /tmp/go ]; do :; done; ${seq} 2 ${count}; echo end`
 const numberOf = (frame: LogFrame) => Number(frame.text.toString('latin1', 0, 10))
 
 describe('logs that the engine rotates while they are read', () => {
@@ -30,9 +32,16 @@ describe('logs that the engine rotates while they are read', () => {
     return container.id
   }
 
+  async function go(id: string): Promise<void> {
+    const command = { Cmd: ['/bin/sh', '-c', ': > /tmp/go'], AttachStdout: true }
+    const stream = await (await fixture.docker.getContainer(id).exec(command)).start({})
+    stream.resume()
+  }
+
   async function read(id: string, each: (count: number) => Promise<void> | void): Promise<LogFrame[]> {
     const frames: LogFrame[] = []
     for await (const some of fixture.backend.logs(id, undefined, soon(120_000))) {
+      if (frames.length === 0) await go(id)
       for (const frame of some) frames.push(frame)
       await each(frames.length)
     }
