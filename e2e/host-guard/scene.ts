@@ -63,7 +63,7 @@ export async function onNetwork(it: Stack, place: Place, slot: number, options: 
   await container.start()
   const { NetworkSettings } = await container.inspect()
   const address = Object.values(NetworkSettings.Networks)[0]!.IPAddress
-  return { containerId: container.id, address, bridge: addressIn(subnet + '/29', 1) }
+  return { containerId: container.id, address, bridge: addressIn(`${subnet}/29`, 1) }
 }
 
 /** Makes and removes networks, one after another, until it is told to end; gives how many. */
