@@ -41,8 +41,8 @@ usage: ./setup.sh [COMMAND] [OPTIONS]
   --prefix DIR   act on a second installation with all its files below DIR, beside the machine's own
   --yes          do not ask
 
-As root: code in /opt/nora, settings in /etc/nora, data in /var/lib/nora, logs in /var/log/nora; each process has its
-own user. As a user (who may use Docker): everything in .nora/ here, without that separation.
+As root: code in /opt/nora, settings in /etc/nora, data in /var/lib/nora, logs in /var/log/nora (compose: docker logs); each
+process has its own user. As a user (who may use Docker): everything in .nora/ here, without that separation.
 TEXT
 }
 
@@ -143,7 +143,7 @@ trusted() {
 supervisor() {
   local options=()
   if [ -n "$prefix" ]; then options=(--prefix "$prefix"); fi
-  [ -x "$code/node_modules/.bin/node" ] || fail 'nothing is installed yet' './setup.sh'
+  [ -x "$code/node_modules/.bin/node" ] || fail "nothing is installed in $config" "$(script)"
   PATH="$code/node_modules/.bin:$PATH" NODE_EXTRA_CA_CERTS=$(trusted) "$code/node_modules/.bin/node" --disable-sigusr1 \
     "$code/services/supervisor/src/main.ts" "${options[@]}" "$@"
 }
@@ -424,7 +424,7 @@ case $command in
       systemctl daemon-reload
     fi
     if [ "$code" != "$here" ]; then rm -rf "$code"; fi
-    echo 'Debian packages that were installed (Docker, Redis, Node) stay: other programs may use them.'
+    echo 'Debian packages that were installed (Docker, Compose, Redis, Node and others) stay: other programs may use them.'
     ;;
   encryption-key)
     options=()

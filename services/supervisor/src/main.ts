@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isRoot } from '@nora/embedded/privileges'
 import type { DemoOptions } from './demo/demo.ts'
-import { type Layout, layoutFor } from './layout.ts'
+import { type Layout, layoutFor, setupCommand } from './layout.ts'
 import { start, stop, waitUntilReady } from './start.ts'
 
 const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
@@ -107,7 +107,7 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
     case 'new-capability-key': {
       const { forgetApiProof } = await import('./reset-sign-in.ts')
       await forgetApiProof(layout)
-      say('the next start takes the key that stands in api.env: run ./setup.sh')
+      say(`the next start takes the key that stands in api.env: run ${setupCommand(layout)}`)
       return 0
     }
     case 'rotate': {

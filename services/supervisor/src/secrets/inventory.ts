@@ -54,7 +54,7 @@ const setupSecrets: readonly EnvSecret[] = [
     ...{ name: 'ENCRYPTION_KEY', what: 'opens every stored secret', type: 'key', file: 'worker' },
     place: 'or one of the other sources below',
     ...{ readBy: ['worker'], madeBy: setup, cadenceDays: 365, rotation: 'encryption-key' },
-    notice: 'nothing: rows are re-sealed while everything runs',
+    notice: 'some seconds while everything restarts; rows are re-sealed while everything runs',
   },
   {
     ...{ name: 'ENCRYPTION_KEYS_PREVIOUS', what: 'the keys before, while they drain', type: 'key' },
@@ -69,7 +69,7 @@ const setupSecrets: readonly EnvSecret[] = [
     name: 'NORA_CAPABILITY_PRIVATE_KEY',
     ...{ what: 'signs what the api may ask of worker and gateways', type: 'private key', file: 'api' },
     ...{ readBy: ['api'], madeBy: setup, cadenceDays: 365, rotation: 'capability-key' },
-    notice: 'open streams and terminals reconnect once',
+    notice: 'open streams and terminals reconnect; calls to agents answer 503 for some seconds, twice',
   },
   {
     ...{ name: 'NORA_API_KEY_PEPPER', what: 'verifies workspace API keys', type: 'key', file: 'api' },
