@@ -1,51 +1,14 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { readlink } from 'node:fs/promises'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { dial, listen, namespace, within } from './testing/namespaces.ts'
 
 const run = promisify(execFile)
 const main = join(import.meta.dirname, 'main.ts')
 const [hostAddress, agentAddress] = ['10.214.0.17', '10.214.0.19']
-const processes: ChildProcess[] = []
 let host: ChildProcess
 let agent: ChildProcess
-
-/** A network namespace of this test's own, for as long as its process waits. */
-async function namespace(): Promise<ChildProcess> {
-  const child = spawn('unshare', ['--net', 'tail', '-f', '/dev/null'], { stdio: 'ignore' })
-  processes.push(child)
-  const own = await readlink('/proc/self/ns/net')
-  await vi.waitUntil(async () => (await readlink(`/proc/${child.pid}/ns/net`)) !== own, { timeout: 10_000 })
-  return child
-}
-const within = (where: ChildProcess, ...command: string[]) =>
-  run('nsenter', ['--net', `--target=${where.pid}`, ...command])
-
-/** One end of a connection: what is written to it goes over, `heard` is what came. */
-function end(where: ChildProcess, how: string) {
-  const talk = `const talk = (s) => { process.stdin.pipe(s); s.pipe(process.stdout); process.stderr.write('up') }; ${how}`
-  const child = spawn('nsenter', ['--net', `--target=${where.pid}`, process.execPath, '-e', talk])
-  processes.push(child)
-  let [heard, said] = ['', '']
-  child.stdout.on('data', (bytes) => {
-    heard += bytes
-  })
-  child.stderr.on('data', (bytes) => {
-    said += bytes
-  })
-  return { say: (text: string) => child.stdin.write(text), heard: () => heard, said: () => said }
-}
-const listen = (where: ChildProcess, address: string) =>
-  end(
-    where,
-    `require('node:net').createServer(talk).listen(9000, '${address}', () => process.stderr.write('listens '))`,
-  )
-const dial = (where: ChildProcess, address: string) =>
-  end(
-    where,
-    `const s = require('node:net').connect(9000, '${address}', () => talk(s)); s.on('error', () => process.exit(1))`,
-  )
 
 beforeAll(async () => {
   host = await namespace()
@@ -62,10 +25,6 @@ beforeAll(async () => {
   // As the engine's own rules do, this has connections followed also while the guard's rules are away.
   await within(host, 'iptables', '-A', 'INPUT', '-m', 'conntrack', '--ctstate', 'ESTABLISHED', '-j', 'ACCEPT')
 }, 30_000)
-
-afterAll(() => {
-  for (const child of processes) child.kill('SIGKILL')
-})
 
 test('a connection that an agent began while the rules were away carries nothing once they are back; one of the host’s own goes on', async () => {
   const service = listen(host, hostAddress)

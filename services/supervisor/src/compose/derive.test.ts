@@ -186,3 +186,7 @@ test('no agent of the stack starts without its host guard, unless the operator s
   it.files.worker['NORA_HOST_GUARD'] = 'off'
   expect(deriveStack(it, facts).given.worker.env['NORA_HOST_GUARD']).toBe('off')
 })
+
+test('the guard is told which networks are the stack’s own', () => {
+  expect(deriveStack(installation(), facts).given.netguard.env['NORA_STACK_NETWORK']).toBe('10.151.255.0/24')
+})
