@@ -108,6 +108,13 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+# An option of another command would be passed over in silence, and `--purge` alone would install.
+belongs() { [ -z "$1" ] || [ "$command" = "$3" ] || fail "$2 goes with --$3" "./setup.sh --$3 $2"; }
+belongs "$purge" --purge uninstall
+belongs "$finish" --finish rotate
+belongs "$keep" --keep demo
+belongs "$passphrase_file" --passphrase-file encryption-key
+
 if [ -n "$prefix" ]; then
   require_own "$prefix" 'choose a --prefix below folders of your own'
   config=$prefix/etc/nora
@@ -275,6 +282,7 @@ choose_mode() {
   fi
   chosen=${mode:-$known}
   mode=$chosen
+  [ "$mode" != compose ] || is_root || fail 'the stack of containers is for root to set up' "sudo $(script) --mode compose; or --mode embedded"
   if [ -n "$mode" ]; then return; fi
   if compose_possible; then mode=compose; else mode=embedded; fi
 }
@@ -322,9 +330,9 @@ install_all() {
     (umask 022 && mkdir -p "$prefix")
     require_own "$prefix" 'choose a --prefix below folders of your own'
   fi
-  log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
   [ "$(uname -sm)" = 'Linux x86_64' ] || fail "this machine is $(uname -sm)" 'use Linux on x86-64'
   choose_mode
+  log=$(mktemp "${TMPDIR:-/tmp}/nora-setup.XXXXXX")
   step "programs ($mode)"
   if [ "$mode" = embedded ]; then install_packages "$log"; else install_stack_packages; fi
   code=$(code_folder)
