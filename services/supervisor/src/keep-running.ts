@@ -22,6 +22,17 @@ export type ProcessStatus = {
   reason: string
 }
 
+/** One line of a table for people; it ends with the reason. */
+export const statusLine = (one: ProcessStatus): string =>
+  [
+    one.name,
+    one.state,
+    String(one.pid ?? '-'),
+    `${one.restarts} restarts`,
+    `since ${one.since}`,
+    one.reason,
+  ].join('  ')
+
 export type Kept = {
   status(): ProcessStatus
   /** Resolves when the first start has succeeded; rejects when it failed or was refused. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from '@nora/embedded/find-program'
 import { readInstallation } from './installation.ts'
+import { statusLine } from './keep-running.ts'
 import { type Layout, setupCommand } from './layout.ts'
 import { needsPassphrase } from './secrets/open-key.ts'
 import { askPassphrase, passphraseQuestion } from './secrets/passphrase.ts'
@@ -76,16 +77,7 @@ export async function stop(layout: Layout, command: Extract<Command, 'stop' | 'p
 /** The status as a table for people; each line ends with the reason. */
 export function formatStatus(layout: Layout, status: SupervisorStatus | undefined): string {
   if (!status) return `not running: start it with ${setupCommand(layout)}`
-  const rows = status.processes.map((one) =>
-    [
-      one.name,
-      one.state,
-      String(one.pid ?? '-'),
-      `${one.restarts} restarts`,
-      `since ${one.since}`,
-      one.reason,
-    ].join('  '),
-  )
+  const rows = status.processes.map(statusLine)
   const head = status.ready ? `ready at ${status.url}` : `not ready: ${status.failed ?? status.step}`
   return [`${head} (supervisor pid ${status.pid})`, ...rows].join('\n')
 }

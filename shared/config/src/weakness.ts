@@ -31,7 +31,8 @@ function repeatShare(value: string): number {
   return 1 - seen.size / Math.max(1, value.length - 2)
 }
 
-function shannonBits(value: string): number {
+/** Shannon's estimate over the characters of a text, in bits. */
+export function shannonBits(value: string): number {
   const counts = new Map<string, number>()
   for (const character of value) counts.set(character, (counts.get(character) ?? 0) + 1)
   let bits = 0

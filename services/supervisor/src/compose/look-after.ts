@@ -1,5 +1,6 @@
 import { engineCall } from '@nora/embedded/engine-call'
 import type { Installation } from '../installation.ts'
+import { statusLine } from '../keep-running.ts'
 import { setupCommand } from '../layout.ts'
 import { isWell, projectOf, serviceOf, stackContainers, statusOf, withLabel } from './containers.ts'
 
@@ -17,16 +18,7 @@ export async function stackStatus(
   }
   const ill = rows.filter((one) => !isWell(one)).map(({ name }) => name)
   const head = ill.length === 0 ? `ready at ${installation.publicUrl}` : `not ready: ${ill.join(', ')}`
-  const lines = rows.map((one) =>
-    [
-      one.name,
-      one.state,
-      String(one.pid ?? '-'),
-      `${one.restarts} restarts`,
-      `since ${one.since}`,
-      one.reason,
-    ].join('  '),
-  )
+  const lines = rows.map(statusLine)
   return {
     ready: ill.length === 0,
     text: [`${head} (containers of ${projectOf(installation)})`, ...lines].join('\n'),

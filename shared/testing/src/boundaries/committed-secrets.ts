@@ -1,4 +1,4 @@
-import { isPlaceholder } from '@nora/config/weakness'
+import { isPlaceholder, shannonBits } from '@nora/config/weakness'
 import { TOKENS } from '@nora/log/token-shapes'
 import { madeUpValues } from './made-up-values.ts'
 
@@ -61,11 +61,3 @@ const isMadeUp = (value: string): boolean =>
   /c4n4ry|canary/i.test(value) ||
   isPlaceholder(value) ||
   madeUpValues.some((one) => one.value === value)
-
-function shannonBits(value: string): number {
-  const counts = new Map<string, number>()
-  for (const character of value) counts.set(character, (counts.get(character) ?? 0) + 1)
-  let bits = 0
-  for (const count of counts.values()) bits -= count * Math.log2(count / value.length)
-  return bits
-}
