@@ -46,9 +46,11 @@ step 'tests'
 status=0
 "$here/node_modules/.bin/vitest" run --reporter=default --reporter=json --outputFile.json="$work/report.json" "$@" ||
   status=$?
-counts=$(node "$here/infra/count-tests.mjs" "$work/report.json") || {
+counts=$(node "$here/infra/count-tests.mjs" "$work/report.json" "$work/failures.txt") || {
   echo "0 passed, 1 failed"
   exit 1
 }
+cat "$work/failures.txt"
+if [ -n "${NORA_TEST_FAILURES:-}" ]; then cp "$work/failures.txt" "$NORA_TEST_FAILURES"; fi
 echo "$counts"
 exit "$status"
