@@ -5,9 +5,9 @@ import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { ask } from './testing/ask.ts'
+import { ask, rawTls } from './testing/ask.ts'
 import { edgeWithApi } from './testing/edge-with-api.ts'
-import { publicHost } from './testing/start-edge.ts'
+import { adminHost, publicHost } from './testing/start-edge.ts'
 
 const database = testDatabase()
 const { edge, api } = edgeWithApi(database, testRedis())
@@ -37,6 +37,26 @@ describe('streams', () => {
     expect(logged).toContain('"status":101')
     expect(logged).not.toContain(ticket)
     expect(logged).not.toContain(agent.owner.accessToken)
+  })
+
+  test('an upgrade to no address of ours is not found there either', async () => {
+    const asked = [
+      [publicHost, '/api/ws/'],
+      [publicHost, '/api/ws/nothing'],
+      [publicHost, '/api/ws/logs/nothing'],
+      [adminHost, '/api/ws/logs/nothing'],
+    ] as const
+    for (const [host, path] of asked) {
+      const connection = await rawTls(edge, host)
+      const offer =
+        'upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=='
+      connection.socket.write(
+        `GET ${path} HTTP/1.1\r\nhost: ${host}:${edge.httpsPort}\r\nconnection: upgrade\r\n${offer}\r\n\r\n`,
+      )
+      await connection.hears(/"code":"[a-z-]+"/)
+      expect(connection.said(), path).toMatch(/^HTTP\/1\.1 404 Not Found\r\n.*"code":"not-found"/s)
+      connection.socket.destroy()
+    }
   })
 
   test('an agent’s events arrive one by one, as they are sent', async () => {

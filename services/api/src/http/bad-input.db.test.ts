@@ -119,11 +119,13 @@ describe('bytes that are no request', () => {
       'POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
     expect(await send(text)).toMatch(/^HTTP\/1\.1 400 /)
   })
-  test.each(['/api/auth/me', '/api/ws/nothing', '/', '/api/healthz'])(
-    'an upgrade to %s is closed without a word',
+  test.each(['/api/auth/me', '/api/ws/nothing', '/api/ws/logs/nothing', '/', '/api/healthz'])(
+    'an upgrade to %s is not found',
     async (path) => {
       const upgrade = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`
-      expect(await send(upgrade)).toBe('')
+      expect(await send(upgrade)).toMatch(
+        /^HTTP\/1\.1 404 Not Found\r\ncontent-type: application\/problem\+json\r\n/,
+      )
     },
   )
   test('an offer of another protocol is overlooked', async () => {

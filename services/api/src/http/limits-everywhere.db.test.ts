@@ -89,13 +89,19 @@ test.each([
   expect(statusesIn(await sendRaw(api.url, upgrade(stream, ...headers)))).toEqual([status])
 })
 
-test('an upgrade to no address of ours is closed at once, and so is one with a body', async () => {
-  const api = await open({})
-  for (const path of ['/', '/api/ws/', '/api/ws/exec/x', '/api/healthz', '/socket.io/']) {
-    const connection = await rawConnection(api.url)
-    connection.socket.write(upgrade(path, 'Host: localhost', 'Content-Length: 100000'))
-    expect(await connection.closed(), path).toBe('')
+test('an upgrade to no address of ours is not found and counts, its connection ends, and so does that of one with a body', async () => {
+  const paths = ['/', '/api/ws/', '/api/ws/exec/x', '/api/healthz', '/socket.io/']
+  const api = await open({ global: minute(2 * paths.length) })
+  for (const path of paths) {
+    for (const length of ['Content-Length: 0', 'Content-Length: 100000']) {
+      const connection = await rawConnection(api.url)
+      connection.socket.write(upgrade(path, 'Host: localhost', length))
+      const said = await connection.closed()
+      expect([path, statusesIn(said)]).toEqual([path, [404]])
+      expect(said).toMatch(/^connection: close\r$/im)
+    }
   }
+  expect(statusesIn(await sendRaw(api.url, upgrade('/', 'Host: localhost')))).toEqual([429])
 })
 
 describe('behind a proxy', () => {

@@ -20,8 +20,9 @@ declare module 'fastify' {
 }
 
 /**
- * An upgrade to a path that nobody has taken is closed at once, without an answer; any other is held to the form and the
- * limit that every request is held to. Only WebSockets come here (see `serverOptions`).
+ * Every upgrade is held to the form and the limit that every request is held to; one to a path that nobody has taken is
+ * answered 404 (a server in front would make a 502 of silence), and its connection ends. Only WebSockets come here (see
+ * `serverOptions`).
  */
 export function installUpgrades(app: FastifyInstance, checkForm: CheckForm): void {
   const handlers = new Map<string, UpgradeHandler>()
@@ -34,13 +35,10 @@ export function installUpgrades(app: FastifyInstance, checkForm: CheckForm): voi
     socket.on('error', () => socket.destroy()) // a peer that resets must not end the process
     const path = (request.url ?? '').split('?', 1)[0] ?? ''
     const found = [...handlers].find(([prefix]) => path.startsWith(prefix))
-    if (!found) {
-      socket.destroy()
-      return
-    }
     const pass = async () => {
       const refused = await refusal(app, checkForm, request)
       if (refused !== undefined) endWith(socket, refused)
+      else if (!found) endWith(socket, rawProblem('not-found'))
       else if (!socket.destroyed) found[1](request, socket, head)
     }
     pass().catch((error: unknown) => {

@@ -64,7 +64,11 @@ export function serveStreams(app: FastifyInstance, deps: Deps, door: Door, admit
   app.onUpgrade(door, (request, socket, head) => {
     const url = new URL(request.url ?? '/', 'http://api')
     const found = door.path.exec(url.pathname)
-    if (!found || closing || waiting >= mostWaiting) {
+    if (!found) {
+      endWith(socket, rawProblem('not-found'))
+      return
+    }
+    if (closing || waiting >= mostWaiting) {
       socket.destroy()
       return
     }
