@@ -42,6 +42,19 @@ test('axe finds nothing serious on any page, light, dark and on a phone, and no 
   expect(looked).toBe((1 + screens.length) * looks.length)
 }, 600_000)
 
+test('the admin app’s sign-in leads to where the console is, by whichever name it was opened', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  try {
+    await page.goto(`${it.url.replace('localhost', '127.0.0.1')}/admin/sign-in`)
+    await page.getByRole('link', { name: 'To the console' }).click()
+    await page.waitForURL(`${it.url}/sign-in`)
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  } finally {
+    await browser.close()
+  }
+})
+
 describe('the first load of the console, by our own measure', () => {
   let browser: Browser
   beforeAll(async () => {

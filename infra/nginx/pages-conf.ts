@@ -5,6 +5,7 @@ import {
   contentPolicy,
   fileCaching,
   pageHeaders,
+  pageMarks,
   pagesWithCaptcha,
 } from '../../shared/contract/src/page-policy.ts'
 import { block, commonLines, flat, processLines } from './layout.ts'
@@ -27,7 +28,10 @@ export function pagesConf(settings: EdgeSettings, app: 'console' | 'admin'): str
       ...answerHeaders,
       'content-security-policy': contentPolicy(origin, '$request_id', policyWidget),
     }),
-    'sub_filter __NONCE__ $request_id;',
+    `sub_filter ${pageMarks.nonce} $request_id;`,
+    ...(app === 'admin'
+      ? [`sub_filter ${pageMarks.consoleOrigin} ${originOf(settings, settings.publicHost)};`]
+      : []),
     'sub_filter_once off;',
     'etag off;',
     'if_modified_since off;',

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { startApi, type TestApi } from '@nora/api/testing/test-api'
+import { pageMarks } from '@nora/contract/page-policy'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { tempFolder } from '@nora/testing/temp-folder'
@@ -18,8 +19,9 @@ const ending: (() => Promise<unknown>)[] = []
 
 async function build(folder: string): Promise<void> {
   await mkdir(join(folder, 'assets'), { recursive: true })
-  const page =
-    '<!doctype html><title>app</title><meta property="csp-nonce" nonce="__NONCE__"><link nonce="__NONCE__">'
+  const { nonce, consoleOrigin } = pageMarks
+  const console = folder.endsWith('admin') ? `<meta name="nora-console" content="${consoleOrigin}">` : ''
+  const page = `<!doctype html><title>app</title><meta property="csp-nonce" nonce="${nonce}"><link nonce="${nonce}">${console}`
   await writeFile(join(folder, 'index.html'), page)
   await writeFile(join(folder, 'assets/main-1a2b.js'), script)
   await writeFile(join(folder, 'assets/main-1a2b.js.gz'), gzipSync(script))
@@ -178,10 +180,15 @@ test('each page has a nonce of its own, everywhere in it and in its policy', asy
     expect(found[0]).toMatch(/^[0-9a-f]{32}$/)
     expect(page.headers['content-security-policy']).toContain(`style-src 'self' 'nonce-${found[0]}'`)
     expect(page.headers['cache-control']).toBe('no-store')
-    expect(page.text).not.toContain('__NONCE__')
+    expect(page.text).not.toContain(pageMarks.nonce)
     return found[0]
   })
   expect(new Set(nonces).size).toBe(20)
+})
+
+test('the admin app’s page says where the console is', async () => {
+  const { text } = await ask(edge, '/admin/sign-in', { host: adminHost })
+  expect(text).toContain(`<meta name="nora-console" content="https://${publicHost}:${edge.httpsPort}">`)
 })
 
 test('hashed files are kept for ever and come compressed where that is understood', async () => {

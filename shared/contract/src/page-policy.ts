@@ -36,6 +36,12 @@ export const answerHeaders = {
 /** The policy of what is no page: nothing may be loaded, framed or sent. */
 export const closedPolicy = "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'"
 
+/**
+ * What stands in a built page for what whoever serves it fills in: the nonce of this answer, and in the admin app's the
+ * console's origin, which may be another.
+ */
+export const pageMarks = { nonce: '__NONCE__', consoleOrigin: '__CONSOLE_ORIGIN__' } as const
+
 /** How browsers are told to come back by https alone. */
 export const strictTransport = 'max-age=31536000; includeSubDomains'
 

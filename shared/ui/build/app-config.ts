@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
+import { pageMarks } from '@nora/contract/page-policy'
 import react from '@vitejs/plugin-react'
 import type { Plugin, UserConfig } from 'vite'
 
@@ -26,7 +27,7 @@ export const appConfig = (base: string, root: string): UserConfig => ({
     sourcemap: false,
     license: { fileName: 'licences.md' },
   },
-  html: { cspNonce: '__NONCE__' },
+  html: { cspNonce: pageMarks.nonce },
   server: { proxy: { '/api': { target: 'http://localhost:8080', ws: true, changeOrigin: true } } },
 })
 

@@ -17,6 +17,7 @@ import { ProblemAlert } from '@nora/ui/problem-alert'
 import { type FormEvent, useState } from 'react'
 import { useNavigate, useSearchParams } from 'react-router'
 import { api } from '../api.ts'
+import { consoleOrigin } from '../console-origin.ts'
 import logo from '../nora.svg'
 import { entered, useSelf } from '../session.tsx'
 import { ConfirmBy } from '../step-up.tsx'
@@ -33,6 +34,7 @@ export function SignInPage() {
     // Only a path of this app: `//host` and `/\host` would be another server.
     await navigate(/^\/(?![/\\])/.test(returnTo) ? returnTo : '/', { replace: true })
   }
+  const console = consoleOrigin(document.querySelector<HTMLMetaElement>('meta[name=nora-console]')?.content)
   const due = self.data?.secondFactorDue === true
   return (
     <Container size={440} py="xl" component="main">
@@ -54,9 +56,11 @@ export function SignInPage() {
             )}
           </Stack>
         </Paper>
-        <Text size="sm" ta="center">
-          <Anchor href="/">To the console</Anchor>
-        </Text>
+        {console !== undefined && (
+          <Text size="sm" ta="center">
+            <Anchor href={`${console}/`}>To the console</Anchor>
+          </Text>
+        )}
       </Stack>
     </Container>
   )

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib'
+import { pageMarks } from '@nora/contract/page-policy'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { tempFolder } from '@nora/testing/temp-folder'
@@ -15,7 +16,8 @@ const script = 'export const answer = 42\n'.repeat(200)
 async function buildApp(name: string): Promise<string> {
   const dist = join(await tempFolder('nora-pages-'), name)
   await mkdir(join(dist, 'assets'), { recursive: true })
-  const page = `<!doctype html><title>${name}</title><meta property="csp-nonce" nonce="__NONCE__">`
+  const page = `<!doctype html><title>${name}</title><meta property="csp-nonce" nonce="${pageMarks.nonce}">
+    <meta name="nora-console" content="${pageMarks.consoleOrigin}">`
   await writeFile(join(dist, 'index.html'), page)
   await writeFile(join(dist, 'assets/main-1a2b.js'), script)
   await writeFile(join(dist, 'assets/main-1a2b.js.br'), brotliCompressSync(script))
@@ -136,6 +138,8 @@ test('with an origin of its own the admin app is there and nowhere else', async 
     expect(titleOf(await at('admin.nora.test', '/admin/users'))).toBe('admin')
     expect((await at('admin.nora.test', '/')).headers['location']).toBe('/admin/')
     expect((await at('admin.nora.test', '/sign-in')).status).toBe(404)
+    const { body } = await at('admin.nora.test', '/admin/sign-in')
+    expect(body.toString()).toContain('<meta name="nora-console" content="https://nora.test">')
     const policy = (await at('admin.nora.test', '/admin/')).headers['content-security-policy']
     expect(policy).toContain("connect-src 'self' wss://admin.nora.test;")
   } finally {

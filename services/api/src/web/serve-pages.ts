@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { fileCaching, pageHeaders } from '@nora/contract/page-policy'
+import { fileCaching, pageHeaders, pageMarks } from '@nora/contract/page-policy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Deps } from '../deps.ts'
 import { pagePolicy } from './page-policy.ts'
@@ -56,6 +56,12 @@ function send({ config }: Deps, reply: FastifyReply, found: Found, path: string)
     const nonce = randomBytes(16).toString('base64url')
     reply.header('content-security-policy', pagePolicy(config, { app: found.app, path }, nonce))
     for (const [name, value] of Object.entries(pageHeaders)) reply.header(name, value)
-    reply.type('text/html; charset=utf-8').send(found.html.replaceAll('__NONCE__', nonce))
+    const html = found.html
+      .replaceAll(pageMarks.nonce, nonce)
+      .replaceAll(pageMarks.consoleOrigin, () => inAttribute(config.publicUrl))
+    reply.type('text/html; charset=utf-8').send(html)
   }
 }
+
+/** As it may stand between double quotes (HTML 13.1.2.3): a URL's host may hold some of these. */
+const inAttribute = (text: string) => text.replace(/[&"<>]/g, (character) => `&#${character.charCodeAt(0)};`)
