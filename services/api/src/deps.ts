@@ -14,6 +14,7 @@ export type ApiSettings = Pick<
   ApiConfig,
   | 'production'
   | 'bind'
+  | 'instance'
   | 'publicUrl'
   | 'adminUrl'
   | 'consoleDir'

@@ -24,7 +24,9 @@ ${body}
 `
 const standIns = {
   'services/api/src/main.ts': service(
-    `createServer((_, response) => response.end('{}')).listen(Number(process.env.NORA_PORT), '127.0.0.1')`,
+    `
+    const answer = (_, response) => response.setHeader('x-nora-instance', process.env.NORA_INSTANCE).end('{}')
+    createServer(answer).listen(Number(process.env.NORA_PORT), '127.0.0.1')`,
   ),
   'services/worker/src/main.ts': service(`setInterval(() => {}, 1000)`),
   'services/netguard/src/main.ts': service(`setInterval(() => {}, 1000)`),

@@ -39,14 +39,15 @@ export async function start(layout: Layout, main: string, say: Say): Promise<Sup
   return waitUntilReady(layout, say)
 }
 
-/** Follows a starting supervisor, saying each new step. Throws with its reason when it fails. */
+/** Follows a starting supervisor, saying each new step. Throws with its reason when it fails, or waits for somebody to act. */
 export async function waitUntilReady(layout: Layout, say: Say): Promise<SupervisorStatus> {
   const deadline = Date.now() + startDeadlineMs
   let told = ''
   let seen = false
   while (Date.now() < deadline) {
     const status = await askSupervisor(layout.statusSocket, 'status')
-    if (status?.failed) throw new Error(status.failed)
+    const hopeless = status?.failed ?? status?.blocked
+    if (hopeless) throw new Error(hopeless)
     if (status?.ready) return status
     if (seen && !status) break
     if (status && status.step !== told) {

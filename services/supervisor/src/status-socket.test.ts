@@ -11,7 +11,16 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const status = { pid: 1, installationId: 'i', url: 'u', ready: true, step: 's', failed: null, processes: [] }
+const status = {
+  pid: 1,
+  installationId: 'i',
+  url: 'u',
+  ready: true,
+  step: 's',
+  failed: null,
+  blocked: null,
+  processes: [],
+}
 
 test('answers status, passes commands on, is closed to others', async () => {
   const path = join(folder, 'sock')

@@ -12,6 +12,8 @@ export type SupervisorStatus = {
   step: string
   /** Why the start failed; the supervisor ends soon after. */
   failed: string | null
+  /** What keeps a start from coming to its end until somebody does something about it; it goes on trying. */
+  blocked: string | null
   processes: ProcessStatus[]
 }
 

@@ -1,9 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { refusedExitCode } from '@nora/config/boot'
 import { ownEnginePid } from '@nora/embedded/engine'
-import { lastLines } from '@nora/embedded/wait'
 import { loadAccounts } from './accounts.ts'
 import { engineIsShared, keepEngine } from './engine-part.ts'
 import { type Installation, readInstallation } from './installation.ts'
@@ -18,6 +18,7 @@ import {
   runMigrate,
 } from './parts.ts'
 import { makeFolders } from './prepare.ts'
+import { untilReady } from './readiness.ts'
 import { rotateLogs } from './rotate-logs.ts'
 import { needsPassphrase, withEncryptionKey } from './secrets/open-key.ts'
 import { askPassphrase, passphraseQuestion, receivePassphrase } from './secrets/passphrase.ts'
@@ -48,7 +49,12 @@ export async function up(layout: Layout, options: { passphraseFromStdin?: boolea
   const kept: Kept[] = []
   const stopping = new AbortController()
   let keepEngineRunning = false
-  const state = { ready: false, step: 'starting', failed: null as string | null }
+  const state = {
+    ready: false,
+    step: 'starting',
+    failed: null as string | null,
+    blocked: null as string | null,
+  }
   let refused = false
   const status = (): SupervisorStatus => ({
     ...{ pid: process.pid, installationId: installation.id, url: installation.publicUrl, ...state },
@@ -76,7 +82,11 @@ export async function up(layout: Layout, options: { passphraseFromStdin?: boolea
     say(text)
   }
   try {
-    await startAll(openedOrRefused(installation, passphrase), { say, step, kept, signal: stopping.signal })
+    const blocked = (reason: string | undefined) => {
+      state.blocked = reason ?? null
+    }
+    const run = { say, step, kept, blocked, signal: stopping.signal }
+    await startAll(openedOrRefused(installation, passphrase), run)
     state.ready = true
     step(`ready: ${installation.publicUrl}`)
     await aborted(stopping.signal)
@@ -124,10 +134,17 @@ function openedOrRefused(installation: Installation, passphrase: string | undefi
 
 async function startAll(
   installation: Installation,
-  run: { say(line: string): void; step(text: string): void; kept: Kept[]; signal: AbortSignal },
+  run: {
+    say(line: string): void
+    step(text: string): void
+    kept: Kept[]
+    blocked(reason: string | undefined): void
+    signal: AbortSignal
+  },
 ): Promise<void> {
   const { layout } = installation
   const { say, step, kept, signal } = run
+  const instance = randomUUID()
   step('looking for the Docker Engine')
   const engine = await keepEngine(installation, say)
   if (engine) await keep(kept, engine)
@@ -160,60 +177,17 @@ async function startAll(
     // What Postgres and the worker were started with: an exchange of secrets that has been written down and not begun yet.
     const { DATABASE_URL, NORA_SEAL_KEY, NORA_CAPABILITY_PRIVATE_KEY } = environments.api
     const asStarted = { DATABASE_URL, NORA_SEAL_KEY, NORA_CAPABILITY_PRIVATE_KEY } as Record<string, string>
-    return { ...fresh.api, ...asStarted }
+    return { ...fresh.api, ...asStarted, NORA_INSTANCE: instance }
   }
   kept.push(keepService(context, 'api', apiEnv))
   step('waiting until the api is ready')
-  await untilReady(installation, kept, step, signal)
+  await untilReady({ ...run, installation, instance })
 }
 
 /** Listed before it is awaited, so that one which never comes up is stopped with the rest. */
 async function keep(kept: Kept[], one: Kept): Promise<void> {
   kept.push(one)
   await one.started
-}
-
-/**
- * Waits for `GET /api/readyz` to answer 200, however long that takes, saying what is missing when it takes long: what
- * runs already is worth more than a stop. Throws only ConfigurationRefused, when a service refuses.
- */
-async function untilReady(
-  installation: Installation,
-  kept: Kept[],
-  step: (text: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const started = Date.now()
-  let told = ''
-  for (;;) {
-    const refused = kept.map((one) => one.status()).find((one) => one.state === 'refused')
-    if (refused) {
-      const log = join(installation.layout.logs, `${refused.name}.log`)
-      throw new ConfigurationRefused(`the ${refused.name} refuses to start. ${log}:\n${await lastLines(log)}`)
-    }
-    const answer = await readiness(installation.localUrl, signal)
-    signal.throwIfAborted()
-    if (answer === 'ready') return
-    const early = Date.now() - started < 3_000
-    if (Date.now() - started > 10_000 && told !== answer) {
-      told = answer
-      step(`waiting until the api is ready: ${answer}`)
-    }
-    // Quick at first, since most starts take a second or two; then slow, since the api limits what one address asks.
-    await delay(early ? 100 : 1_000, undefined, { signal })
-  }
-}
-
-async function readiness(localUrl: string, signal: AbortSignal): Promise<string> {
-  const timeout = AbortSignal.any([signal, AbortSignal.timeout(5_000)])
-  return fetch(`${localUrl}/api/readyz`, { signal: timeout }).then(
-    async (response) => {
-      if (response.ok) return 'ready'
-      const { missing } = (await response.json().catch(() => ({}))) as { missing?: string[] }
-      return missing ? `missing: ${missing.join(', ')}` : `it answers ${response.status}`
-    },
-    (error: Error) => `no answer (${error.cause instanceof Error ? error.cause.message : error.message})`,
-  )
 }
 
 async function stopEngine(

@@ -23,6 +23,8 @@ export type ApiConfig = {
   production: boolean
   bind: string
   port: number
+  /** Sent with the readiness, for whoever started this process to know it by; undefined: not sent. */
+  instance: string | undefined
   /** Origin under which browsers see us, no trailing slash. */
   publicUrl: string
   /** Origin of the admin app; undefined: the Admin API lets nobody sign in. */
@@ -89,6 +91,7 @@ export function loadApiConfig(env: Environment): Readonly<ApiConfig> {
     production: reader.production,
     bind,
     port,
+    instance: readInstance(reader),
     publicUrl,
     adminUrl: readAdminUrl(reader, publicUrl),
     consoleDir: reader.raw('NORA_CONSOLE_DIR'),
@@ -146,6 +149,13 @@ function readPublicUrl(reader: Reader, bind: string, port: number): string {
     )
   }
   return url.origin
+}
+
+function readInstance(reader: Reader): string | undefined {
+  const word = reader.raw('NORA_INSTANCE')
+  if (word !== undefined && !/^[\w-]{1,100}$/.test(word))
+    reader.problem('NORA_INSTANCE', 'must be letters, digits, - and _: leave it to the supervisor')
+  return word
 }
 
 function readJwtSecrets(reader: Reader): string[] {

@@ -96,6 +96,7 @@ test.each([
   [{ NORA_ALLOWED_HOSTS: '*' }, 'NORA_ALLOWED_HOSTS must list host names'],
   [{ NORA_ALLOWED_HOSTS: 'https://nora.org' }, 'NORA_ALLOWED_HOSTS must list host names'],
   [{ NORA_ALLOWED_HOSTS: 'nora.org:8080' }, 'NORA_ALLOWED_HOSTS must list host names'],
+  [{ NORA_INSTANCE: 'two words' }, 'NORA_INSTANCE must be letters, digits'],
   [{ NORA_MAX_CONNECTIONS: '0' }, 'NORA_MAX_CONNECTIONS must be'],
   [{ ENABLED_BACKENDS: 'docker,proxmox' }, 'ENABLED_BACKENDS may only list'],
   [{ ENCRYPTION_KEY: hex() }, 'ENCRYPTION_KEY must not be given to api'],

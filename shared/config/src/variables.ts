@@ -19,6 +19,7 @@ export const variables = {
 
   NORA_BIND: { readBy: ['api'] },
   NORA_PORT: { readBy: ['api'] },
+  NORA_INSTANCE: { readBy: ['api'] },
   NORA_ADMIN_URL: { readBy: ['api'] },
   NORA_CONSOLE_DIR: { readBy: ['api'] },
   NORA_ADMIN_DIR: { readBy: ['api'] },

@@ -3,10 +3,11 @@ import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
 import { expect, test } from 'vitest'
-import { testApi } from '../testing/test-api.ts'
+import { startApi, testApi } from '../testing/test-api.ts'
 
 const database = testDatabase()
-const api = testApi(database, testRedis())
+const redis = testRedis()
+const api = testApi(database, redis)
 
 const worker = (id: string, kid8: Buffer, age = '0 seconds') =>
   database.worker
@@ -31,6 +32,17 @@ const missing = (parts: string[] | undefined) =>
 test('healthz needs nothing', async () => {
   const answer = await api.anonymous.get('/api/healthz')
   expect([answer.status, answer.body]).toEqual([200, { status: 'ok' }])
+})
+
+test('readyz says by which word whoever started this api knows it, and without one nothing', async () => {
+  const named = await startApi(database, redis, { config: { instance: 'the-word-of-this-start' } })
+  try {
+    const answer = await named.anonymous.get('/api/readyz')
+    expect([answer.status, answer.headers.get('x-nora-instance')]).toEqual([503, 'the-word-of-this-start'])
+  } finally {
+    await named.close()
+  }
+  expect((await api.anonymous.get('/api/readyz')).headers.has('x-nora-instance')).toBe(false)
 })
 
 test('readyz waits for a live worker that opens what we seal, and says no more than which part is missing', async () => {

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { instanceHeader } from '@nora/contract/readiness'
 import { Type } from 'typebox'
 import type { Deps } from '../deps.ts'
 import { problemOf, sendProblem } from '../http/problem.ts'
@@ -20,11 +21,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ deps: Deps }> = async (ap
     {
       config: { access: 'public' },
       schema: {
-        description: 'Ready, or a problem document whose `missing` names what is not there.',
+        description:
+          'Ready, or a problem document whose `missing` names what is not there. Where a supervisor started this server, ' +
+          '`X-Nora-Instance` is the word by which it knows it.',
         response: { 200: Ready },
       },
     },
     async (request, reply) => {
+      if (deps.config.instance !== undefined) reply.header(instanceHeader, deps.config.instance)
       const missing = await missingParts()
       if (missing.length === 0) return { status: 'ready' as const }
       return sendProblem(reply, problemOf('unavailable', request.id, { missing })) as never

@@ -129,6 +129,7 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
   return {
     production: false,
     bind: '127.0.0.1',
+    instance: undefined,
     publicUrl: origin,
     adminUrl: origin,
     consoleDir: undefined,
