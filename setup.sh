@@ -383,7 +383,7 @@ summary() {
   fi
   admin=$(setting api NORA_ADMIN_URL)
   printf '  Admin app     %s/admin/\n' "${admin:-$url}"
-  printf '  From afar     ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' "$port" "$port"
+  from_afar "$url" "$port" | sed '1s/^/  From afar     /; 2,$s/^/                /'
   printf '  Keep safe     ENCRYPTION_KEY (%s/worker.env says where): put a copy in a safe OFF this machine.\n' "$config"
   printf '                Without it every stored key is lost; with it and the database, every key can be read.\n'
   printf '  Look after    %s --status | --doctor | --stop | --demo\n' "$(script)"

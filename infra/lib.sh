@@ -35,6 +35,19 @@ require_own() {
   done
 }
 
+# from_afar URL PORT: prints how somebody at another machine opens a URL that means this machine alone; nothing for any other URL. The port
+# there has to be the one of the URL: cookies, the check of Origin and passkeys are for that origin to the letter.
+from_afar() {
+  local host=${1#*://}
+  case $host in localhost | localhost:* | *.localhost | *.localhost:* | 127.* | '[::1]'*) ;; *) return 0 ;; esac
+  if [ "$2" -ge 1024 ]; then
+    printf 'ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' "$2" "$2"
+  else
+    printf 'sudo ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' "$2" "$2"
+    printf '(%s is for root alone there too; docs/compose.md has the way without)\n' "$2"
+  fi
+}
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
 has_systemd() { [ "$(cat /proc/1/comm 2>/dev/null)" = systemd ] && has systemctl; }
