@@ -35,6 +35,10 @@ export const swapEqualsMemory =
       ? `${path}.MemorySwap must be ${path}.Memory`
       : rule(value, path)
 
+/** What takes every IPv6 address from a container (noIpv6 of the worker): where this kernel has IPv6 nobody leaves it out, where it has none nobody may ask. */
+export const noIpv6 = (hasIpv6: boolean): Record<string, string> =>
+  hasIpv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}
+
 // An image's labels become the container's: one must not make it a part of the stack (outsideCompose of the worker's names.ts).
 const outsideCompose = { 'com.docker.compose.project': exactly('') }
 
@@ -46,7 +50,7 @@ const ownerLabels = (ours: Ours, agentId: string, role: string) => ({
 })
 
 /** The container of an agent: containerSpec of the worker and nothing besides. */
-export function agentBody(ours: Ours, agentId: string): Rule {
+export function agentBody(ours: Ours, agentId: string, hasIpv6: boolean): Rule {
   const { network } = namesOf(ours, agentId)
   const address: Rule = (value, path) =>
     isPlaceOf('agent', ours, value) ? undefined : `${path} must be the place of an agent in the pool`
@@ -70,20 +74,21 @@ export function agentBody(ours: Ours, agentId: string): Rule {
       [label.generation]: text(/^\d{1,12}$/, 'a number'),
       [label.spec]: text(/^[0-9a-z-]{1,64}$/, 'a hash'),
     }),
-    HostConfig: swapEqualsMemory(fields(hostConfig(ours, agentId))),
+    HostConfig: swapEqualsMemory(fields(hostConfig(ours, agentId, hasIpv6))),
     NetworkingConfig: fields({
       EndpointsConfig: fields({ [network]: fields({ IPAMConfig: fields({ IPv4Address: address }) }) }),
     }),
   })
 }
 
-const hostConfig = (ours: Ours, agentId: string): Record<string, Rule> => ({
+const hostConfig = (ours: Ours, agentId: string, hasIpv6: boolean): Record<string, Rule> => ({
   Init: exactly(true),
   ReadonlyRootfs: exactly(true),
   Privileged: exactly(false),
   CapDrop: allCapabilities,
   CapAdd: exactly([]),
   SecurityOpt: securityOptions,
+  Sysctls: exactly(noIpv6(hasIpv6)),
   Memory: memory,
   MemorySwap: memory,
   NanoCpus: whole(1_000_000, 2 ** 50),

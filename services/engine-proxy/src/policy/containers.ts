@@ -1,3 +1,4 @@
+import { kernelHasIpv6 } from '@nora/config/kernel'
 import { agentBody, handOverBody } from './agent-body.ts'
 import { gatewayBody } from './gateway-body.ts'
 import { controlNetwork, label, namesOf, type Ours, uuid } from './ours.ts'
@@ -22,13 +23,14 @@ export function judgeContainer(
   ours: Ours,
   name: string,
   body: unknown,
+  hasIpv6 = kernelHasIpv6(),
 ): AllowedContainer | { refused: string } {
   const labels = isObject(body) && isObject(body['Labels']) ? body['Labels'] : {}
   if (labels[label.installation] !== ours.installation)
     return { refused: `Labels.${label.installation} must be this installation's` }
   const role = labels[label.role]
   if (role === 'gateway') {
-    const refused = gatewayBody(ours, name)(body, '')
+    const refused = gatewayBody(ours, name, hasIpv6)(body, '')
     if (refused !== undefined) return { refused }
     const network = controlNetwork(ours).name
     return { network, volume: undefined, mountsKeys: false, gatewayImage: (body as { Image: string }).Image }
@@ -40,7 +42,7 @@ export function judgeContainer(
   const none = { network: undefined, volume: undefined, mountsKeys: false, gatewayImage: undefined }
   if (role === 'agent') {
     if (name !== names.container) return { refused: `the name must be ${names.container}` }
-    const refused = agentBody(ours, agentId)(body, '')
+    const refused = agentBody(ours, agentId, hasIpv6)(body, '')
     if (refused !== undefined) return { refused }
     const keeps = mountsOf(body).some(({ Type }) => Type === 'volume')
     return {

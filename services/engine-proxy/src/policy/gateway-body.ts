@@ -1,4 +1,11 @@
-import { allCapabilities, imageReference, securityOptions, swapEqualsMemory, ulimits } from './agent-body.ts'
+import {
+  allCapabilities,
+  imageReference,
+  noIpv6,
+  securityOptions,
+  swapEqualsMemory,
+  ulimits,
+} from './agent-body.ts'
 import { controlNetwork, label, mostGateways, type Ours } from './ours.ts'
 import { exactly, fields, optional, type Rule, text } from './rules.ts'
 
@@ -8,7 +15,7 @@ const loopback = [{ HostIp: '127.0.0.1', HostPort: '0' }]
 const key = /^[A-Za-z0-9_-]{43}(,[A-Za-z0-9_-]{43})?$/
 
 /** The container of a gateway under this name: gatewaySpec of the worker and nothing besides. */
-export function gatewayBody(ours: Ours, name: string): Rule {
+export function gatewayBody(ours: Ours, name: string, hasIpv6: boolean): Rule {
   const index = Number(/-gateway-(\d{1,2})$/.exec(name)?.[1] ?? -1)
   if (name !== `${ours.prefix}-gateway-${index}` || index < 0 || index >= mostGateways)
     return () => `the name must be ${ours.prefix}-gateway-0 to -${mostGateways - 1}`
@@ -26,7 +33,7 @@ export function gatewayBody(ours: Ours, name: string): Rule {
       [label.spec]: text(/^[0-9a-f]{32}$/, 'a hash'),
       [label.gateway]: exactly(String(index)),
     }),
-    HostConfig: swapEqualsMemory(fields(hostConfig(network.name))),
+    HostConfig: swapEqualsMemory(fields(hostConfig(network.name, hasIpv6))),
     NetworkingConfig: exactly({
       EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: address } } },
     }),
@@ -49,7 +56,7 @@ function environment(address: string, ours: Ours): Rule {
 const isKey = (variable: string | undefined, name: string) =>
   variable?.startsWith(name) === true && key.test(variable.slice(name.length))
 
-const hostConfig = (network: string): Record<string, Rule> => ({
+const hostConfig = (network: string, hasIpv6: boolean): Record<string, Rule> => ({
   Init: exactly(true),
   ReadonlyRootfs: exactly(true),
   Privileged: exactly(false),
@@ -59,7 +66,7 @@ const hostConfig = (network: string): Record<string, Rule> => ({
     'net.ipv4.ip_forward': '0',
     'net.ipv4.conf.all.arp_ignore': '1',
     'net.ipv4.conf.all.rp_filter': '1',
-    'net.ipv6.conf.all.disable_ipv6': '1',
+    ...noIpv6(hasIpv6),
   }),
   Memory: exactly(256 * MiB),
   MemorySwap: exactly(256 * MiB),

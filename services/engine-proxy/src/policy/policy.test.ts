@@ -37,6 +37,20 @@ describe('what the worker really sends passes', () => {
     expect(judgeContainer(ours, name, body)).toMatchObject({ volume: undefined })
   })
 
+  test('IPv6 is off in agents and gateways, and left out where this kernel has none: not the one in the place of the other', () => {
+    const facts = sample()
+    for (const sent of [true, false]) {
+      const agent = agentCreation(facts.target, facts.keysDir, [], sent)
+      const gateway = gatewayCreation(facts, {}, sent)
+      for (const { name, body } of [agent, gateway]) {
+        expect(judgeContainer(facts.ours, name, body, sent)).not.toHaveProperty('refused')
+        expect(judgeContainer(facts.ours, name, body, !sent)).toEqual({
+          refused: expect.stringMatching(/^HostConfig\.Sysctls must be \{/),
+        })
+      }
+    }
+  })
+
   test('gateways, published or dialled on their network, and that network', () => {
     const facts = sample()
     const two = `${'A'.repeat(43)},${'B'.repeat(43)}`

@@ -98,6 +98,19 @@ export const escapes: Record<string, Bend> = {
   'hosts of its own': host({ ExtraHosts: ['api:127.0.0.1'] }),
   'a resolver of its own': host({ Dns: ['127.0.0.1'] }),
   'a kernel setting': host({ Sysctls: { 'net.ipv4.ip_forward': '1' } }),
+  'IPv6 left as the engine has it': (body) => {
+    delete body.HostConfig.Sysctls
+  },
+  'no kernel setting at all': host({ Sysctls: {} }),
+  'IPv6 on interfaces that come later': (body) => {
+    delete body.HostConfig.Sysctls['net.ipv6.conf.default.disable_ipv6']
+  },
+  'IPv6 on': (body) => {
+    body.HostConfig.Sysctls['net.ipv6.conf.all.disable_ipv6'] = '0'
+  },
+  'one more kernel setting': (body) => {
+    body.HostConfig.Sysctls['net.ipv4.ping_group_range'] = '0 2147483647'
+  },
   'a port of the host': host({ PortBindings: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '0' }] } }),
   'all ports': host({ PublishAllPorts: true }),
   'another runtime': host({ Runtime: 'runc' }),

@@ -24,19 +24,23 @@ export function sample(
 }
 
 /** What the worker sends to make the agent's container: the name, and the body as JSON gives it back. */
-export function agentCreation(target: Target, keysDir: string, volumes: string[] = []) {
-  const { name, ...body } = containerSpec(target, { volumes }, `${keysDir}/${target.agentId}`)
+export function agentCreation(target: Target, keysDir: string, volumes: string[] = [], hasIpv6?: boolean) {
+  const { name, ...body } = containerSpec(target, { volumes }, `${keysDir}/${target.agentId}`, hasIpv6)
   return { name: String(name), body: asSent(body) }
 }
 
 export function gatewayCreation(
   { installation, pool }: { installation: string; pool: string },
   over: Partial<Parameters<typeof gatewaySpec>[0]> = {},
+  hasIpv6?: boolean,
 ) {
   const key = 'A'.repeat(43)
   const settings = { capabilityPublicKey: key, controlPublicKey: key, dial: 'published' as const, index: 0 }
   const image = { reference: 'x', id: `sha256:${'a'.repeat(64)}` }
-  const { name, ...body } = gatewaySpec({ installation, pool, image, ...settings, ...over }).container
+  const { name, ...body } = gatewaySpec(
+    { installation, pool, image, ...settings, ...over },
+    hasIpv6,
+  ).container
   return { name: String(name), body: asSent(body) }
 }
 

@@ -23,7 +23,12 @@ test("the control network is the pool's first sixteen addresses, and sorts befor
 })
 
 test('the gateway has no privilege, no way to route, and is published on loopback alone', () => {
-  const { container, name, controlAddress } = gatewaySpec(settings)
+  const { container, name, controlAddress } = gatewaySpec(settings, true)
+  const ipv4 = {
+    'net.ipv4.ip_forward': '0',
+    'net.ipv4.conf.all.arp_ignore': '1',
+    'net.ipv4.conf.all.rp_filter': '1',
+  }
   expect([name, controlAddress]).toEqual(['nora-0a1b2c3d-gateway-1', '10.214.0.3'])
   expect(container.User).toBe('10001:10001')
   expect(container.HostConfig).toMatchObject({
@@ -37,7 +42,12 @@ test('the gateway has no privilege, no way to route, and is published on loopbac
       '7082/tcp': [{ HostIp: '127.0.0.1', HostPort: '0' }],
     },
   })
-  expect(container.HostConfig.Sysctls?.['net.ipv4.ip_forward']).toBe('0')
+  expect(container.HostConfig.Sysctls).toEqual({
+    ...ipv4,
+    'net.ipv6.conf.all.disable_ipv6': '1',
+    'net.ipv6.conf.default.disable_ipv6': '1',
+  })
+  expect(gatewaySpec(settings, false).container.HostConfig.Sysctls).toEqual(ipv4)
   expect(Object.keys(container.HostConfig)).not.toEqual(
     expect.arrayContaining(['Binds', 'Mounts', 'Devices', 'CapAdd']),
   )

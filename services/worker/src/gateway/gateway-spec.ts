@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { kernelHasIpv6 } from '@nora/config/kernel'
 import type Docker from 'dockerode'
 import ipaddr from 'ipaddr.js'
 import { installationPrefix, label } from '../backends/docker/names.ts'
+import { noIpv6 } from '../backends/docker/no-ipv6.ts'
 
 export type GatewaySettings = {
   installation: string
@@ -66,8 +68,8 @@ type GatewayContainer = Docker.ContainerCreateOptions & {
   HostConfig: Docker.HostConfig & { CgroupnsMode: 'private' }
 }
 
-/** The gateway's container: pure, so that two workers make the same one and can tell a stale one by `com.nora.spec`. */
-export function gatewaySpec(settings: GatewaySettings) {
+/** The gateway's container: pure, given `hasIpv6` of the kernel, so that two workers make the same one and can tell a stale one by `com.nora.spec`. */
+export function gatewaySpec(settings: GatewaySettings, hasIpv6 = kernelHasIpv6()) {
   const { installation, index, pool, image, dial } = settings
   if (!Number.isInteger(index) || index < 0 || index > MAX_INDEX)
     throw new RangeError('no such gateway index')
@@ -96,7 +98,7 @@ export function gatewaySpec(settings: GatewaySettings) {
         'net.ipv4.ip_forward': '0', // it stands on many networks and is a bridge between none
         'net.ipv4.conf.all.arp_ignore': '1', // does not say on one network what it is called on another
         'net.ipv4.conf.all.rp_filter': '1',
-        'net.ipv6.conf.all.disable_ipv6': '1',
+        ...noIpv6(hasIpv6), // it listens on IPv4
       },
       Memory: 256 * MiB,
       MemorySwap: 256 * MiB,

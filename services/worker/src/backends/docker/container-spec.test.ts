@@ -22,7 +22,7 @@ const target: Target = {
 }
 const noVolumes = { volumes: [] }
 const spec = (overrides: Partial<Target> = {}, image = noVolumes as { volumes: string[] }) =>
-  containerSpec({ ...target, ...overrides }, image, '/keys/of/it')
+  containerSpec({ ...target, ...overrides }, image, '/keys/of/it', true)
 
 test('the whole of it', () => {
   expect(spec()).toEqual({
@@ -101,6 +101,10 @@ test('the whole of it', () => {
       RestartPolicy: { Name: 'no' },
       AutoRemove: false,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '32m', 'max-file': '2' } },
+      Sysctls: {
+        'net.ipv6.conf.all.disable_ipv6': '1',
+        'net.ipv6.conf.default.disable_ipv6': '1',
+      },
     },
     NetworkingConfig: {
       EndpointsConfig: {
@@ -110,6 +114,10 @@ test('the whole of it', () => {
       },
     },
   })
+})
+
+test('on a kernel without IPv6 nothing is said of it: the engine could not start what names a setting that is not there', () => {
+  expect(containerSpec(target, noVolumes, '/keys', false).HostConfig?.Sysctls).toEqual({})
 })
 
 test('without a command the image keeps its own, without a state path there is one mount', () => {

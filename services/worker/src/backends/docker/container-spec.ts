@@ -1,6 +1,8 @@
+import { kernelHasIpv6 } from '@nora/config/kernel'
 import type Docker from 'dockerode'
 import { BackendError, type Target } from '../backend.ts'
 import { label, type ObjectNames, objectNames, outsideCompose, ownerLabels } from './names.ts'
+import { noIpv6 } from './no-ipv6.ts'
 
 /** What the specification needs to know of the image it runs. */
 export type ImageFacts = { volumes: string[] }
@@ -12,13 +14,14 @@ export const keyMount = '/run/nora'
 
 /**
  * The whole container of one agent: the posture of SECURITY.md from constants, and from the target its image, limits,
- * environment and addresses. Pure. `keyFolder` is the host folder shown at /run/nora.
+ * environment and addresses. Pure, given `hasIpv6` of the kernel. `keyFolder` is the host folder shown at /run/nora.
  * Throws `container-invalid` for what would weaken the posture: a root or named user, a state path over the system's.
  */
 export function containerSpec(
   target: Target,
   image: ImageFacts,
   keyFolder: string,
+  hasIpv6 = kernelHasIpv6(),
 ): Docker.ContainerCreateOptions {
   const names = objectNames(target.installation, target.agentId)
   const { uid, gid } = numericUser(target.user)
@@ -39,7 +42,7 @@ export function containerSpec(
     // The image's own check would run processes that nobody asked for; the runtime's probe decides health.
     Healthcheck: { Test: ['NONE'] },
     Labels: containerLabels(target),
-    HostConfig: hostConfig(target, image, names, keyFolder),
+    HostConfig: { ...hostConfig(target, image, names, keyFolder), Sysctls: noIpv6(hasIpv6) },
     NetworkingConfig: {
       EndpointsConfig: { [names.network]: { IPAMConfig: { IPv4Address: target.network.agent } } },
     },

@@ -82,6 +82,14 @@ export function postureContract(use: () => ContractFixture): void {
       expect(processes.split(' ').filter((name) => /^\d+$/.test(name)).length).toBeLessThan(10)
     })
 
+    test('no interface has an IPv6 address, nor would one that came later', async () => {
+      // Absent where the kernel has no IPv6.
+      const script =
+        'cat /proc/net/if_inet6 2>/dev/null; echo read; cat /proc/sys/net/ipv6/conf/*/disable_ipv6 2>/dev/null; exit 0'
+      const { output } = await runScript(use(), script)
+      expect(output).toMatch(/^read\n(1\n)*$/)
+    })
+
     test('a user who is root, or a state path over the system, is refused', async () => {
       for (const overrides of [
         { user: '0' },
