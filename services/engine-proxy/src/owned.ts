@@ -1,5 +1,6 @@
 import { away, type Engine } from './engine.ts'
 import { label, type Ours, type Role, roleIn } from './policy/ours.ts'
+import { postureProblem } from './policy/posture.ts'
 import { isObject } from './policy/rules.ts'
 import { Refusal } from './refusal.ts'
 
@@ -28,6 +29,11 @@ export class Foreign extends Refusal {
 export type Owners = {
   /** Ours, in one of these roles. Throws `Refusal`: 404 as the engine says it, 403 for everybody else's. */
   container(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned>
+  /**
+   * The same, for what gives it or its program something to do: one that somebody made by hand with our labels and with
+   * rights that ours never have is not handed to the worker.
+   */
+  postured(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned>
   network(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned>
   volume(name: string, signal: AbortSignal): Promise<Owned>
   /** The agent's container that an exec belongs to; also that the exec itself is one that could have been made here. */
@@ -54,6 +60,14 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
     const seen = await look('container', `/containers/${name}/json`, signal)
     const labels = isObject(seen.found['Config']) ? seen.found['Config']['Labels'] : undefined
     return ownedBy(seen, 'Id', labels, roles, 'container')
+  }
+
+  async function postured(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned> {
+    const owned = await container(name, roles, signal)
+    const problem = postureProblem(ours, owned)
+    if (problem !== undefined)
+      throw new Refusal(`This container has what none of this installation's has: ${problem}.`)
+    return owned
   }
 
   async function network(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned> {
@@ -85,7 +99,7 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
   }
 
   return {
-    ...{ container, network, volume },
+    ...{ container, postured, network, volume },
     async exec(id, signal) {
       if (!hexId.test(id)) throw new Refusal('That is no id of an exec.')
       const { found, bytes } = await look('exec instance', `/exec/${id}/json`, signal)
@@ -93,7 +107,7 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
       if (!isObject(process) || process['privileged'] === true) throw new Refusal('This exec is privileged.')
       if (process['user'] !== '10001:10001' && process['user'] !== undefined && process['user'] !== '')
         throw new Refusal('This exec is of another user.')
-      requirePosture(await container(String(found['ContainerID']), ['agent'], signal))
+      await postured(String(found['ContainerID']), ['agent'], signal)
       return { id, bytes }
     },
     async imageId(reference, signal) {
@@ -103,23 +117,3 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
     },
   }
 }
-
-/** One that somebody made by hand with our labels and with rights that ours never have is not handed to the worker. */
-export function requirePosture({ found }: Owned): void {
-  const host = isObject(found['HostConfig']) ? found['HostConfig'] : {}
-  const none = (value: unknown) => value === undefined || value === null || value === '' || isEmpty(value)
-  const isOwnWorld = !['host', 'container:'].some((word) =>
-    ['NetworkMode', 'PidMode', 'IpcMode', 'UTSMode'].some((name) =>
-      String(host[name] ?? '').startsWith(word),
-    ),
-  )
-  const fine =
-    host['Privileged'] !== true &&
-    none(host['CapAdd']) &&
-    none(host['Binds']) &&
-    none(host['Devices']) &&
-    isOwnWorld
-  if (!fine) throw new Refusal("This container has rights that none of this installation's has.")
-}
-
-const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0

@@ -1,6 +1,6 @@
 import { foreignView } from '../foreign.ts'
 import { requireKeysMount } from '../keys-mount.ts'
-import { Foreign, requirePosture } from '../owned.ts'
+import { Foreign } from '../owned.ts'
 import { judgeArchive } from '../policy/archive.ts'
 import { type AllowedContainer, judgeContainer } from '../policy/containers.ts'
 import { namesOf, type Role } from '../policy/ours.ts'
@@ -65,8 +65,7 @@ export function containerRoutes(deps: RouteDeps): Route[] {
       path: named('/start'),
       async judge({ parts: [name = ''], signal }) {
         // A mount's source is looked for anew at each start.
-        const owned = await owners.container(name, running, signal)
-        requirePosture(owned)
+        const owned = await owners.postured(name, running, signal)
         if (owned.role === 'agent') requireKeysMount(ours.keysDir)
         return { method: 'POST', path: `/containers/${owned.id}/start` }
       },
@@ -106,8 +105,7 @@ export function containerRoutes(deps: RouteDeps): Route[] {
       path: named('/archive'),
       parameters: { path: /^\/(keys)?$/ },
       async judge({ parts: [name = ''], query, bytes, signal }) {
-        const helper = await owners.container(name, ['hand-over'], signal)
-        requirePosture(helper)
+        const helper = await owners.postured(name, ['hand-over'], signal)
         requireKeysMount(ours.keysDir)
         const archive = await bytes(archiveBytes)
         const problem = judgeArchive(archive)

@@ -1,4 +1,3 @@
-import { requirePosture } from '../owned.ts'
 import { execBody, execStartBody } from '../policy/exec.ts'
 import { Refusal } from '../refusal.ts'
 import type { Route, RouteDeps } from '../routes.ts'
@@ -13,8 +12,7 @@ export function execRoutes({ owners }: RouteDeps): Route[] {
       method: 'POST',
       path: /^\/containers\/([^/]+)\/exec$/,
       async judge({ parts: [name = ''], json, signal }) {
-        const agent = await owners.container(name, ['agent'], signal)
-        requirePosture(agent)
+        const agent = await owners.postured(name, ['agent'], signal)
         const body = await json()
         const problem = execBody(body, '')
         if (problem !== undefined) throw new Refusal(problem)

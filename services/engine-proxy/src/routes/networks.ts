@@ -1,5 +1,4 @@
 import { foreignView } from '../foreign.ts'
-import { requirePosture } from '../owned.ts'
 import { connectBody, disconnectBody, judgeNetwork } from '../policy/networks.ts'
 import type { Role } from '../policy/ours.ts'
 import { Refusal } from '../refusal.ts'
@@ -42,8 +41,7 @@ export function networkRoutes({ ours, owners }: RouteDeps): Route[] {
         const given = body as { Container: string }
         const network = await owners.network(name, ['network'], signal)
         // Agents stand on one network, for good.
-        const gateway = await owners.container(given.Container, ['gateway'], signal)
-        requirePosture(gateway)
+        const gateway = await owners.postured(given.Container, ['gateway'], signal)
         const sent = { ...given, Container: gateway.id }
         return { method: 'POST', path: `/networks/${network.id}/connect`, json: sent }
       },
