@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sealKeyFile } from '@nora/crypto/sealed-key-file'
@@ -109,3 +110,39 @@ test.each([
   expect(problems[0]).not.toContain(passphrase)
   expect(problems[0]).not.toContain(hex.slice(0, 16))
 })
+
+const isRoot = process.geteuid?.() === 0
+const ownedBy = (name: string, text: string, uid: number) => {
+  const path = file(name, text)
+  chownSync(path, uid, uid)
+  return path
+}
+
+test.runIf(isRoot)('a file of somebody else is refused, and the line says who it has to belong to', () => {
+  const theirs = ownedBy('their-sealed', sealKeyFile(key, passphrase), 65_533)
+  expect(refusal({ ENCRYPTION_KEY_SEALED_FILE: theirs, ENCRYPTION_KEY_PASSPHRASE_FILE: phrase })).toEqual([
+    `ENCRYPTION_KEY_SEALED_FILE ${theirs} belongs to user 65533, neither root nor 0: chown 0 ${theirs}`,
+  ])
+  const words = ownedBy('their-phrase', passphrase, 65_533)
+  expect(refusal({ ENCRYPTION_KEY_SEALED_FILE: sealed, ENCRYPTION_KEY_PASSPHRASE_FILE: words })).toEqual([
+    `ENCRYPTION_KEY_PASSPHRASE_FILE ${words} belongs to user 65533, neither root nor 0: chown 0 ${words}`,
+  ])
+})
+
+test.runIf(isRoot)(
+  'whoever is not root takes their own and root’s, and nobody else’s that they could read',
+  () => {
+    chmodSync(folder, 0o711)
+    const module = new URL('./encryption-key.ts', import.meta.url)
+    const program = `import { readPrivateFile } from '${module}'; process.stdout.write(readPrivateFile(process.argv[1], 'X'))`
+    // A user who reads every file: what is refused is refused for its owner alone.
+    const who = ['--reuid=65534', '--regid=65534', '--clear-groups']
+    const mayRead = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search']
+    const read = (uid: number) => {
+      const node = [process.execPath, '--input-type=module', '-e', program, ownedBy(`of-${uid}`, 'text', uid)]
+      return execFileSync('setpriv', [...who, ...mayRead, ...node], { encoding: 'utf8', stdio: 'pipe' })
+    }
+    expect([read(0), read(65_534)]).toEqual(['text', 'text'])
+    expect(() => read(65_533)).toThrow(/belongs to user 65533, neither root nor 65534: chown 65534 /)
+  },
+)

@@ -95,7 +95,10 @@ function passphraseFrom(source: KeySource, env: Environment): string {
 
 const maxFileBytes = 4096
 
-/** A small file that nobody else may read. What is checked is what is read: the same open file. */
+/**
+ * A small file of root's or of our own user that nobody else may read: whoever else owns it could put another text there, or open it
+ * again. What is checked is what is read: the same open file. Throws Error that names the file and the command that mends it.
+ */
 export function readPrivateFile(path: string, name: string): string {
   let file: number
   try {
@@ -106,6 +109,11 @@ export function readPrivateFile(path: string, name: string): string {
   try {
     const found = fstatSync(file)
     if (!found.isFile()) throw new Error(`${name} ${path} is no file`)
+    const own = process.geteuid?.() ?? found.uid
+    if (found.uid !== 0 && found.uid !== own)
+      throw new Error(
+        `${name} ${path} belongs to user ${found.uid}, neither root nor ${own}: chown ${own} ${path}`,
+      )
     if ((found.mode & 0o077) !== 0) throw new Error(`${name} ${path} is open to others: chmod 600 ${path}`)
     const bytes = Buffer.alloc(maxFileBytes + 1)
     const length = readSync(file, bytes, 0, bytes.length, 0)

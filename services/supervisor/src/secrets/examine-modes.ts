@@ -31,6 +31,14 @@ export async function examineModes(
       else if ((found.mode & 0o077) !== 0) {
         report('problem', `${path} (${name}) is open to others`, `chmod 600 ${path}`)
       }
+      const own = process.getuid?.()
+      if (found && found.uid !== 0 && found.uid !== own) {
+        report(
+          'problem',
+          `${path} (${name}) belongs to user ${found.uid}, not ${own}`,
+          `chown ${own} ${path}`,
+        )
+      }
     }
   }
 }

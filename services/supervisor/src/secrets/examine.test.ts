@@ -109,6 +109,17 @@ test.each([
   ])
 })
 
+test.runIf(process.getuid?.() === 0)('a file elsewhere that a setting names belongs to us', async () => {
+  const path = join(folder, 'elsewhere')
+  await writeFile(path, hex(), { mode: 0o600 })
+  await write('migrate.env', `NORA_DB_PASSWORD_APP_FILE=${path}\n`)
+  expect(await findings()).toEqual([])
+  await chown(path, 10104, 10104)
+  expect(await findings()).toEqual([
+    `problem: ${path} (NORA_DB_PASSWORD_APP_FILE) belongs to user 10104, not 0 -> chown 0 ${path}`,
+  ])
+})
+
 test.runIf(process.getuid?.() === 0)('files of containers belong to the container’s user alone', async () => {
   for (const path of ['compose', 'compose/secrets', 'compose/secrets/api'])
     await mkdir(at(path), { mode: 0o700 })
