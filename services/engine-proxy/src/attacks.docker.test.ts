@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePool } from '@nora/testing/address-pool'
+import { silencedLabels } from '@nora/worker/backends/docker/image-labels'
+import { ownerLabels } from '@nora/worker/backends/docker/names'
 import { controlNetworkSpec } from '@nora/worker/gateway/gateway-spec'
 import { assemble } from '@nora/worker/images/build'
 import { assembleTinyImage } from '@nora/worker/images/tiny'
@@ -22,8 +24,9 @@ let facts: ReturnType<typeof sample>
 let around: Around
 
 beforeAll(async () => {
-  const { reference } = await assembleTinyImage(docker, { name: 'attacks', cmd: ['/bin/sleep', '600'] })
-  facts = sample({ installation, pool: freePool(), keysDir: join(folder, 'keys'), image: reference })
+  const image = await assembleTinyImage(docker, { name: 'attacks', cmd: ['/bin/sleep', '600'] })
+  const { reference } = image
+  facts = sample({ installation, pool: freePool(), keysDir: join(folder, 'keys'), image })
   way = await throughProxy(facts)
   const { target, ours, keysDir } = facts
   mkdirSync(join(keysDir, target.agentId))
@@ -65,12 +68,12 @@ const create = (socket: string, name: string, body: unknown) =>
   ask(socket, 'POST', `/containers/create?name=${name}`, body)
 
 test('every way out of an agent’s posture is refused, most of which the engine would have taken', async () => {
-  const { target, keysDir } = facts
-  const own = agentCreation(target, keysDir)
+  const { target, keysDir, image } = facts
+  const own = agentCreation(target, keysDir, image)
   const allowed: string[] = []
   const taken: string[] = []
   for (const [what, bend] of Object.entries(escapes)) {
-    const { name, body } = agentCreation(target, keysDir)
+    const { name, body } = agentCreation(target, keysDir, image)
     bend(body, around)
     const said = await create(way.socketPath, name, body)
     if (said.status !== 403 || said.message === '') allowed.push(`${what}: ${said.status} ${said.message}`)
@@ -95,12 +98,12 @@ test('every way out of an agent’s posture is refused, most of which the engine
 }, 170_000)
 
 test('the last of two fields is what is judged and what the engine gets', async () => {
-  const { target, keysDir, ours } = facts
+  const { target, keysDir, ours, image } = facts
   await docker.createNetwork({
     Name: `${ours.prefix}-net-${target.agentId}`,
     Labels: { [label.installation]: installation, [label.role]: 'network' },
   })
-  const { name, body } = agentCreation(target, keysDir)
+  const { name, body } = agentCreation(target, keysDir, image)
   const { HostConfig, ...rest } = body
   const twice = (first: object, last: object) =>
     `{"HostConfig":${JSON.stringify(first)},"HostConfig":${JSON.stringify(last)},${JSON.stringify(rest).slice(1)}`
@@ -114,28 +117,69 @@ test('the last of two fields is what is judged and what the engine gets', async 
   expect(made.HostConfig.Privileged).toBe(false)
 })
 
-test('an image that says it is a part of the stack makes no agent one', async () => {
-  const dockerfile = `FROM ${around.image}\nLABEL com.docker.compose.project=${foreign} com.docker.compose.service=worker\n`
-  const recipe = { name: 'tiny-of-the-stack', files: [], dockerfile }
-  const { reference } = await assemble(docker, recipe, AbortSignal.timeout(60_000))
+test('an image speaks to nothing beside us by its labels: neither as a part of the stack nor to what acts on labels', async () => {
+  const says = {
+    'com.docker.compose.project': foreign,
+    'com.docker.compose.service': 'worker',
+    'traefik.enable': 'true',
+  }
+  const line = Object.entries({ ...says, 'ofelia.job-local.x.command': 'id' }).map(
+    ([name, value]) => `${name}=${value}`,
+  )
+  const recipe = {
+    name: 'tiny-that-speaks',
+    files: [],
+    dockerfile: `FROM ${around.image}\nLABEL ${line.join(' ')}\n`,
+  }
+  const { reference, id } = await assemble(docker, recipe, AbortSignal.timeout(60_000))
+  const { Labels: labels } = (await docker.getImage(id).inspect()).Config
   const target = { ...facts.target, agentId: around.otherAgent, image: { reference, pull: false } }
   await docker.createNetwork({
     Name: `${facts.ours.prefix}-net-${target.agentId}`,
     Labels: { [label.installation]: installation, [label.role]: 'network' },
   })
-  const { name, body } = agentCreation(target, facts.keysDir)
-  expect((await create(way.socketPath, name, body)).status).toBe(201)
-  const ofStack = { label: [`com.docker.compose.project=${foreign}`] }
-  expect(await docker.listContainers({ all: true, filters: ofStack })).toEqual([])
-  expect((await docker.getContainer(name).inspect()).Config.Labels['com.docker.compose.service']).toBe(
-    'worker',
-  )
-  await docker.getContainer(name).remove({ force: true })
+  const named = (among: Record<string, string>) => ({
+    label: Object.entries(among).map((one) => one.join('=')),
+  })
+  const { name, body } = agentCreation(target, facts.keysDir, { id, labels })
+  const handOver = {
+    ...{ Image: id, Entrypoint: ['/nothing-runs-here'], Cmd: [], User: '65534:65534' },
+    Labels: { ...silencedLabels(labels), ...ownerLabels(target, 'hand-over') },
+    HostConfig: {
+      ...{ NetworkMode: 'none', CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] },
+      Mounts: [
+        { Type: 'bind', Source: join(facts.keysDir, target.agentId), Target: '/keys', ReadOnly: false },
+      ],
+    },
+  }
+  for (const [one, sent] of [
+    [name, body],
+    [name.replace('-agent-', '-hand-over-'), handOver],
+  ] as const) {
+    for (const left of Object.keys(labels)) {
+      const { [left]: _, ...Labels } = sent.Labels
+      expect(await create(way.socketPath, one, { ...sent, Labels })).toMatchObject({
+        status: 403,
+        message: `Labels.${left} must be there and empty, since the image has it`,
+      })
+    }
+    expect((await create(way.socketPath, one, sent)).status).toBe(201)
+    expect(await docker.listContainers({ all: true, filters: named(says) })).toEqual([])
+    const made = (await docker.getContainer(one).inspect()).Config.Labels
+    const speaking = Object.keys(made).filter((each) => made[each] !== '')
+    expect(speaking.filter((each) => !each.startsWith('com.nora.'))).toEqual([])
+    expect(made['com.nora.content']).toBe('')
+    await docker.getContainer(one).remove({ force: true })
+  }
+  // As the engine has it by itself.
+  const plain = await docker.createContainer({ Image: id })
+  expect(await docker.listContainers({ all: true, filters: named(says) })).toHaveLength(1)
+  await plain.remove()
   await docker.getImage(reference).remove()
 })
 
 test('a gateway is a gateway: what an agent may be it may not, and the other way about', async () => {
-  const agent = agentCreation(facts.target, facts.keysDir)
+  const agent = agentCreation(facts.target, facts.keysDir, facts.image)
   const gateway = gatewayCreation(facts)
   const asGateway = { ...agent.body, Labels: { ...agent.body.Labels, [label.role]: 'gateway' } }
   for (const [name, body] of [

@@ -128,7 +128,7 @@ test('a link in the place of an agent’s keys is followed by nobody, at no time
   const next = { ...facts.target, agentId: crypto.randomUUID(), statePath: '/state' }
   const { statePath: _, ...target } = next
   const own = join(facts.keysDir, target.agentId)
-  const { name, body } = agentCreation(target, facts.keysDir)
+  const { name, body } = agentCreation(target, facts.keysDir, facts.image)
   const network = {
     Name: `${facts.ours.prefix}-net-${target.agentId}`,
     Labels: { ...it.labels('network', target.agentId) },
@@ -141,7 +141,13 @@ test('a link in the place of an agent’s keys is followed by nobody, at no time
   unlinkSync(own)
   mkdirSync(own)
   expect(
-    (await call('POST', `/containers/create?name=${name}`, agentCreation(fine, facts.keysDir).body)).status,
+    (
+      await call(
+        'POST',
+        `/containers/create?name=${name}`,
+        agentCreation(fine, facts.keysDir, facts.image).body,
+      )
+    ).status,
   ).toBe(201)
   rmdirSync(own)
   symlinkSync('/etc', own)
@@ -164,7 +170,7 @@ test('a link in the place of an agent’s keys is followed by nobody, at no time
     await made.wait()
     expect(String(await made.logs({ stdout: true }))).toContain('root:x:0:0')
     await made.remove()
-    const other = sample({ ...facts, keysDir: plain })
+    const other = sample({ keysDir: plain })
     const { requireKeysMount } = await import('./keys-mount.ts')
     expect(() => requireKeysMount(other.keysDir)).toThrow('follows symbolic links')
   } finally {

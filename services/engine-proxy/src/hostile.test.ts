@@ -125,6 +125,8 @@ test('no change of a body that passes takes anything of the posture away', () =>
       expect(host.Mounts.map((mount: Body) => mount.Source)).toEqual(
         own.body.HostConfig.Mounts.slice(0, host.Mounts.length).map((mount: Body) => mount.Source),
       )
+      const speaking = Object.keys(sent.Labels).filter((one) => sent.Labels[one] !== '')
+      expect(Object.keys(own.body.Labels)).toEqual(expect.arrayContaining(speaking))
       expect(sent.User).toBe('10001:10001')
     }),
   )

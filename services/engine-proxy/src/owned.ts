@@ -38,7 +38,7 @@ export type Owners = {
   volume(name: string, signal: AbortSignal): Promise<Owned>
   /** The agent's container that an exec belongs to; also that the exec itself is one that could have been made here. */
   exec(id: string, signal: AbortSignal): Promise<{ id: string; bytes: Buffer }>
-  imageId(reference: string, signal: AbortSignal): Promise<string>
+  image(reference: string, signal: AbortSignal): Promise<{ id: string; labels: Record<string, unknown> }>
 }
 
 const hexId = /^[0-9a-f]{64}$/
@@ -110,10 +110,11 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
       await postured(String(found['ContainerID']), ['agent'], signal)
       return { id, bytes }
     },
-    async imageId(reference, signal) {
-      const { Id } = (await look('image', `/images/${reference}/json`, signal)).found
+    async image(reference, signal) {
+      const { Id, Config } = (await look('image', `/images/${reference}/json`, signal)).found
       if (typeof Id !== 'string') throw away()
-      return Id
+      const labels = isObject(Config) && isObject(Config['Labels']) ? Config['Labels'] : {}
+      return { id: Id, labels }
     },
   }
 }

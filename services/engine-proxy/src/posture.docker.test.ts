@@ -32,7 +32,7 @@ test('a container of ours that was given more by hand is not started, entered, f
     [`a mount of ${join(facts.keysDir, facts.target.agentId)}`]: first({
       Source: join(facts.keysDir, facts.target.agentId),
     }),
-    [`a mount of ${keys.Source}`.slice(0, 60)]: first({ ReadOnly: false }),
+    [`a mount of ${keys.Source}`]: first({ ReadOnly: false }),
     [`a mount of ${own.volume}`]: mount({
       ...{ Type: 'volume', Source: own.volume },
       VolumeOptions: { DriverConfig: { Name: 'local', Options: { type: 'none', o: 'bind', device: '/' } } },
@@ -51,7 +51,11 @@ test('a container of ours that was given more by hand is not started, entered, f
     'IpcMode container:': host({ IpcMode: `container:${it.strangerId}` }),
   }
   const made = async (bend: (body: Body) => unknown) => {
-    const { name, body } = agentCreation({ ...target, command: ['/bin/sleep', '600'] }, facts.keysDir)
+    const { name, body } = agentCreation(
+      { ...target, command: ['/bin/sleep', '600'] },
+      facts.keysDir,
+      facts.image,
+    )
     body.NetworkingConfig = {}
     bend(body)
     return docker.createContainer({ name, ...body })

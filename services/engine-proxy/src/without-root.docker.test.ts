@@ -27,7 +27,7 @@ test('a worker without rights runs an agent through it: keys and state are the a
   const folder = mkdtempSync('/dev/shm/nora-test-')
   closing.push(() => rmSync(folder, { recursive: true, force: true }))
   chmodSync(folder, 0o711)
-  const { reference: image } = await assembleTinyImage(docker, { name: 'backend', cmd: ['/bin/sh'] })
+  const image = await assembleTinyImage(docker, { name: 'backend', cmd: ['/bin/sh'] })
   const facts = sample({ installation, pool: freePool(), keysDir: join(folder, 'keys'), image })
   const way = await throughProxy({ ...facts, mountOptions: `nosymfollow,uid=${nobody},gid=${nobody}` })
   closing.push(() => way.close())

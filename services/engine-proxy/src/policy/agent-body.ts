@@ -1,3 +1,4 @@
+import { silencing } from './labels.ts'
 import { isPlaceOf, keyFolder, label, namesOf, type Ours } from './ours.ts'
 import { exactly, fields, isObject, listOf, optional, type Rule, recordOf, text, whole } from './rules.ts'
 
@@ -8,6 +9,7 @@ export const imageReference = text(
   /^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,499}$/,
   'the reference or id of an image',
 )
+const imageId = text(/^sha256:[0-9a-f]{64}$/, 'the id of an image')
 const word = (most: number) => text(new RegExp(`^[^\\0]{0,${most}}$`, 's'), 'a text without a zero byte')
 const argv = listOf(word(131_072), 1_000)
 const variables = listOf(text(/^[A-Za-z_][A-Za-z0-9_.-]{0,254}=[^\0]*$/s, 'NAME=value'), 1_000)
@@ -39,9 +41,6 @@ export const swapEqualsMemory =
 export const noIpv6 = (hasIpv6: boolean): Record<string, string> =>
   hasIpv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}
 
-// An image's labels become the container's: one must not make it a part of the stack (outsideCompose of the worker's names.ts).
-const outsideCompose = { 'com.docker.compose.project': exactly('') }
-
 const ownerLabels = (ours: Ours, agentId: string, role: string) => ({
   [label.installation]: exactly(ours.installation),
   [label.workspace]: text(/^[0-9a-f-]{0,36}$/, "a workspace's id"),
@@ -55,7 +54,7 @@ export function agentBody(ours: Ours, agentId: string, hasIpv6: boolean): Rule {
   const address: Rule = (value, path) =>
     isPlaceOf('agent', ours, value) ? undefined : `${path} must be the place of an agent in the pool`
   return fields({
-    Image: imageReference,
+    Image: imageId,
     User: exactly('10001:10001'),
     Hostname: text(/^[A-Za-z0-9][A-Za-z0-9.-]{0,62}$/, 'a host name'),
     Env: variables,
@@ -68,9 +67,8 @@ export function agentBody(ours: Ours, agentId: string, hasIpv6: boolean): Rule {
     AttachStderr: exactly(false),
     StopTimeout: whole(0, 60),
     Healthcheck: exactly({ Test: ['NONE'] }),
-    Labels: fields({
+    Labels: silencing({
       ...ownerLabels(ours, agentId, 'agent'),
-      ...outsideCompose,
       [label.generation]: text(/^\d{1,12}$/, 'a number'),
       [label.spec]: text(/^[0-9a-z-]{1,64}$/, 'a hash'),
     }),
@@ -160,11 +158,11 @@ export function handOverBody(ours: Ours, agentId: string): Rule {
       ? undefined
       : `${path} must be the agent's keys at /keys or its volume at /state`
   return fields({
-    Image: imageReference,
+    Image: imageId,
     Entrypoint: exactly(['/nothing-runs-here']),
     Cmd: exactly([]),
     User: exactly('65534:65534'),
-    Labels: fields({ ...ownerLabels(ours, agentId, 'hand-over'), ...outsideCompose }),
+    Labels: silencing(ownerLabels(ours, agentId, 'hand-over')),
     HostConfig: fields({
       NetworkMode: exactly('none'),
       CapDrop: allCapabilities,

@@ -12,6 +12,8 @@ export type AllowedContainer = {
   mountsKeys: boolean
   /** The image that it runs, where it has to be the one that set-up made. */
   gatewayImage: string | undefined
+  /** Of an agent's image and its helper's: none of its labels may be left out of the container's. */
+  silences: { image: string; labels: Record<string, unknown> } | undefined
 }
 
 /**
@@ -33,13 +35,15 @@ export function judgeContainer(
     const refused = gatewayBody(ours, name, hasIpv6)(body, '')
     if (refused !== undefined) return { refused }
     const network = controlNetwork(ours).name
-    return { network, volume: undefined, mountsKeys: false, gatewayImage: (body as { Image: string }).Image }
+    const gatewayImage = (body as Judged).Image
+    return { network, volume: undefined, mountsKeys: false, gatewayImage, silences: undefined }
   }
   const agentId = labels[label.agent]
   if (typeof agentId !== 'string' || !uuid.test(agentId))
     return { refused: `Labels.${label.agent} must be an agent's id` }
   const names = namesOf(ours, agentId)
-  const none = { network: undefined, volume: undefined, mountsKeys: false, gatewayImage: undefined }
+  const silences = { image: (body as Judged).Image, labels }
+  const none = { network: undefined, volume: undefined, gatewayImage: undefined, silences }
   if (role === 'agent') {
     if (name !== names.container) return { refused: `the name must be ${names.container}` }
     const refused = agentBody(ours, agentId, hasIpv6)(body, '')
@@ -55,9 +59,12 @@ export function judgeContainer(
     const refused = handOverBody(ours, agentId)(body, '')
     if (refused !== undefined) return { refused }
     const mountsKeys = mountsOf(body).some(({ Type }) => Type === 'bind')
-    return { ...none, mountsKeys, volume: mountsKeys ? undefined : { name: names.volume, must: 'be-there' } }
+    const volume = mountsKeys ? undefined : ({ name: names.volume, must: 'be-there' } as const)
+    return { ...none, mountsKeys, volume }
   }
   return { refused: `Labels.${label.role} must be agent, gateway or hand-over` }
 }
 
-const mountsOf = (body: unknown) => (body as { HostConfig: { Mounts: { Type: string }[] } }).HostConfig.Mounts
+type Judged = { Image: string; HostConfig: { Mounts: { Type: string }[] } }
+
+const mountsOf = (body: unknown) => (body as Judged).HostConfig.Mounts

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { agentCreation, gatewayCreation, sample } from '../testing/specs.ts'
 import { judgeArchive } from './archive.ts'
 import { judgeContainer } from './containers.ts'
+import { spokenLabel } from './labels.ts'
 import { judgeNetwork } from './networks.ts'
 import { label, namesOf } from './ours.ts'
 
@@ -26,10 +27,12 @@ describe('what the worker really sends passes', () => {
       { ...target, env: {} },
       { ...target, generation: 99 },
     ]
+    const labels = { 'traefik.enable': 'true', 'com.nora.installation': 'another', ['x'.repeat(256)]: 'x' }
     for (const one of variants) {
-      const { name, body } = agentCreation(one, keysDir, ['/data', '/var/lib/x/'])
+      const { name, body } = agentCreation(one, keysDir, { volumes: ['/data', '/var/lib/x/'], labels })
       expect(judgeContainer(ours, name, body)).toEqual({
         ...{ network: names.network, mountsKeys: true, gatewayImage: undefined },
+        silences: { image: body.Image, labels: body.Labels },
         volume: { name: names.volume, must: 'be-ours-or-absent' },
       })
     }
@@ -37,10 +40,25 @@ describe('what the worker really sends passes', () => {
     expect(judgeContainer(ours, name, body)).toMatchObject({ volume: undefined })
   })
 
+  test('a label that says nothing passes, whatever its name, and one that an image has is missed', () => {
+    const { ours, target, keysDir } = sample()
+    const labels = { constructor: 'x', ['__proto__']: 'x', '': 'x' }
+    const { name, body } = agentCreation(target, keysDir, { labels })
+    const allowed = judgeContainer(ours, name, body)
+    if ('refused' in allowed) throw new Error(allowed.refused)
+    const silenced = allowed.silences?.labels ?? {}
+    expect(spokenLabel(labels, silenced)).toBeUndefined()
+    const unsilenced = agentCreation(target, keysDir).body.Labels
+    for (const [one, value] of Object.entries(labels))
+      expect(spokenLabel(Object.fromEntries([[one, value]]), unsilenced)).toBe(one)
+    body.Labels['x'.repeat(257)] = ''
+    expect(judgeContainer(ours, name, body)).toEqual({ refused: expect.stringContaining('is not allowed') })
+  })
+
   test('IPv6 is off in agents and gateways, and left out where this kernel has none: not the one in the place of the other', () => {
     const facts = sample()
     for (const sent of [true, false]) {
-      const agent = agentCreation(facts.target, facts.keysDir, [], sent)
+      const agent = agentCreation(facts.target, facts.keysDir, {}, sent)
       const gateway = gatewayCreation(facts, {}, sent)
       for (const { name, body } of [agent, gateway]) {
         expect(judgeContainer(facts.ours, name, body, sent)).not.toHaveProperty('refused')

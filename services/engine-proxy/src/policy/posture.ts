@@ -60,7 +60,7 @@ function isSame(own: Mount, mount: unknown): boolean {
 }
 
 const sourceOf = (mount: unknown) =>
-  isObject(mount) ? `${printable(String(mount['Source'] ?? mount['Type'] ?? ''))}` : 'no kind that is known'
+  isObject(mount) ? printable(String(mount['Source'] ?? mount['Type'] ?? ''), 200) : 'no kind that is known'
 
 const isNone = (value: unknown): boolean =>
   value === undefined ||

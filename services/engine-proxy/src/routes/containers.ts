@@ -3,8 +3,9 @@ import { requireKeysMount } from '../keys-mount.ts'
 import { Foreign } from '../owned.ts'
 import { judgeArchive } from '../policy/archive.ts'
 import { type AllowedContainer, judgeContainer } from '../policy/containers.ts'
+import { spokenLabel } from '../policy/labels.ts'
 import { namesOf, type Role } from '../policy/ours.ts'
-import { isObject } from '../policy/rules.ts'
+import { isObject, printable } from '../policy/rules.ts'
 import { Refusal } from '../refusal.ts'
 import type { Asked, Route, RouteDeps, Verdict } from '../routes.ts'
 
@@ -125,9 +126,23 @@ const create =
     const allowed = judgeContainer(deps.ours, query.get('name') ?? '', body)
     if ('refused' in allowed) throw new Refusal(allowed.refused)
     if (allowed.mountsKeys) requireKeysMount(deps.ours.keysDir)
+    await requireSilence(deps, allowed, signal)
     await requireOthers(deps, allowed, signal)
     return { method: 'POST', path: '/containers/create', query, json: body }
   }
+
+/** No label of its image goes on speaking. By the id, under which the engine has this image and no other when it makes the container. */
+async function requireSilence(
+  { owners }: RouteDeps,
+  { silences }: AllowedContainer,
+  signal: AbortSignal,
+): Promise<void> {
+  if (silences === undefined) return
+  const image = await owners.image(silences.image, signal)
+  const spoken = spokenLabel(image.labels, silences.labels)
+  if (spoken !== undefined)
+    throw new Refusal(`Labels.${printable(spoken)} must be there and empty, since the image has it`)
+}
 
 /** What the container is to use is ours, as well as the container itself. */
 async function requireOthers(
@@ -147,6 +162,6 @@ async function requireOthers(
       throw new Refusal('The volume has options, which could make it any folder or device of the host.')
   }
   if (asked === undefined || gatewayImage === undefined) return
-  if (asked !== (await owners.imageId(gatewayImage, signal)))
+  if (asked !== (await owners.image(gatewayImage, signal)).id)
     throw new Refusal('Image must be that of NORA_IMAGE_GATEWAY')
 }

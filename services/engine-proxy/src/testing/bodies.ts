@@ -150,9 +150,21 @@ export const escapes: Record<string, Bend> = {
   'a label of Compose': (body) => {
     body.Labels['com.docker.compose.project'] = 'x'
   },
-  'the labels of its image alone about Compose': (body) => {
-    delete body.Labels['com.docker.compose.project']
+  'a label of its image that goes on speaking': (body) => {
+    delete body.Labels['com.nora.content']
   },
+  'a label of its image in another case': (body) => {
+    delete body.Labels['com.nora.content']
+    body.Labels['Com.nora.content'] = ''
+  },
+  'a label with a name without end': (body) => {
+    body.Labels['x'.repeat(257)] = ''
+  },
+  'labels without end': (body) => {
+    for (let index = 0; index < 200; index++) body.Labels[`l${index}`] = ''
+  },
+  'its image by a name, which may point to another one by then': (body, { image }) =>
+    Object.assign(body, { Image: image }),
   'no labels': top({ Labels: {} }),
   'the address of its gateway': (body) => {
     const [endpoint] = Object.values<Body>(body.NetworkingConfig.EndpointsConfig)

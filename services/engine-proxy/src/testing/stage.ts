@@ -19,8 +19,9 @@ export async function stage() {
   const folder = mkdtempSync('/dev/shm/nora-test-')
   const stranger = `nora-test-stranger-${randomUUID().slice(0, 8)}`
   const signal = AbortSignal.timeout(170_000)
-  const { reference: image } = await assembleTinyImage(docker, { name: 'calls', cmd: ['/bin/sleep', '600'] })
-  const facts = sample({ installation, pool: freePool(), keysDir: join(folder, 'keys'), image })
+  const tiny = await assembleTinyImage(docker, { name: 'calls', cmd: ['/bin/sleep', '600'] })
+  const image = tiny.reference
+  const facts = sample({ installation, pool: freePool(), keysDir: join(folder, 'keys'), image: tiny })
   const { target } = facts
   const names = namesOf(facts.ours, target.agentId)
   const gatewayImage = await assembleImage(docker, 'gateway', signal)
@@ -73,7 +74,7 @@ export async function stage() {
   await must(201, call('POST', '/networks/create', network))
   await attachGateway(through, gateway, names.network, target.network.gateway, signal)
   await must(201, call('POST', '/volumes/create', volume))
-  const agent = agentCreation({ ...target, command: ['/bin/sleep', '600'] }, facts.keysDir)
+  const agent = agentCreation({ ...target, command: ['/bin/sleep', '600'] }, facts.keysDir, facts.image)
   const made = await must(201, call('POST', `/v1.41/containers/create?name=${agent.name}`, agent.body))
   const agentId = (JSON.parse(made) as { Id: string }).Id
   await must(204, call('POST', `/containers/${agentId}/start`))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Target } from '../backend.ts'
 import { containerSpec, numericUser } from './container-spec.ts'
+import type { LocalImage } from './images.ts'
 
 const target: Target = {
   installation: 'f1f2f3f4-0000-4000-8000-000000000000',
@@ -20,14 +21,14 @@ const target: Target = {
   network: { subnet: '10.9.0.16/29', bridge: '10.9.0.17', gateway: '10.9.0.18', agent: '10.9.0.19' },
   specHash: 'hash',
 }
-const noVolumes = { volumes: [] }
-const spec = (overrides: Partial<Target> = {}, image = noVolumes as { volumes: string[] }) =>
-  containerSpec({ ...target, ...overrides }, image, '/keys/of/it', true)
+const image: LocalImage = { id: `sha256:${'a'.repeat(64)}`, volumes: [], labels: {} }
+const spec = (overrides: Partial<Target> = {}, of: Partial<LocalImage> = {}) =>
+  containerSpec({ ...target, ...overrides }, { ...image, ...of }, '/keys/of/it', true)
 
 test('the whole of it', () => {
   expect(spec()).toEqual({
     name: 'nora-f1f2f3f4-agent-22222222-0000-4000-8000-000000000000',
-    Image: 'nora/starter:1',
+    Image: image.id,
     User: '10001:10001',
     Hostname: 'agent-2222',
     Env: ['HOME=/state', 'EMPTY='],
@@ -45,7 +46,6 @@ test('the whole of it', () => {
       'com.nora.workspace': target.workspaceId,
       'com.nora.agent': target.agentId,
       'com.nora.role': 'agent',
-      'com.docker.compose.project': '',
       'com.nora.generation': '7',
       'com.nora.spec': 'hash',
     },
@@ -117,15 +117,35 @@ test('the whole of it', () => {
 })
 
 test('on a kernel without IPv6 nothing is said of it: the engine could not start what names a setting that is not there', () => {
-  expect(containerSpec(target, noVolumes, '/keys', false).HostConfig?.Sysctls).toEqual({})
+  expect(containerSpec(target, image, '/keys', false).HostConfig?.Sysctls).toEqual({})
 })
 
 test('without a command the image keeps its own, without a state path there is one mount', () => {
   const { statePath: _, ...stateless } = target
-  const made = containerSpec({ ...stateless, command: [] }, noVolumes, '/keys')
+  const made = containerSpec({ ...stateless, command: [] }, image, '/keys')
   expect(made).not.toHaveProperty('Entrypoint')
   expect(made).not.toHaveProperty('Cmd')
   expect(made.HostConfig?.Mounts).toHaveLength(1)
+})
+
+test('every label of the image is silenced, and ours are ours whatever the image says', () => {
+  const theirs = {
+    ...{ 'traefik.enable': 'true', 'com.docker.compose.project': 'nora', 'com.nora.agent': 'another' },
+    ...{ 'com.nora.gateway': '0', '': 'x', constructor: 'x', ['__proto__']: 'x' },
+  }
+  const labels = spec({}, { labels: theirs }).Labels ?? {}
+  const own = Object.entries(spec().Labels ?? {})
+  expect(Object.entries(labels)).toEqual(expect.arrayContaining(own))
+  const others = Object.entries(labels).filter(([name]) => !own.some(([one]) => one === name))
+  const silent = [
+    'traefik.enable',
+    'com.docker.compose.project',
+    'com.nora.gateway',
+    '',
+    'constructor',
+    '__proto__',
+  ]
+  expect(others.sort()).toEqual(silent.map((name) => [name, '']).sort())
 })
 
 test('volumes of the image are memory; the state path and the keys stay what they are', () => {
@@ -158,6 +178,20 @@ describe('what would weaken it is refused', () => {
     'user %j',
     (user) => expect(thrownBy(() => spec({ user }))).toEqual(refused),
   )
+  test.each([
+    [
+      '201 labels',
+      Array.from({ length: 201 }, (_, index) => `l${index}`),
+      'has 201 labels, of which 200 are taken',
+    ],
+    ['a long name', ['x'.repeat(257)], 'a label whose name has 257 characters, of which 256 are taken'],
+  ])('an image with %s', (_, names, words) => {
+    const labels = Object.fromEntries(names.map((name) => [name, 'x']))
+    expect(thrownBy(() => spec({}, { labels }))).toEqual(refused)
+    expect(thrownBy(() => spec({}, { labels }))).toHaveProperty('message', expect.stringContaining(words))
+    const fewer = Object.fromEntries(names.slice(0, 200).map((name) => [name.slice(0, 256), 'x']))
+    expect(thrownBy(() => spec({}, { labels: fewer }))).toBeUndefined()
+  })
   test.each(['', 'A=B', '1X', 'A B'])('variable named %j', (name) =>
     expect(thrownBy(() => spec({ env: { [name]: 'x' } }))).toEqual(refused),
   )

@@ -1,11 +1,10 @@
 import { kernelHasIpv6 } from '@nora/config/kernel'
 import type Docker from 'dockerode'
 import { BackendError, type Target } from '../backend.ts'
-import { label, type ObjectNames, objectNames, outsideCompose, ownerLabels } from './names.ts'
+import { silencedLabels } from './image-labels.ts'
+import type { LocalImage } from './images.ts'
+import { label, type ObjectNames, objectNames, ownerLabels } from './names.ts'
 import { noIpv6 } from './no-ipv6.ts'
-
-/** What the specification needs to know of the image it runs. */
-export type ImageFacts = { volumes: string[] }
 
 const MiB = 1024 * 1024
 
@@ -19,7 +18,7 @@ export const keyMount = '/run/nora'
  */
 export function containerSpec(
   target: Target,
-  image: ImageFacts,
+  image: LocalImage,
   keyFolder: string,
   hasIpv6 = kernelHasIpv6(),
 ): Docker.ContainerCreateOptions {
@@ -27,7 +26,8 @@ export function containerSpec(
   const { uid, gid } = numericUser(target.user)
   return {
     name: names.container,
-    Image: target.image.reference,
+    // What was looked at, wherever its name points by now.
+    Image: image.id,
     User: `${uid}:${gid}`,
     Hostname: target.hostname,
     Env: environment(target.env),
@@ -41,7 +41,7 @@ export function containerSpec(
     StopTimeout: stopSeconds,
     // The image's own check would run processes that nobody asked for; the runtime's probe decides health.
     Healthcheck: { Test: ['NONE'] },
-    Labels: containerLabels(target),
+    Labels: containerLabels(target, image),
     HostConfig: { ...hostConfig(target, image, names, keyFolder), Sysctls: noIpv6(hasIpv6) },
     NetworkingConfig: {
       EndpointsConfig: { [names.network]: { IPAMConfig: { IPv4Address: target.network.agent } } },
@@ -52,7 +52,7 @@ export function containerSpec(
 // The type lacks the namespace's name, the engine does not.
 type HostConfig = Docker.HostConfig & { CgroupnsMode: 'private' }
 
-function hostConfig(target: Target, image: ImageFacts, names: ObjectNames, keyFolder: string): HostConfig {
+function hostConfig(target: Target, image: LocalImage, names: ObjectNames, keyFolder: string): HostConfig {
   const memory = Math.round(target.resources.memoryMb * MiB)
   return {
     Init: true,
@@ -91,10 +91,10 @@ export const stopSeconds = 10
 
 const shmSizeMb = 64
 
-function containerLabels(target: Target): Record<string, string> {
+function containerLabels(target: Target, image: LocalImage): Record<string, string> {
   return {
+    ...silencedLabels(image.labels),
     ...ownerLabels(target, 'agent'),
-    ...outsideCompose,
     [label.generation]: String(target.generation),
     [label.spec]: target.specHash,
   }
@@ -130,7 +130,7 @@ const folderSizeMb = (target: Target) =>
  * /tmp, and every VOLUME that the image declares beside the state path: the engine would back those by anonymous
  * volumes on the host's disk, which no limit covers.
  */
-function memoryFolders(target: Target, image: ImageFacts): Record<string, string> {
+function memoryFolders(target: Target, image: LocalImage): Record<string, string> {
   const options = `rw,noexec,nosuid,nodev,size=${folderSizeMb(target)}m,mode=1777`
   const own = new Set([target.statePath, keyMount])
   const declared = image.volumes.map(trimPath).filter((path) => !own.has(path))

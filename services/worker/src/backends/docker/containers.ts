@@ -5,7 +5,7 @@ import { containerSpec, stopSeconds } from './container-spec.ts'
 import type { Disks } from './disks.ts'
 import { createContainer, type Engine, pause } from './engine.ts'
 import { removeById, removeHandOver } from './hand-over.ts'
-import { findImage, type LocalImage } from './images.ts'
+import { requireImage } from './images.ts'
 import { ensureKeyFolder } from './key-files.ts'
 import { isOurs, label, objectNames } from './names.ts'
 import { findContainer, nameOf, statusOf } from './observe.ts'
@@ -82,15 +82,6 @@ const nameTaken = (name: string, id: string) =>
     `A container named ${name} (${id.slice(0, 12)}) exists that Nora did not make. It is left alone: rename or remove it (\`docker rename ${name} <other>\`), then start the agent again.`,
     { retry: false },
   )
-
-async function requireImage(engine: Engine, target: Target, signal: AbortSignal): Promise<LocalImage> {
-  const image = await findImage(engine, target.image.reference, signal)
-  if (!image) {
-    const message = `Image ${target.image.reference} is not on this engine.`
-    throw new BackendError('image-not-found', message, { retry: target.image.pull })
-  }
-  return image
-}
 
 /** Ours, or undefined when there is none; throws `name-taken` for somebody else's. */
 async function ownContainer(engine: Engine, target: Target, signal: AbortSignal) {

@@ -2,7 +2,9 @@ import type Docker from 'dockerode'
 import type { Target } from '../backend.ts'
 import { createContainer, type Engine, pause } from './engine.ts'
 import { engineStatus } from './errors.ts'
-import { isOurs, type Owner, objectNames, outsideCompose, ownerLabels } from './names.ts'
+import { silencedLabels } from './image-labels.ts'
+import { requireImage } from './images.ts'
+import { isOurs, type Owner, objectNames, ownerLabels } from './names.ts'
 import { type TarEntry, tarArchive } from './tar.ts'
 
 export type HandOver = {
@@ -28,16 +30,17 @@ export async function handOver(
   const archive = tarArchive(what.entries)
   try {
     await removeHandOver(engine, target, signal)
+    const image = await requireImage(engine, target, signal)
     const helper = await engine.call('preparing to hand files to the agent', signal, (abortSignal) =>
       createContainer(
         engine.docker,
         {
           name,
-          Image: target.image.reference,
+          Image: image.id,
           Entrypoint: ['/nothing-runs-here'],
           Cmd: [],
           User: '65534:65534',
-          Labels: { ...ownerLabels(target, 'hand-over'), ...outsideCompose },
+          Labels: { ...silencedLabels(image.labels), ...ownerLabels(target, 'hand-over') },
           HostConfig: {
             NetworkMode: 'none',
             CapDrop: ['ALL'],

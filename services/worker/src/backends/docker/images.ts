@@ -27,6 +27,16 @@ export async function findImage(
   }
 }
 
+/** What the engine holds under the target's reference. Throws `image-not-found`, to be tried again where it may be pulled. */
+export async function requireImage(engine: Engine, target: Target, signal: AbortSignal): Promise<LocalImage> {
+  const image = await findImage(engine, target.image.reference, signal)
+  if (!image) {
+    const message = `Image ${target.image.reference} is not on this engine.`
+    throw new BackendError('image-not-found', message, { retry: target.image.pull })
+  }
+  return image
+}
+
 /** Names of the images that are made on this machine: a registry that had one could put its own in the place of the next one of ours. */
 const madeHere = /^((index\.)?docker\.io\/)?(nora\/|(library\/)?nora-[a-z]+(:|@|$))/
 

@@ -11,12 +11,6 @@ export const label = {
   role: 'com.nora.role',
 } as const
 
-/**
- * The engine adds an image's labels to a container. One whose image named the stack's own Compose project would be taken for a
- * part of it: Compose would remove the real part, and carry the stranger's volumes into the one that it makes instead. This wins.
- */
-export const outsideCompose = { 'com.docker.compose.project': '' } as const
-
 export type Role = 'agent' | 'gateway' | 'control' | 'network' | 'volume' | 'hand-over'
 
 /** Whose an object is; a whole `Target` is one. */

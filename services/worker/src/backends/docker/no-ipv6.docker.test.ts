@@ -22,9 +22,10 @@ test('where the engine itself gives IPv6 addresses, an agent has none, neither a
   const { statePath: _, ...target } = fixture.target({ command: ['/bin/sh', '-c', script] })
   const { network: name } = objectNames(target.installation, target.agentId)
   const link = `nrt${target.agentId.slice(0, 8)}`
+  const image = { id: target.image.reference, volumes: [], labels: {} }
   const keyFolder = await ensureKeyFolder(fixture.keysDir, target.agentId)
   const seenBy = async (bend: (body: Docker.ContainerCreateOptions) => void) => {
-    const body = containerSpec(target, { volumes: [] }, keyFolder)
+    const body = containerSpec(target, image, keyFolder)
     bend(body)
     const { id } = await createContainer(docker, body, soon())
     try {
