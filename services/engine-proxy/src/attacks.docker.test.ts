@@ -48,7 +48,7 @@ beforeAll(async () => {
     HostConfig: { NetworkMode: 'none' },
   }
   await (await docker.createContainer(stranger)).start()
-}, 120_000)
+}, 240_000)
 
 afterAll(async () => {
   const filters = { label: [`${label.installation}=${installation}`] }
@@ -95,7 +95,7 @@ test('every way out of an agent’s posture is refused, most of which the engine
   )
   expect(await docker.listContainers({ all: true, filters: { name: [own.name] } })).toEqual([])
   expect(way.proxy.counts().refused).toBeGreaterThan(90)
-}, 170_000)
+}, 400_000)
 
 test('the last of two fields is what is judged and what the engine gets', async () => {
   const { target, keysDir, ours, image } = facts
@@ -131,7 +131,7 @@ test('an image speaks to nothing beside us by its labels: neither as a part of t
     files: [],
     dockerfile: `FROM ${around.image}\nLABEL ${line.join(' ')}\n`,
   }
-  const { reference, id } = await assemble(docker, recipe, AbortSignal.timeout(60_000))
+  const { reference, id } = await assemble(docker, recipe, AbortSignal.timeout(170_000))
   const { Labels: labels } = (await docker.getImage(id).inspect()).Config
   const target = { ...facts.target, agentId: around.otherAgent, image: { reference, pull: false } }
   await docker.createNetwork({

@@ -10,7 +10,7 @@ import { engineSocket, mountKeys } from './testing/through-proxy.ts'
 let it: Awaited<ReturnType<typeof stage>>
 beforeAll(async () => {
   it = await stage()
-}, 170_000)
+}, 240_000)
 afterAll(() => it?.close())
 
 test('calls that the worker does not make are refused, whatever way they are written', async () => {

@@ -62,7 +62,7 @@ test('a worker without rights runs an agent through it: keys and state are the a
 /** Its answer; the proxy is in this process, which has to go on meanwhile. */
 async function run(who: string[], input: string): Promise<unknown> {
   const env = { PATH: process.env['PATH'] ?? '' }
-  const child = spawn('/usr/bin/setpriv', [...who, process.execPath, asNobody], { env, timeout: 90_000 })
+  const child = spawn('/usr/bin/setpriv', [...who, process.execPath, asNobody], { env, timeout: 170_000 })
   child.stdin.end(input)
   const [said, complaint] = await Promise.all([text(child.stdout), text(child.stderr)])
   if (said === '') throw new Error(complaint)

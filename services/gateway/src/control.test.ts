@@ -75,7 +75,7 @@ test('a probe tells the status and what was said, or why there is nothing', asyn
 test('reaching tells what a dial from here meets, for the worker alone and for plain addresses alone', async () => {
   const agent = await listen((_, res) => res.end())
   const it = await gateway()
-  const ask = async (targets: unknown, timeoutMs: unknown = 500) => {
+  const ask = async (targets: unknown, timeoutMs: unknown = 5_000) => {
     const res = await it.control('POST /reach', { targets, timeoutMs })
     return [res.status, await res.json()] as const
   }

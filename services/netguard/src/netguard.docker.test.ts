@@ -55,7 +55,7 @@ beforeAll(async () => {
   holder = spawn('unshare', ['--net', 'tail', '-f', '/dev/null'], { stdio: 'ignore' })
   const own = await readlink('/proc/self/ns/net')
   const theirs = () => readlink(`/proc/${holder.pid}/ns/net`)
-  await vi.waitUntil(async () => (await theirs()) !== own, { timeout: 10_000 })
+  await vi.waitUntil(async () => (await theirs()) !== own, { timeout: 60_000 })
 })
 
 afterAll(async () => {
@@ -67,7 +67,7 @@ test('the rules stand without root, first in both chains, and come back after a 
   await inside('iptables', '-t', 'mangle', '-A', 'FORWARD', '-s', '192.0.2.1', '-j', 'ACCEPT')
   const guard = start()
   await expect
-    .poll(() => status().catch(() => undefined), { timeout: 20_000 })
+    .poll(() => status().catch(() => undefined), { timeout: 60_000 })
     .toMatchObject({ ok: true, putBack: 0 })
   const before = await saved()
   expect(before).toContain(`-A FORWARD -j ${forward}\n-A FORWARD -s 192.0.2.1/32 -j ACCEPT`)
@@ -78,7 +78,7 @@ test('the rules stand without root, first in both chains, and come back after a 
   const disturb = async (...args: string[]) => {
     await inside('iptables', '-w', '-t', 'mangle', ...args)
     putBack++
-    await expect.poll(async () => (await status()).putBack, { timeout: 10_000 }).toBe(putBack)
+    await expect.poll(async () => (await status()).putBack, { timeout: 60_000 }).toBe(putBack)
   }
   await disturb('-F')
   // The stranger's rule went with the flush; ours are all back.
@@ -99,19 +99,19 @@ test('the rules stand without root, first in both chains, and come back after a 
 
 test('what is opened is taken up while it runs, and a list that is wrong changes nothing', async () => {
   const guard = start()
-  await expect.poll(async () => (await status()).ok && saved(), { timeout: 20_000 }).toContain(forward)
+  await expect.poll(async () => (await status()).ok && saved(), { timeout: 60_000 }).toContain(forward)
   await writeFile(join(folder, 'allow'), '10.0.0.9:8080 # the demo\n')
   const opened = `-A ${forward} -s 10.214.0.0/16 -d 10.0.0.9/32 -p tcp -m tcp --dport 8080 -j RETURN`
-  await expect.poll(saved, { timeout: 10_000 }).toContain(opened)
+  await expect.poll(saved, { timeout: 60_000 }).toContain(opened)
   let said = ''
   guard.stdout?.on('data', (bytes) => {
     said += bytes
   })
   await writeFile(join(folder, 'allow'), '10.0.0.9:8080\nanything\n')
-  await expect.poll(() => said, { timeout: 10_000 }).toContain('`anything` is not <IPv4 address>:<port>')
+  await expect.poll(() => said, { timeout: 60_000 }).toContain('`anything` is not <IPv4 address>:<port>')
   expect(await saved()).toContain(opened)
   await rm(join(folder, 'allow'))
-  await expect.poll(saved, { timeout: 10_000 }).not.toContain('8080')
+  await expect.poll(saved, { timeout: 60_000 }).not.toContain('8080')
   guard.kill('SIGTERM')
   await ended(guard)
 })
@@ -131,10 +131,10 @@ test('two installations stand side by side without an argument about who is firs
   })
   running.push(other)
   const others = async () => JSON.parse(await readFile(join(folder, 'other.json'), 'utf8')) as GuardStatus
-  await expect.poll(() => others().catch(() => undefined), { timeout: 20_000 }).toMatchObject({ ok: true })
+  await expect.poll(() => others().catch(() => undefined), { timeout: 60_000 }).toMatchObject({ ok: true })
   const { at } = await others()
   await expect
-    .poll(async () => (await others()).at > at && (await status()).at > at, { timeout: 10_000 })
+    .poll(async () => (await others()).at > at && (await status()).at > at, { timeout: 60_000 })
     .toBe(true)
   expect([(await others()).putBack, (await status()).putBack]).toEqual([0, 0])
   for (const child of [first, other]) {

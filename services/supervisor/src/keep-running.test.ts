@@ -30,7 +30,7 @@ const keep = (script: string) =>
 
 const until = (check: () => boolean) =>
   waitFor(async () => (check() ? true : undefined), {
-    ...{ signal: new AbortController().signal, deadlineMs: 10_000 },
+    ...{ signal: new AbortController().signal, deadlineMs: 60_000 },
     describe: async () => `it never came true; said:\n${said.join('\n')}`,
   })
 

@@ -15,7 +15,7 @@ afterEach(() => rm(folder, { recursive: true }))
 
 const setup = (...options: string[]) =>
   spawnSync(script, ['--prefix', join(folder, 'mine'), ...options], {
-    ...{ encoding: 'utf8', timeout: 20_000 },
+    ...{ encoding: 'utf8', timeout: 120_000 },
     env: { ...process.env, TMPDIR: folder },
   })
 

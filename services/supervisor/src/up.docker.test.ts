@@ -49,7 +49,7 @@ test('everything runs, each told only what it may hold', async () => {
       return log.includes('up ') ? log : undefined
     },
     {
-      ...{ signal: new AbortController().signal, deadlineMs: 10_000 },
+      ...{ signal: new AbortController().signal, deadlineMs: 60_000 },
       describe: async () => 'the worker said nothing',
     },
   )
@@ -164,7 +164,7 @@ test('a supervisor that is killed takes its children along, and the next one sta
   await supervisor?.exited
   for (const pid of pids) {
     await waitFor(async () => ((await isAlive(pid)) ? undefined : true), {
-      ...{ signal: new AbortController().signal, deadlineMs: 10_000 },
+      ...{ signal: new AbortController().signal, deadlineMs: 60_000 },
       describe: async () => `process ${pid} outlived its supervisor`,
     })
   }

@@ -75,7 +75,7 @@ test('two workers share twenty agents: each is made once, by one of them, and ta
   await waitUntil(
     'both to have said that they are there',
     async () => (await it.database.asSuperuser('select 1 from nora.workers')).length === 2,
-    { deadlineMs: 60_000 },
+    { deadlineMs: 120_000 },
   )
   const ids: string[] = []
   for (let n = 0; n < agents; n++) ids.push(await it.insertAgent({ memory_mb: 16, disk_mb: 1, pids: 8 }))
@@ -87,7 +87,7 @@ test('two workers share twenty agents: each is made once, by one of them, and ta
     expect((await it.agent(id)).state).toBe('running')
   }
   const onceEach = ids.map((id) => [id, 1]).sort()
-  await expect.poll(() => engine?.did('create'), { timeout: 10_000 }).toEqual(onceEach)
+  await expect.poll(() => engine?.did('create'), { timeout: 60_000 }).toEqual(onceEach)
   const shares = await finished(made)
   // Nothing was begun a second time, and neither stood by.
   expect(shares.map(({ attempt }) => attempt)).toEqual(made.map(() => 1))
@@ -96,7 +96,7 @@ test('two workers share twenty agents: each is made once, by one of them, and ta
   const gone = await Promise.all(ids.map(async (id) => rung(await it.queueBehind(id, 'delete'))))
   for (const id of gone) await it.untilOperation(id, 'succeeded', 150_000)
   for (const id of ids) expect(await it.tracesOf(id)).toEqual([])
-  await expect.poll(() => engine?.did('destroy'), { timeout: 10_000 }).toEqual(onceEach)
+  await expect.poll(() => engine?.did('destroy'), { timeout: 60_000 }).toEqual(onceEach)
   expect(engine.did('create')).toEqual(onceEach)
   expect((await finished(gone)).map(({ attempt }) => attempt)).toEqual(gone.map(() => 1))
 }, 400_000)

@@ -8,7 +8,7 @@ export function ask(socketPath: string, method: string, path: string, body?: unk
     body === undefined ? undefined : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
   return new Promise((resolve, reject) => {
     const headers = bytes ? { 'content-type': 'application/json', 'content-length': bytes.length } : {}
-    const signal = AbortSignal.timeout(30_000)
+    const signal = AbortSignal.timeout(90_000)
     const sent = request({ socketPath, method, path, headers, signal }, (answer) => {
       let text = ''
       answer.setEncoding('utf8')

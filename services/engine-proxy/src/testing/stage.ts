@@ -18,7 +18,7 @@ export async function stage() {
   const installation = randomUUID()
   const folder = mkdtempSync('/dev/shm/nora-test-')
   const stranger = `nora-test-stranger-${randomUUID().slice(0, 8)}`
-  const signal = AbortSignal.timeout(170_000)
+  const signal = AbortSignal.timeout(240_000)
   const tiny = await assembleTinyImage(docker, { name: 'calls', cmd: ['/bin/sleep', '600'] })
   const image = tiny.reference
   const facts = sample({ installation, pool: freePool(), keysDir: join(folder, 'keys'), image: tiny })

@@ -116,7 +116,7 @@ export function raw(port: number, bytes: string): Promise<string> {
     })
     socket.on('error', () => {})
     socket.on('close', () => resolve(text))
-    socket.setTimeout(5_000, () => socket.destroy())
+    socket.setTimeout(60_000, () => socket.destroy())
   })
 }
 

@@ -14,7 +14,7 @@ export async function namespace(): Promise<ChildProcess> {
   const child = spawn('unshare', ['--net', 'tail', '-f', '/dev/null'], { stdio: 'ignore' })
   processes.push(child)
   const own = await readlink('/proc/self/ns/net')
-  await vi.waitUntil(async () => (await readlink(`/proc/${child.pid}/ns/net`)) !== own, { timeout: 10_000 })
+  await vi.waitUntil(async () => (await readlink(`/proc/${child.pid}/ns/net`)) !== own, { timeout: 60_000 })
   return child
 }
 /** Runs a command there. */

@@ -26,7 +26,7 @@ const inSession = (lines: string[]) =>
     ],
     {
       env: { PATH: process.env['PATH'], HOME: folder, XDG_RUNTIME_DIR: folder, XDG_DATA_HOME: folder },
-      ...{ encoding: 'utf8', timeout: 50_000 },
+      ...{ encoding: 'utf8', timeout: 170_000 },
     },
   )
 
@@ -65,7 +65,7 @@ test('where there is no keyring, it says so and changes nothing', async () => {
     [main, '--prefix', join(folder, 'p'), 'encryption-key', 'keyring:a/b'],
     {
       env: { PATH: process.env['PATH'], HOME: folder, DBUS_SESSION_BUS_ADDRESS: `unix:path=${folder}/none` },
-      ...{ encoding: 'utf8', timeout: 50_000 },
+      ...{ encoding: 'utf8', timeout: 170_000 },
     },
   )
   expect(done.status).toBe(1)

@@ -30,7 +30,7 @@ async function assigned(capacity: number): Promise<string> {
     `insert into nora.operations (workspace_id, agent_id, kind) values ($1, $2, 'provision') returning id`,
     [owner.workspaceId, agent!.id],
   )
-  const leased = await leaseOperation(database.worker, operation!.id, 'w1', 6_000)
+  const leased = await leaseOperation(database.worker, operation!.id, 'w1', 60_000)
   return withActor(database.worker, leased!.actor, (tx) => assignGateway(tx, capacity))
 }
 
@@ -42,7 +42,7 @@ test('a full gateway is followed by another, also when many ask at once', async 
 
 test('one worker cares for a gateway, until it lets go', async () => {
   await ensureFirstGateway(database.worker)
-  const mine = await leaseGateways(database.worker, 'w1', 6_000)
+  const mine = await leaseGateways(database.worker, 'w1', 60_000)
   expect(mine.length).toBeGreaterThan(0)
   expect(await leaseGateways(database.worker, 'w2', 6_000)).toEqual([])
   const standing = {

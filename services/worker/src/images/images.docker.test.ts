@@ -9,7 +9,7 @@ import { assembleImage } from './assemble.ts'
 import { assembleTinyImage } from './tiny.ts'
 
 const docker = new Docker()
-const signal = AbortSignal.timeout(170_000)
+const signal = AbortSignal.timeout(900_000)
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean()
@@ -52,9 +52,9 @@ test('one content is one image, built once and named by what is in it', async ()
   ])
   expect(a).toEqual(b)
   expect(a.reference).toMatch(/^nora\/gateway:[0-9a-f]{16}$/)
-  const began = performance.now()
-  expect(await assembleImage(docker, 'gateway', signal)).toEqual(a)
-  expect(performance.now() - began).toBeLessThan(2_000)
+  const builder = new Docker()
+  builder.buildImage = () => expect.unreachable('it is built again')
+  expect(await assembleImage(builder, 'gateway', signal)).toEqual(a)
   const { Config } = await docker.getImage(a.reference).inspect()
   expect(Config.Labels['com.nora.content']).toContain(a.reference.split(':')[1])
   expect(Config.User).toBe('10001:10001')
@@ -131,8 +131,7 @@ test('the starter agent runs in the posture, takes new keys on a signal, prints 
   await container.kill({ signal: 'SIGHUP' })
   await waitUntil('the second keys', async () => /"count":1,"version":2/.test(await output(container)))
   expect((await output(container)) + JSON.stringify(await container.inspect())).not.toContain('canary')
-  const began = performance.now()
+  // With an open turn it may take seconds; without one it must not come to the kill.
   await container.stop({ t: 10 })
-  expect(performance.now() - began).toBeLessThan(5_000)
   expect((await container.inspect()).State.ExitCode).toBe(0)
 })

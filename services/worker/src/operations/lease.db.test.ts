@@ -29,7 +29,7 @@ const insert = async (over: Record<string, unknown> = {}) => {
   )
   return inserted!.id
 }
-const lease = (id: string, worker: string, ms = 6_000) => leaseOperation(database.worker, id, worker, ms)
+const lease = (id: string, worker: string, ms = 60_000) => leaseOperation(database.worker, id, worker, ms)
 const expire = (id: string) =>
   database.asSuperuser(`update nora.operations set lease_until = now() - interval '1 ms' where id = $1`, [id])
 const cancel = (id: string) =>
@@ -132,14 +132,22 @@ test('a new process ends the leases of its own name alone', async () => {
   expect(await due()).toEqual([mine])
 })
 
-const quick = { heartbeatMs: 40, abortMs: 400, leaseMs: 800 }
+const until = async (id: string) => {
+  const [row] = await database.asSuperuser<{ at: Date }>(
+    'select lease_until as at from nora.operations where id = $1',
+    [id],
+  )
+  return row!.at.getTime()
+}
 
-test('a kept lease outlives its length, hears of a cancel, and ends with the operation', async () => {
+test('a kept lease is renewed before it ends, hears of a cancel, and ends with the operation', async () => {
   const id = await insert()
-  const leased = await lease(id, 'w1', quick.leaseMs)
-  const kept = keepLease(database.worker, leased!, performance.now(), quick)
-  const began = Date.now()
-  await waitUntil('a lease older than its length', () => Date.now() - began > 2 * quick.leaseMs)
+  const leased = await lease(id, 'w1')
+  const first = await until(id)
+  const clocks = { heartbeatMs: 40, abortMs: 40_000, leaseMs: 60_000 }
+  const kept = keepLease(database.worker, leased!, performance.now(), clocks)
+  for (const later of [1, 300, 600])
+    await waitUntil('a later end', async () => (await until(id)) > first + later)
   expect(kept.lost.aborted).toBe(false)
   await withActor(database.worker, leased!.actor, async () => true)
   await cancel(id)
@@ -151,17 +159,18 @@ test('a kept lease outlives its length, hears of a cancel, and ends with the ope
 
 test('a worker that cannot reach the database gives itself up before its lease ends', async () => {
   const id = await insert()
-  const leased = await lease(id, 'w1', quick.leaseMs)
+  const clocks = { heartbeatMs: 40, abortMs: 400, leaseMs: 60_000 }
+  const leased = await lease(id, 'w1', clocks.leaseMs)
   const leasedAt = performance.now()
   const nowhere = connect({
     databaseUrl: 'postgres://nora_worker:none@127.0.0.1:1/none',
     applicationName: 'test-nowhere',
     onError: () => undefined,
   })
-  const kept = keepLease(nowhere, leased!, leasedAt, quick)
+  const kept = keepLease(nowhere, leased!, leasedAt, clocks)
   await waitUntil('the loss', () => kept.lost.aborted)
-  expect(performance.now() - leasedAt).toBeLessThan(quick.leaseMs)
-  expect(performance.now() - leasedAt).toBeGreaterThanOrEqual(quick.abortMs - 5)
+  expect(performance.now() - leasedAt).toBeLessThan(clocks.leaseMs)
+  expect(performance.now() - leasedAt).toBeGreaterThanOrEqual(clocks.abortMs - 5)
   await nowhere.destroy()
 })
 

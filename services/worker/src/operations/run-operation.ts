@@ -47,9 +47,10 @@ export async function runOperation(
 ): Promise<Outcome> {
   stop.throwIfAborted()
   const leasedAt = performance.now()
-  const operation = await leaseOperation(deps.db, operationId, deps.workerId, leaseClocks.leaseMs)
+  const clocks = deps.clocks ?? leaseClocks
+  const operation = await leaseOperation(deps.db, operationId, deps.workerId, clocks.leaseMs)
   if (!operation) return 'not-leased'
-  const lease = keepLease(deps.db, operation, leasedAt)
+  const lease = keepLease(deps.db, operation, leasedAt, clocks)
   onLease(lease)
   try {
     if (operation.agentId === null) return await testKey(deps, operation, AbortSignal.any([stop, lease.lost]))

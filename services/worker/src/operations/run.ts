@@ -9,7 +9,7 @@ import type { Backend, Observed, Target } from '../backends/backend.ts'
 import type { Dataplane } from '../dataplane/dataplane.ts'
 import type { Action, PlanContext } from '../reconcile/plan.ts'
 import type { LocalImageName } from '../reconcile/target.ts'
-import type { KeptLease } from './keep-lease.ts'
+import type { KeptLease, leaseClocks } from './keep-lease.ts'
 import type { Turnstiles } from './limits.ts'
 import { workingState } from './words.ts'
 
@@ -56,6 +56,8 @@ export type RunDeps = {
   turnstiles: Turnstiles
   /** Why no agent may start now, in a person's words that begin with `waiting` of host-guard/judge.ts; undefined: they may. */
   startsHeld(): string | undefined
+  /** Of its leases, when they are not to be the usual ones. */
+  clocks?: typeof leaseClocks
 }
 
 /** One taking-up of an operation on an agent: what is known of it now. */

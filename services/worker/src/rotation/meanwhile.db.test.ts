@@ -157,7 +157,8 @@ async function rotateAndKill(batches: number): Promise<number | null> {
   const child = spawn(process.execPath, [path], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exit = once(child, 'exit')
   const keys = [second, first].map(({ version, key }) => ({ version, key: key.toString('hex') }))
-  child.stdin.end(JSON.stringify({ databaseUrl: database.workerUrl, keys, rows: 10 }))
+  // One more than it is to say: the kill comes while it is at that, or after it.
+  child.stdin.end(JSON.stringify({ databaseUrl: database.workerUrl, keys, rows: 10, most: batches + 1 }))
   let said = 0
   for await (const _line of createInterface(child.stdout)) {
     said += 1
@@ -170,22 +171,19 @@ async function rotateAndKill(batches: number): Promise<number | null> {
 test('whoever reads meanwhile always opens what is there', async () => {
   const records = await manyCredentials(database, alice, first, 60)
   const expected = new Map(records.map(({ id }, i) => [id, `sk-secret-${i}`]))
-  let over = false
-  const rotating = (async () => {
-    while ((await resealBatch(deps, never, 5)).read > 0);
-    over = true
-  })()
   const versions = new Set<number>()
-  let reads = 0
-  do {
-    for (const row of await storedCredentials(database)) {
+  const look = async () => {
+    const rows = await storedCredentials(database)
+    expect(rows).toHaveLength(60)
+    for (const row of rows) {
       versions.add(row.keyVersion)
-      reads += 1
       expect(await apiKeyOf(row)).toBe(expected.get(row.id))
     }
-  } while (!over)
-  await rotating
-  expect(reads).toBeGreaterThanOrEqual(60)
+  }
+  for (let read = 1; read > 0; ) {
+    const [batch] = await Promise.all([resealBatch(deps, never, 5), look()])
+    read = batch.read
+  }
   expect(versions).toEqual(new Set([1, 2]))
 })
 
@@ -202,6 +200,5 @@ test('several workers at once: each row once, none left', async () => {
   }
   const counts = await Promise.all([drain(), drain(), drain()])
   expect(counts.reduce((sum, n) => sum + n, 0)).toBe(120)
-  expect(counts.filter((n) => n > 0).length).toBeGreaterThan(1)
   expect((await storedCredentials(database)).every((row) => row.keyVersion === 2)).toBe(true)
 })

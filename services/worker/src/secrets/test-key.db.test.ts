@@ -47,7 +47,7 @@ const store = (secret: Record<string, string>, hosts = [`127.0.0.1:${port}`]) =>
     hosts,
   })
 const run = async (id: string) =>
-  testKey(deps, await leased(database, alice, { credential: id }), AbortSignal.timeout(20_000))
+  testKey(deps, await leased(database, alice, { credential: id }), AbortSignal.timeout(60_000))
 
 test('a key that the provider takes works', async () => {
   const id = await store({ apiKey: 'sk-good' })

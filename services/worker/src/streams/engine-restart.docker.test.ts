@@ -23,14 +23,15 @@ describe.runIf(process.getuid?.() === 0)('an engine that is killed while an agen
   }
 
   test('all that it holds when it is back is there once, and the container’s next words after it', async () => {
-    const containerId = await bench.run('seq -f "line %.0f" 1 60000; sleep 2; echo end', [], {
-      size: '1m',
-      count: 20,
-    })
+    // Its first run waits for what comes after the kill, however late that is.
+    const script = 'seq -f "line %.0f" 1 60000; while [ ! -e /run/go/end ]; do sleep 0.05; done; echo end'
+    const binds = [`${bench.keysDir}:/run/go:ro`]
+    const containerId = await bench.run(script, binds, { size: '1m', count: 20 })
     const agentId = await bench.agentOf(containerId)
     const followers = bench.follow()
     await waitUntil('some lines', async () => (await bench.stored(agentId)).length > 2_000, { everyMs: 5 })
     await engine.kill()
+    await bench.touch('end')
     await waitUntil('the follower to say so', () => followers.health().problems.length === 1)
     await engine.start()
     const container = engine.docker.getContainer(containerId)

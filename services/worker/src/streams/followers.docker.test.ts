@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { testDatabase } from '@nora/testing/postgres'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -31,7 +32,7 @@ test('ten thousand lines, each once and in order, and the log is settled', async
   const rings: string[] = []
   const followers = bench.follow({ ring: (id) => rings.push(id) })
   await bench.exited(containerId)
-  expect(await followers.settle(agentId, containerId, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, containerId, 60_000)).toBe('settled')
   expect((await bench.stored(agentId)).map(textOf)).toEqual(numbered(0, 10_000))
   expect(await seqs(agentId)).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1))
   expect(new Set(rings)).toEqual(new Set([agentId]))
@@ -52,16 +53,19 @@ test('a line that is printed now is stored now, and a quiet agent does not cost 
 })
 
 test('a follower that is killed is taken over: no line is missing, none is there twice', async () => {
-  const bursts = `b=0; while [ $b -lt 60 ]; do ${count(0, 100).replace('i=0', 'i=$((b*100))').replace('-lt 100', '-lt $((b*100+100))')}; b=$((b+1)); sleep 0.1; done`
-  const containerId = await bench.run(bursts)
+  // The second half waits for the death of who reads the first.
+  const bursts = `b=0; while [ $b -lt 60 ]; do while [ $b -ge 30 -a ! -e /run/go/killed ]; do sleep 0.05; done; ${count(0, 100).replace('i=0', 'i=$((b*100))').replace('-lt 100', '-lt $((b*100+100))')}; b=$((b+1)); sleep 0.1; done`
+  const containerId = await bench.run(bursts, [`${bench.keysDir}:/run/go:ro`])
   const agentId = await bench.agentOf(containerId)
   const first = followElsewhere('worker-to-be-killed')
   await bench.texts(agentId, 1500)
+  const dead = once(first, 'exit')
   first.kill('SIGKILL')
-  const atDeath = (await bench.stored(agentId)).length
+  await dead
+  expect((await bench.stored(agentId)).length).toBeLessThanOrEqual(3000)
+  await bench.touch('killed')
   bench.follow()
-  expect(await bench.texts(agentId, 6000, 60_000)).toEqual(numbered(0, 6000))
-  expect(atDeath).toBeLessThan(6000)
+  expect(await bench.texts(agentId, 6000, 90_000)).toEqual(numbered(0, 6000))
   expect(await seqs(agentId)).toEqual(Array.from({ length: 6000 }, (_, i) => i + 1))
 })
 
@@ -77,7 +81,7 @@ test('long lines, binary, both streams, and an end without newline', async () =>
   const agentId = await bench.agentOf(containerId)
   const followers = bench.follow()
   await bench.exited(containerId)
-  expect(await followers.settle(agentId, containerId, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, containerId, 60_000)).toBe('settled')
   const records = await bench.stored(agentId)
   const of = (stream: string) => records.filter((r) => 'stream' in r && r.stream === stream).map(textOf)
   const out = of('stdout')
@@ -92,7 +96,7 @@ test('a container that is removed as soon as it is settled leaves its last words
   const agentId = await bench.agentOf(containerId)
   const followers = bench.follow()
   await bench.exited(containerId)
-  expect(await followers.settle(agentId, containerId, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, containerId, 60_000)).toBe('settled')
   await bench.docker.getContainer(containerId).remove()
   expect((await bench.stored(agentId)).map(textOf)).toEqual([...numbered(0, 500), 'last words'])
 })
@@ -103,7 +107,7 @@ test('one worker waits for a log that another one follows', async () => {
   followElsewhere('worker-elsewhere')
   await bench.texts(agentId, 200)
   const here = bench.follow()
-  expect(await here.settle(agentId, containerId, 20_000)).toBe('settled')
+  expect(await here.settle(agentId, containerId, 60_000)).toBe('settled')
   expect(here.health().followed).toBe(0)
 })
 
@@ -112,7 +116,7 @@ test('a new container goes on with the next number; what was never read is said 
   const agentId = await bench.agentOf(before)
   const followers = bench.follow()
   await bench.exited(before)
-  expect(await followers.settle(agentId, before, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, before, 60_000)).toBe('settled')
   const second = await bench.run('echo two; sleep 60')
   await bench.setContainer(agentId, second, 2)
   await bench.texts(agentId, 2)
@@ -136,27 +140,28 @@ test('a new container goes on with the next number; what was never read is said 
 })
 
 test('a container that is started again is read on; waiting in vain for a running one says so', async () => {
-  const containerId = await bench.run('echo run; sleep 1')
+  const script = 'echo run; while [ ! -e /run/go/end ]; do sleep 0.05; done'
+  const containerId = await bench.run(script, [`${bench.keysDir}:/run/go:ro`])
   const agentId = await bench.agentOf(containerId)
   const followers = bench.follow()
   expect(await followers.settle(agentId, containerId, 300)).toBe('gap')
+  await bench.touch('end')
   await bench.exited(containerId)
-  expect(await followers.settle(agentId, containerId, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, containerId, 60_000)).toBe('settled')
   await bench.docker.getContainer(containerId).start()
   followers.poke(agentId)
   expect(await bench.texts(agentId, 2)).toEqual(['run', 'run'])
 })
 
 test('an agent that prints faster than it may is read later, not lost', async () => {
-  const containerId = await bench.run(
-    `${count(0, 40_000).replace('"line $i"', '"line $i ................................................"')}; sleep 60`,
-  )
+  const containerId = await bench.run('seq -f "line %.0f" 0 9999')
+  // All of it is there before anybody reads: how fast it was printed has no say.
+  await bench.exited(containerId)
   const agentId = await bench.agentOf(containerId)
-  const followers = bench.follow({ limits: { linesPerSecond: 5000, lineBurst: 10_000 } })
+  const followers = bench.follow({ limits: { linesPerSecond: 500, lineBurst: 1000 } })
   await waitUntil('reading to pause', () => followers.health().problems.length === 1)
-  expect((await bench.stored(agentId)).length).toBeLessThan(30_000)
-  const texts = await bench.texts(agentId, 40_000, 60_000)
-  expect(texts.map((text) => text.replace(/ \.+$/, ''))).toEqual(numbered(0, 40_000))
+  expect((await bench.stored(agentId)).length).toBeLessThan(8_000)
+  expect(await bench.texts(agentId, 10_000, 120_000)).toEqual(numbered(0, 10_000))
 })
 
 test('no more is kept than may be, the oldest goes first', async () => {
@@ -166,7 +171,7 @@ test('no more is kept than may be, the oldest goes first', async () => {
   const agentId = await bench.agentOf(containerId)
   const followers = bench.follow({ limits: { keptBytes: 20_000 } })
   await bench.exited(containerId)
-  expect(await followers.settle(agentId, containerId, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, containerId, 60_000)).toBe('settled')
   const [row] = await database.asSuperuser<{ kept: number; stored: number }>(
     `select sum(length(data))::int as kept, (select stored_bytes::int from nora.log_followers where agent_id = $1) as stored
      from nora.log_chunks where agent_id = $1`,

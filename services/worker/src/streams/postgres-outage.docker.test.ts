@@ -28,6 +28,15 @@ async function serverPids(): Promise<number[]> {
   return [server, ...children.trim().split(' ').map(Number)]
 }
 
+/** One of its children may have ended since it was counted. */
+function tell(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 /** The number of the newest line that the engine has. */
 async function printed(containerId: string): Promise<number> {
   const log = await bench.docker.getContainer(containerId).logs({ stdout: true, tail: 1 })
@@ -39,24 +48,24 @@ test('Postgres away for thirty seconds while lines go on: each is there once whe
   const slow = (from: number, to: number) =>
     `i=${from}; while [ $i -le ${to} ]; do echo line $i; i=$((i+1)); sleep 0.05; done`
   const containerId = await bench.run(
-    `${slow(1, 300)}; seq -f "line %.0f" 301 2300; ${slow(2301, 2700)}; echo line 2701; sleep 120`,
+    `${slow(1, 300)}; seq -f "line %.0f" 301 2300; ${slow(2301, 2700)}; echo line 2701; sleep 600`,
   )
   const agentId = await bench.agentOf(containerId)
   const followers = bench.follow()
   await bench.texts(agentId, 20)
   const pids = await serverPids()
-  for (const pid of pids) process.kill(pid, 'SIGSTOP')
   try {
+    for (const pid of pids) tell(pid, 'SIGSTOP')
     // 280 slow ones before the burst and 320 after it take thirty seconds.
     await waitUntil('thirty seconds of lines', async () => (await printed(containerId)) > 2620, {
-      deadlineMs: 90_000,
+      deadlineMs: 200_000,
       everyMs: 250,
     })
   } finally {
-    for (const pid of pids) process.kill(pid, 'SIGCONT')
+    for (const pid of pids) tell(pid, 'SIGCONT')
   }
   const expected = Array.from({ length: 2701 }, (_, i) => `line ${i + 1}`)
   expect(await bench.texts(agentId, expected.length, 60_000)).toEqual(expected)
   expect((await bench.stored(agentId)).map((record) => record.seq)).toEqual(expected.map((_, i) => i + 1))
-  expect(followers.health().problems).toEqual([])
-})
+  await waitUntil('no problem any more', () => followers.health().problems.length === 0)
+}, 400_000)

@@ -19,14 +19,14 @@ beforeEach(async () => {
 async function deliver(): Promise<void> {
   const actor = await leased(database, bench.alice, { agent: agentId })
   const deps = { db: database.worker, log: quiet, keyring, backend: bench.backend }
-  await deliverKeys(deps, actor, targetOf(bench.alice, agentId), AbortSignal.timeout(10_000))
+  await deliverKeys(deps, actor, targetOf(bench.alice, agentId), AbortSignal.timeout(90_000))
   await finish(database, actor)
 }
 
 const binds = () => [`${folder}:/run/nora:ro`]
 const everything = async () => (await bench.stored(agentId)).map(textOf).join('\n')
 const seen = (text: string) =>
-  waitUntil(`"${text}" in the log`, async () => (await everything()).includes(text), { deadlineMs: 30_000 })
+  waitUntil(`"${text}" in the log`, async () => (await everything()).includes(text), { deadlineMs: 60_000 })
 
 // No shape, no name beside it: only knowing the key itself finds these.
 const first = 'Zq7Plum4Tambourine2Walrus9'
@@ -85,7 +85,7 @@ test('a key over the engine’s frame border, beside the cut, in base64 and over
   await bench.setContainer(agentId, containerId, 1)
   const followers = bench.follow()
   await bench.exited(containerId)
-  expect(await followers.settle(agentId, containerId, 30_000)).toBe('settled')
+  expect(await followers.settle(agentId, containerId, 60_000)).toBe('settled')
   const text = await everything()
   for (const part of [first, first.slice(0, 6), ...lines, 'sk-abc', 'MIIEvQ', 'kqhkiG9w', '-----']) {
     expect(text.includes(part), part).toBe(false)

@@ -75,7 +75,7 @@ test('what is too old goes, also of an agent that prints nothing any more', asyn
 test('a log that is being written is passed over, not waited for, and trimmed the next time', async () => {
   const busy = await agent(alice, [9, 8])
   const idle = await agent(bob, [7, 6])
-  const fence = await leaseFollower(database.worker, busy, 'w', 6_000)
+  const fence = await leaseFollower(database.worker, busy, 'w', 60_000)
   const actor = { kind: 'follower', agentId: busy, workerId: 'w', fence: fence! } as const
   await withActor(database.worker, actor, async () => {
     // The four oldest are to go; two of them are this transaction's agent's.

@@ -6,7 +6,7 @@ import type { WorkerFixture } from './worker-fixture.ts'
 /** Ways to make agents of a fixture run and to watch a worker bring them back. */
 export function watching(it: WorkerFixture) {
   const names = (agentId: string) => objectNames(it.installation, agentId)
-  const until = (what: string, check: () => Promise<boolean>, deadlineMs = 40_000) =>
+  const until = (what: string, check: () => Promise<boolean>, deadlineMs = 90_000) =>
     waitUntil(what, check, { deadlineMs })
   const shows = (agentId: string, wanted: Record<string, unknown>) =>
     until('the agent', async () => expect(await it.agent(agentId)).toMatchObject(wanted) ?? true)

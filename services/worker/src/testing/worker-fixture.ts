@@ -107,6 +107,9 @@ export function workerFixture(): WorkerFixture {
   return it
 }
 
+/** Leases that no machine that stands still for a while makes a worker lose: for tests of what it does with one. */
+export const patientClocks = { heartbeatMs: 2_000, abortMs: 60_000, leaseMs: 90_000 }
+
 function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): RunDeps {
   const log = createLogger({ service: workerId, level: 'silent' })
   const { docker, installation, keysDir, dataDir, pool } = it
@@ -133,6 +136,7 @@ function runDeps(it: WorkerFixture, workerId: string, over: Partial<RunDeps>): R
     changed: () => undefined,
     turnstiles: turnstiles({ creates: 2, others: 8 }),
     startsHeld: () => undefined,
+    clocks: patientClocks,
     ...over,
   }
 }
@@ -218,7 +222,7 @@ function rows(it: WorkerFixture) {
     setAgent: (agentId: string, values: Record<string, unknown>) => set('agents', agentId, values),
     agent: (agentId: string) => row('agents', agentId) as Promise<AgentLook>,
     operation,
-    untilOperation: async (id: string, status: string, deadlineMs = 30_000) => {
+    untilOperation: async (id: string, status: string, deadlineMs = 90_000) => {
       let last: Record<string, unknown> = {}
       await waitUntil(
         `operation ${status}`,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createLogger } from '@nora/log/logger'
 import { createDeps } from '../deps.ts'
 import { type RunningWorker, startWorker, type WorkerOptions } from '../start-worker.ts'
-import type { WorkerFixture } from './worker-fixture.ts'
+import { patientClocks, type WorkerFixture } from './worker-fixture.ts'
 
 /** The whole worker inside the test's own process, so that a test can shorten its periods; the caller stops it. */
 export async function workerInProcess(
@@ -46,12 +46,15 @@ export async function workerInProcess(
     },
     createLogger({ service: 'worker', level: 'silent' }),
   )
-  const worker = await startWorker(deps, {
-    redisUrl,
-    redisPrefix: 'nora',
-    internal: { bind: '127.0.0.1', port: 0, url: undefined },
-    periods,
-  })
+  const worker = await startWorker(
+    { ...deps, clocks: patientClocks },
+    {
+      redisUrl,
+      redisPrefix: 'nora',
+      internal: { bind: '127.0.0.1', port: 0, url: undefined },
+      periods,
+    },
+  )
   return {
     ...worker,
     async stop() {

@@ -169,7 +169,7 @@ function asNobody(facts: string): string {
   return execFileSync('/usr/bin/setpriv', [...who, process.execPath, fixture], {
     input: facts,
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 170_000,
     env: { PATH: process.env['PATH'] ?? '' },
   })
 }

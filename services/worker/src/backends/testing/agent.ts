@@ -4,7 +4,7 @@ import type { Backend, LogCursor, LogFrame, ObservedContainer, Target } from '..
 import type { ContractFixture } from '../backend-contract.ts'
 
 /** The bound of every step of a test. */
-export const soon = (ms = 60_000) => AbortSignal.timeout(ms)
+export const soon = (ms = 120_000) => AbortSignal.timeout(ms)
 
 /** Takes the agent through every verb up to its start, as the reconciler does. */
 export async function deploy(
@@ -31,10 +31,11 @@ export async function container(backend: Backend, target: Target): Promise<Obser
 
 /** Waits until the agent's program has ended. */
 export function ended(backend: Backend, target: Target): Promise<ObservedContainer> {
-  return waitUntil('the program to end', async () => {
+  const exited = async () => {
     const found = await container(backend, target)
     return found.status === 'exited' ? found : undefined
-  })
+  }
+  return waitUntil('the program to end', exited, { deadlineMs: 90_000 })
 }
 
 export async function removeAll(backend: Backend, target: Target): Promise<void> {

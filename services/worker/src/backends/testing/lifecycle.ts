@@ -4,7 +4,7 @@ import { BackendError, type BackendEvent } from '../backend.ts'
 import type { ContractFixture } from '../backend-contract.ts'
 import { allFrames, container, deploy, ended, removeAll, runScript, soon, textOf } from './agent.ts'
 
-const waiting = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+const waiting = 'trap "exit 0" TERM; echo up; while :; do sleep 0.1; done'
 const sh = (script: string) => ({ command: ['/bin/sh', '-c', script] })
 
 /** From nothing to running to nothing, each verb as often as one likes. */
@@ -39,6 +39,8 @@ export function lifecycleContract(use: () => ContractFixture): void {
           },
         })
         expect((await container(backend, target)).ip).toMatch(/^[0-9a-f.:]+$/)
+        const printed = () => backend.lastWords(first.containerId, soon())
+        await waitUntil('the trap', async () => (await printed()).includes('up'))
         for (let time = 0; time < 2; time++) await backend.stop(target, soon())
         expect(await container(backend, target)).toMatchObject({ status: 'exited', exitCode: 0, ip: null })
         await backend.start(target, soon())

@@ -62,7 +62,7 @@ export function postureContract(use: () => ContractFixture): void {
     test('a fork bomb stops at the limit and cannot be felt outside', async () => {
       const { output } = await runScript(
         use(),
-        'i=0; while [ $i -lt 60 ]; do sleep 3 & i=$((i+1)); done 2>/dev/null; echo unreachable; exit 0',
+        'i=0; while [ $i -lt 60 ]; do sleep 300 & i=$((i+1)); done 2>/dev/null; echo unreachable; exit 0',
         { resources: { ...small, pids: 20 } },
       )
       expect(output).not.toContain('unreachable')

@@ -205,7 +205,7 @@ function shellOf(ws: WebSocket): Shell {
     ws.on('close', (code, reason) => resolve({ code, reason: reason.toString() })),
   )
   const until = async (wanted: string) => {
-    await waitUntil(`“${wanted}”`, () => text.includes(wanted), { deadlineMs: 30_000 }).catch((error) => {
+    await waitUntil(`“${wanted}”`, () => text.includes(wanted), { deadlineMs: 90_000 }).catch((error) => {
       throw new Error(`${error.message}: ${JSON.stringify(text.slice(-500))} ${JSON.stringify(frames)}`)
     })
   }

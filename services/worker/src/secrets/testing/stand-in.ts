@@ -84,7 +84,7 @@ export function standIn(): StandIn {
     const baseUrl = `http://${host}${path}`
     const id = await storeKey(it.database, it.owner, secret, { kind, provider, baseUrl, hosts: [host] })
     const actor = await leased(it.database, it.owner, { credential: id })
-    return testKey(it.deps, actor, AbortSignal.timeout(20_000))
+    return testKey(it.deps, actor, AbortSignal.timeout(60_000))
   }
   return it
 }

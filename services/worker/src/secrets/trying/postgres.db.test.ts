@@ -52,7 +52,7 @@ function tryAt(
   const url = Buffer.from(`postgres://${user}:${password}@db.test:${port}/${name}`)
   const options = {
     allowHosts: [{ kind: 'host' as const, host: '127.0.0.1', port: null }],
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(60_000),
     ca: certificate.cert,
     resolve: async () => ['127.0.0.1'],
   }

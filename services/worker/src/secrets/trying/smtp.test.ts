@@ -76,7 +76,7 @@ async function mailServer(ways: Ways = {}): Promise<number> {
 
 const options = (more: Partial<DialOptions> = {}): DialOptions => ({
   allowHosts: [{ kind: 'host', host: '127.0.0.1', port: null }],
-  signal: AbortSignal.timeout(5_000),
+  signal: AbortSignal.timeout(60_000),
   ca: certificate.cert,
   resolve: async () => ['127.0.0.1'],
   ...more,

@@ -129,7 +129,7 @@ export function logBench(
       )
       return (await Promise.all(rows.map((row) => decodeChunk(row.data)))).flat()
     },
-    async texts(agentId: string, count: number, deadlineMs = 30_000) {
+    async texts(agentId: string, count: number, deadlineMs = 60_000) {
       const enough = async () => {
         const records = await bench.stored(agentId)
         return records.length >= count ? records : undefined

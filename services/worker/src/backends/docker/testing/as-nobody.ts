@@ -14,7 +14,7 @@ const {
 const docker = new Docker({ socketPath })
 const log = { info: () => undefined, warn: () => undefined }
 const backend = dockerBackend({ docker, installation: target.installation, ...facts, log })
-const signal = AbortSignal.timeout(50_000)
+const signal = AbortSignal.timeout(150_000)
 
 await backend.ensureNetwork(target, signal)
 const { diskEnforced } = await backend.ensureStorage(target, signal)
