@@ -4,7 +4,8 @@ import { spreadFiles } from './shared/testing/src/file-order.ts'
 
 // Every project's tests are real processes talking to real services, and much of their time is waiting: three files at a time keep two
 // cores busy. It has to be said for each: a project without a number of its own gets one worker on two cores, and a turn after all others.
-const shared = { environment: 'node', testTimeout: 60_000, hookTimeout: 120_000, maxWorkers: 3 } as const
+// A test that hangs ends with its time; no time is short enough to be reached by one that only is slow.
+const shared = { environment: 'node', testTimeout: 120_000, hookTimeout: 300_000, maxWorkers: 3 } as const
 
 class Spread extends BaseSequencer {
   override async sort(specs: TestSpecification[]): Promise<TestSpecification[]> {
@@ -49,7 +50,7 @@ export default defineConfig({
           include: ['{shared,services}/**/*.docker.test.ts', 'e2e/**/*.test.ts'],
           exclude: ['**/node_modules/**', 'e2e/console/**'],
           globalSetup: ['shared/testing/src/services.setup.ts'],
-          testTimeout: 180_000,
+          testTimeout: 400_000,
         },
       },
       {
@@ -61,7 +62,7 @@ export default defineConfig({
           // Alone and last: a browser drops what is on its way whenever this machine's networks change, as they do with every container.
           sequence: { groupOrder: 1 },
           maxWorkers: 1,
-          testTimeout: 180_000,
+          testTimeout: 400_000,
         },
       },
     ],

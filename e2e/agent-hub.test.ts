@@ -7,7 +7,7 @@ import { stack } from './stack.ts'
 const it = stack()
 const secret = 'sk-test-hub-0123456789abcdefghijklmnop-HUB1'
 /** A key may be used 120 times a minute. */
-const seldom = { everyMs: 600 }
+const seldom = { everyMs: 600, deadlineMs: 60_000 }
 let alice: Client
 let provider: Provider
 /** All that the program has. */
@@ -31,7 +31,7 @@ async function hub<T = Record<string, unknown>>(
       authorization: `Bearer ${hubKey}`,
       ...(body !== undefined && { 'content-type': 'application/json' }),
     },
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(60_000),
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
   const text = await response.text()
@@ -120,16 +120,17 @@ test('with that key alone a program creates an agent, syncs keys, calls it, read
       const { body } = await hub<Used>('GET', `agents/${id}/metrics`)
       return body.items.at(-1)
     },
-    { ...seldom, deadlineMs: 60_000 },
+    seldom,
   )
   expect(used.memoryBytes).toBeGreaterThan(1_000_000)
   expect(used.memoryBytes).toBeLessThan(used.memoryLimitBytes)
 
   expect((await hub('DELETE', `agents/${id}`)).status).toBe(202)
-  await waitUntil('the agent to be gone', async () => (await hub('GET', `agents/${id}`)).status === 404, {
-    ...seldom,
-    deadlineMs: 60_000,
-  })
+  await waitUntil(
+    'the agent to be gone',
+    async () => (await hub('GET', `agents/${id}`)).status === 404,
+    seldom,
+  )
 })
 
 test('the key opens nothing else', async () => {

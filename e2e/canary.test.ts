@@ -49,7 +49,7 @@ beforeAll(async () => {
   await waitUntil(
     'the agent to have printed its key',
     () => follower.lines().some((line) => line.text.includes('done')),
-    { deadlineMs: 30_000 },
+    { deadlineMs: 90_000 },
   )
   answers.push(JSON.stringify(follower.frames))
   follower.close()
@@ -66,7 +66,7 @@ beforeAll(async () => {
   ]) {
     answers.push(JSON.stringify((await alice.get(path)).body))
   }
-}, 180_000)
+}, 400_000)
 
 describe('a stored key in clear is nowhere but in the agent', () => {
   test('the agent has it, so the search below looks for the right thing', async () => {

@@ -54,7 +54,7 @@ function client(stack: Server, token: string, workspace: Record<string, string> 
         throw new Error(`deploy answered ${answer.status} ${JSON.stringify(answer.body)}`)
       return answer.body.id
     },
-    until: (id: string, state: string, deadlineMs = 60_000) =>
+    until: (id: string, state: string, deadlineMs = 120_000) =>
       waitUntil(
         `agent to be ${state}`,
         async () => {
@@ -124,11 +124,11 @@ async function openTerminal(
     closed,
     type: (text: string) => socket.send(Buffer.from(text)),
     until: (text: string) =>
-      waitUntil(`“${text}”`, () => said.includes(text)).catch((error) => {
+      waitUntil(`“${text}”`, () => said.includes(text), { deadlineMs: 60_000 }).catch((error) => {
         throw new Error(`${error.message}: ${JSON.stringify(said)} ${JSON.stringify(frames)}`)
       }),
     session: async () => {
-      const first = waitUntil('the session', () => frames.length > 0, { deadlineMs: 30_000 })
+      const first = waitUntil('the session', () => frames.length > 0, { deadlineMs: 60_000 })
       await Promise.race([first, closed.then((why) => Promise.reject(new Error(`closed with ${why}`)))])
       return String(frames[0]!['id'])
     },
@@ -165,7 +165,7 @@ async function call<T = Record<string, unknown>>(
   const response = await fetch(`${url}/api/${path}`, {
     method,
     headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(60_000),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   const text = await response.text()

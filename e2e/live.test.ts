@@ -32,34 +32,39 @@ async function page(who: Client, onTopics: (topics: string[]) => void): Promise<
     frames.push(frame)
     if (frame.topics) onTopics(frame.topics)
   })
-  await waitUntil('hello', () => frames.length > 0)
+  await waitUntil('hello', () => frames.length > 0, { deadlineMs: 60_000 })
   return frames
 }
 
 test('a page sees an agent become what it should be by what it is told alone, and nobody else is told of it', async () => {
-  let [state, looks] = ['', 0]
-  let id = ''
+  let [state, looks, seen, id] = ['', 0, 0, '']
+  const early = new Set<string>()
+  const look = async () => {
+    const mine = ++looks
+    const agent = await alice.agent(id)
+    // Answers may overtake each other: the newest look counts.
+    if (mine > seen) [state, seen] = [agent.state, mine]
+  }
   const frames = await page(alice, (topics) => {
-    if (id === '' || !topics.includes(`agent:${id}`)) return
-    looks++
-    void alice.agent(id).then((agent) => {
-      state = agent.state
-    })
+    if (id === '') for (const topic of topics) early.add(topic)
+    else if (topics.includes(`agent:${id}`)) look().catch(() => undefined) // the wait below says what it missed
   })
   const others = await page(bob, () => undefined)
   id = await alice.deploy({ name: 'watched', runtime: 'starter' })
+  if (early.has(`agent:${id}`)) await look()
   await waitUntil('running, as told', () => state === 'running', { deadlineMs: 120_000 })
   const redis = new Redis(it.redis.url)
   onTestFinished(() => redis.disconnect())
   await redis.flushall()
   expect((await alice.post(`agents/${id}/stop`)).status).toBe(202)
-  await waitUntil('stopped, as told', () => state === 'stopped', { deadlineMs: 60_000 })
+  await waitUntil('stopped, as told', () => state === 'stopped', { deadlineMs: 120_000 })
   // Some for each step, not one for each row that was written.
   expect(looks).toBeLessThan(60)
-  expect(frames.length).toBeGreaterThan(4)
+  // The greeting, and at least one for each of the two: how many steps go into one depends on the time they take.
+  expect(frames.length).toBeGreaterThan(2)
   expect(others.flatMap(({ topics = [] }) => topics).filter((topic) => topic.startsWith('agent'))).toEqual([])
   expect((await alice.delete(`agents/${id}`)).status).toBe(202)
   await waitUntil('the end', async () => (await alice.get(`agents/${id}`)).status === 404, {
-    deadlineMs: 60_000,
+    deadlineMs: 120_000,
   })
 })

@@ -7,6 +7,7 @@ import { stack } from './stack.ts'
 const it = stack()
 const firstKey = 'sk-test-first-0123456789abcdefghijklmnop-AAAA'
 const secondKey = 'sk-test-second-0123456789abcdefghijklmnop-BBBB'
+const patient = { deadlineMs: 90_000 }
 let alice: Client
 let provider: Provider
 let keyId: string
@@ -66,14 +67,18 @@ describe('the main job', () => {
   test('its log lines arrive on the WebSocket, numbered without a gap, and resume after a drop', async () => {
     const first = await alice.follow(agentId, 0)
     await chat('one more turn')
-    await waitUntil('a line about a turn', () => first.lines().some((line) => line.text.includes('turn')))
+    await waitUntil(
+      'a line about a turn',
+      () => first.lines().some((line) => line.text.includes('turn')),
+      patient,
+    )
     first.close()
     const seqs = first.lines().map((line) => line.seq)
     expect(seqs).toEqual(seqs.map((_, index) => index + 1))
     const last = seqs.at(-1)!
     const again = await alice.follow(agentId, last)
     await chat('and another')
-    await waitUntil('a later line', () => again.lines().length > 0)
+    await waitUntil('a later line', () => again.lines().length > 0, patient)
     again.close()
     expect(again.lines()[0]?.seq).toBe(last + 1)
     const { body } = await alice.get<{ items: { seq: number }[] }>(`agents/${agentId}/logs?after=0&limit=5`)
@@ -87,11 +92,12 @@ describe('the main job', () => {
     expect(await synced()).toEqual([1])
     expect((await alice.post(`agents/${agentId}/sync-keys`)).status).toBe(202)
     await waitUntil('the second version to be synced', async () => (await synced())[0] === 2, {
-      deadlineMs: 20_000,
+      deadlineMs: 90_000,
     })
     await waitUntil(
       'an answer with the second key',
       async () => (await chat('now')).body.choices[0]?.message.content === 'Hello from key BBBB',
+      patient,
     )
   })
 
@@ -112,7 +118,7 @@ describe('the main job', () => {
     expect([refused.status, refused.body['code']]).toEqual([409, 'provider-key-in-use'])
     expect((await alice.delete(`llm-providers/${keyId}?force=true`)).status).toBeLessThan(300)
     await waitUntil('the agent to be without a key', async () => (await chat('now?')).status === 503, {
-      deadlineMs: 20_000,
+      deadlineMs: 90_000,
     })
   })
 
@@ -121,7 +127,7 @@ describe('the main job', () => {
     await waitUntil(
       'the agent to be gone',
       async () => (await alice.get(`agents/${agentId}`)).status === 404,
-      { deadlineMs: 60_000 },
+      { deadlineMs: 120_000 },
     )
     expect(await containers()).toEqual([])
     const filters = { label: [`com.nora.agent=${agentId}`] }

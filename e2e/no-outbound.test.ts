@@ -7,13 +7,14 @@ import { signedIn } from './client.ts'
 import { stack } from './stack.ts'
 
 // Ids that nobody else on the machine has, so that the firewall's counters see our two processes and nothing else.
-const uids = { api: 61_001, worker: 61_002 }
+const first = 61_000 + 2 * (process.pid % 2_000)
+const uids = { api: first, worker: first + 1 }
 const root = process.getuid?.() === 0
 const it = stack({}, root ? uids : undefined)
 const chain = `NORA-TEST-${process.pid}`
 const sent = `${chain}-C`
 const iptables = (...words: string[]) =>
-  execFileSync('iptables', ['-w', '10', ...words], { encoding: 'utf8' })
+  execFileSync('iptables', ['-w', '120', ...words], { encoding: 'utf8' })
 
 /** From our gateway and our agents to anywhere else, seen before the engine's own rules let it pass. */
 const fromOurs = () => {
@@ -62,10 +63,10 @@ test.runIf(root)(
   'with the defaults, an agent from deploy to delete: api, worker and gateway send no packet off this machine',
   async () => {
     // The gateway's own boot is to be watched too: this one is made anew.
-    const first = await waitUntil('the gateway', gateway, { deadlineMs: 30_000 })
-    await it.docker.getContainer(first.Id).remove({ force: true })
-    await waitUntil('a new gateway', async () => ((await gateway())?.Id ?? first.Id) !== first.Id, {
-      deadlineMs: 60_000,
+    const old = await waitUntil('the gateway', gateway, { deadlineMs: 120_000 })
+    await it.docker.getContainer(old.Id).remove({ force: true })
+    await waitUntil('a new gateway', async () => ((await gateway())?.Id ?? old.Id) !== old.Id, {
+      deadlineMs: 120_000,
     })
     const alice = await signedIn(it, 'alice')
     const image = await assembleTinyImage(it.docker, {
@@ -104,7 +105,9 @@ test.runIf(root)(
       execFileSync('setpriv', ['--reuid', String(uids.api), '--clear-groups', process.execPath, '-e', send])
       expect(ofProcesses()).toBeGreaterThan(0)
       execFileSync('nsenter', ['--target', String(pid), '--net', process.execPath, '-e', send])
-      await waitUntil('the gateway’s packet to be counted', () => ofContainers() > 0)
+      await waitUntil('the gateway’s packet to be counted', () => ofContainers() > 0, {
+        deadlineMs: 60_000,
+      })
     } finally {
       execFileSync('ip', ['link', 'delete', link])
     }

@@ -2,12 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createWriteStream, statSync } from 'node:fs'
 import { chmod, chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { capabilityPublicKey } from '@nora/crypto/capability'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
+import { freePort } from '@nora/embedded/free-port'
 import { nodeProcess } from '@nora/supervisor/node-process'
 import { addressIn, freePool } from '@nora/testing/address-pool'
 import { detachDisks } from '@nora/testing/loop-disks'
@@ -107,11 +107,11 @@ export async function startProcesses(it: Processes, ground: Ground): Promise<voi
 async function ready(it: Processes): Promise<void> {
   const answer = async () => {
     if (it.api.exitCode !== null || it.worker.exitCode !== null) return 'ended'
-    const response = await fetch(`${it.url}/api/readyz`, { signal: AbortSignal.timeout(5_000) })
+    const response = await fetch(`${it.url}/api/readyz`, { signal: AbortSignal.timeout(20_000) })
     if (response.ok) return 'ready'
     throw new Error(await response.text())
   }
-  const outcome = await waitUntil('readyz', answer, { deadlineMs: 90_000, everyMs: 100 }).catch(String)
+  const outcome = await waitUntil('readyz', answer, { deadlineMs: 240_000, everyMs: 100 }).catch(String)
   if (outcome === 'ready') return
   const logs = await Promise.all((['api', 'worker'] as const).map(it.logOf))
   throw new Error(
@@ -204,22 +204,27 @@ async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Pro
   clearTimeout(timer)
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-/** Removes what this stack's installation left on the engine: by its own label alone. */
+/**
+ * Removes what this stack's installation left on the engine: by its own label alone. What a killed worker had asked for may come
+ * while this looks, and what is on its way out is in the way of a network: until nothing is left, it looks again.
+ */
 async function removeObjects(docker: Docker, installation: string): Promise<void> {
   const filters = { label: [`com.nora.installation=${installation}`] }
-  for (const { Id } of await docker.listContainers({ all: true, filters })) {
-    await docker.getContainer(Id).remove({ force: true, v: true })
+  const left = async () => {
+    const [containers, networks, volumes] = await Promise.all([
+      docker.listContainers({ all: true, filters }),
+      docker.listNetworks({ filters }),
+      docker.listVolumes({ filters }),
+    ])
+    return { containers, networks, volumes: volumes.Volumes ?? [] }
   }
-  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove()
-  for (const { Name } of (await docker.listVolumes({ filters })).Volumes ?? [])
-    await docker.getVolume(Name).remove()
+  const removed = async () => {
+    const { containers, networks, volumes } = await left()
+    for (const { Id } of containers) await docker.getContainer(Id).remove({ force: true, v: true })
+    for (const { Id } of networks) await docker.getNetwork(Id).remove()
+    for (const { Name } of volumes) await docker.getVolume(Name).remove()
+    return containers.length + networks.length + volumes.length === 0
+  }
+  await waitUntil('nothing of the stack to be left', removed, { deadlineMs: 120_000, everyMs: 250 })
   await rm(`/dev/shm/nora-${installation.slice(0, 8)}`, { recursive: true, force: true })
 }

@@ -57,7 +57,7 @@ export async function startProvider(where: { host: string; port: number }): Prom
         server.once('error', reject)
         server.listen(where.port, where.host, () => resolve(true))
       }),
-    { deadlineMs: 60_000, everyMs: 200 },
+    { deadlineMs: 120_000, everyMs: 200 },
   )
   return {
     baseUrl: `http://${where.host}:${where.port}/v1`,

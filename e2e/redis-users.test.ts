@@ -35,7 +35,7 @@ async function startRedis(): Promise<void> {
     .concat(`aclfile ${join(folder, 'users.acl')}\nlogfile ${join(folder, 'redis.log')}\n`)
   await writeFile(join(folder, 'redis.conf'), changed)
   server = spawn('redis-server', [join(folder, 'redis.conf')], { stdio: 'ignore' })
-  await waitUntil('Redis to answer', async () => (await observer.ping()) === 'PONG', { deadlineMs: 10_000 })
+  await waitUntil('Redis to answer', async () => (await observer.ping()) === 'PONG', { deadlineMs: 60_000 })
 }
 
 async function stopRedis(): Promise<void> {
@@ -100,7 +100,9 @@ describe('api and worker, each as its own user of Redis', () => {
     // Rings came through Redis and not by the sweeper: the doorbell's own keys are there.
     expect(await observer.exists('nora:operations:id')).toBe(1)
     expect(await refusals()).toEqual([])
-  }, 180_000)
+  }, 300_000)
+
+  const ready = async () => (await fetch(`${it.url}/api/readyz`, { signal: AbortSignal.timeout(20_000) })).ok
 
   test('find what they left after a restart: the file is read without a complaint', async () => {
     const before = await observer.get('nora:operations:id')
@@ -108,7 +110,7 @@ describe('api and worker, each as its own user of Redis', () => {
     await startRedis()
     expect(await observer.get('nora:operations:id')).toBe(before)
     expect(await readFile(join(folder, 'redis.log'), 'utf8')).not.toMatch(/NOPERM|CRITICAL/)
-    await waitUntil('the api to be ready again', async () => (await fetch(`${it.url}/api/readyz`)).ok)
+    await waitUntil('the api to be ready again', ready, { deadlineMs: 60_000 })
     expect(await refusals()).toEqual([])
   })
 })

@@ -23,8 +23,8 @@ export function stack(
   beforeAll(
     () =>
       startProcesses(it, { database, redisUrl: redis.url, docker: it.docker, settings, uids, host, worker }),
-    180_000,
+    300_000,
   )
-  afterAll(() => it.close?.(), 120_000)
+  afterAll(() => it.close?.(), 300_000)
   return it
 }

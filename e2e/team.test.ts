@@ -81,7 +81,7 @@ test('a deleted workspace goes with its last agent, and leaves nothing on the en
   await waitUntil(
     'the workspace to be gone',
     async () => (await alice.get(`workspaces/${team}`)).status === 404,
-    { deadlineMs: 120_000 },
+    { deadlineMs: 240_000 },
   )
   expect([...(await tracesOf(holder)), ...(await tracesOf(other))]).toEqual([])
   for (const table of ['agents', 'operations', 'credentials', 'log_chunks', 'memberships']) {

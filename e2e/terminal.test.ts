@@ -6,6 +6,7 @@ import { stack } from './stack.ts'
 // Terminals from the browser's socket to a process in a container, through the real api and worker.
 
 const it = stack()
+const patient = { deadlineMs: 120_000 }
 let alice: Client
 let bob: Client
 let agentId: string
@@ -15,7 +16,7 @@ beforeAll(async () => {
   bob = await signedIn(it, 'bob')
   agentId = await alice.deploy({ name: 'first', runtime: 'starter' })
   await alice.until(agentId, 'running', 120_000)
-}, 180_000)
+}, 300_000)
 
 async function programs(): Promise<string[]> {
   const filters = { label: [`com.nora.agent=${agentId}`, 'com.nora.role=agent'] }
@@ -37,7 +38,7 @@ test('a person types into a shell of their agent, as its user, and sees it end',
   one.type('exit 5\n')
   expect(await one.closed).toEqual([1000, ''])
   expect(one.frames).toMatchObject([{ type: 'session' }, { type: 'exit', code: 5 }])
-  await waitUntil('the audit', async () => (await ends()).length === 1)
+  await waitUntil('the audit', async () => (await ends()).length === 1, patient)
   expect((await ends())[0]!.details).toMatchObject({ how: 'exit', exitCode: 5 })
   for (const service of ['api', 'worker'] as const) expect(await it.logOf(service)).not.toContain('canary')
   expect(await shells()).toEqual([])
@@ -60,7 +61,7 @@ test('a dropped line is taken up again where it was; another window takes it ove
   const third = await alice.terminal(agentId, session)
   expect(await second.closed).toEqual([4409, ''])
   third.socket.close(1000)
-  await waitUntil('its end', async () => (await shells()).length === 0)
+  await waitUntil('its end', async () => (await shells()).length === 0, patient)
 })
 
 test('when the worker is killed the client is asked to come again, its session is gone, and so is what ran in it', async () => {
@@ -75,12 +76,16 @@ test('when the worker is killed the client is asked to come again, its session i
   await waitUntil('the new worker to end it', async () => (await shells()).length === 0, {
     deadlineMs: 60_000,
   })
-  await waitUntil('the audit', async () => {
-    const open = await it.database.asSuperuser('select 1 from nora.exec_sessions where agent_id = $1', [
-      agentId,
-    ])
-    return open.length === 0
-  })
+  await waitUntil(
+    'the audit',
+    async () => {
+      const open = await it.database.asSuperuser('select 1 from nora.exec_sessions where agent_id = $1', [
+        agentId,
+      ])
+      return open.length === 0
+    },
+    patient,
+  )
   const gone = await alice.terminal(agentId, session)
   expect(await gone.closed).toEqual([4404, 'session-gone'])
   expect((await ends()).at(-1)!.details.how).toBe('worker-lost')

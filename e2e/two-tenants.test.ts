@@ -18,7 +18,7 @@ beforeAll(async () => {
       cmd: ['/bin/sh', '-c', 'echo up; exec sleep 3600'],
     })
   ).reference
-}, 120_000)
+}, 300_000)
 
 const list = async (client: Client) => {
   const { body } = await client.get<{ items: Agent[] }>('agents?limit=200')
@@ -26,7 +26,7 @@ const list = async (client: Client) => {
 }
 
 test('two people deploy 20 agents each at once: all run, quotas are exact, nobody sees the other', {
-  timeout: 400_000,
+  timeout: 900_000,
 }, async () => {
   const attempts = [alice, bob].map((client) =>
     Promise.all(
@@ -48,7 +48,7 @@ test('two people deploy 20 agents each at once: all run, quotas are exact, nobod
     )
   }
   for (const client of [alice, bob]) {
-    for (const agent of await list(client)) await client.until(agent.id, 'running', 300_000)
+    for (const agent of await list(client)) await client.until(agent.id, 'running', 600_000)
   }
   const [hers, his] = [await list(alice), await list(bob)]
   expect([hers.length, his.length]).toEqual([each, each])

@@ -147,8 +147,8 @@ is_fresh() {
 
 lock_hash() { sha256sum "$1/package-lock.json" | cut -d ' ' -f 1; }
 
-# The engine answers on its socket within a few seconds.
-engine_answers() { timeout 5 docker version >/dev/null 2>&1; }
+# The engine answers on its socket. One that is busy takes its time; where there is none, that is said at once.
+engine_answers() { timeout 30 docker version >/dev/null 2>&1; }
 
 # own_engine LOG: starts dockerd where no init system would, for as long as the caller's script runs; `end_engine` ends it.
 own_engine_pid=''
@@ -156,7 +156,7 @@ own_engine() {
   rm -f /var/run/docker.pid
   dockerd >"$1" 2>&1 &
   own_engine_pid=$!
-  for _ in $(seq 1 120); do
+  for _ in $(seq 1 240); do
     if engine_answers; then return; fi
     kill -0 "$own_engine_pid" 2>/dev/null || break
     sleep 0.5
@@ -169,6 +169,6 @@ end_engine() {
   [ -n "$own_engine_pid" ] || return 0
   kill "$own_engine_pid" 2>/dev/null || true
   # dockerd ends its containers first.
-  timeout 30 tail --pid="$own_engine_pid" -f /dev/null || kill -9 "$own_engine_pid" 2>/dev/null || true
+  timeout 90 tail --pid="$own_engine_pid" -f /dev/null || kill -9 "$own_engine_pid" 2>/dev/null || true
   own_engine_pid=''
 }

@@ -26,7 +26,7 @@ const lookup: NonNullable<RequestOptions['lookup']> = (_host, options, found) =>
 
 /**
  * One request as it is, with nothing added and no redirect followed. Waits as long as a 429 says and asks again, three times, unless
- * `patient` is false. Ends after 30 s.
+ * `patient` is false. Ends after 60 s.
  */
 export function sender(signal: AbortSignal): Send {
   return async (method, url, { headers = {}, body, patient = true } = {}) => {
@@ -59,7 +59,7 @@ function sendOnce(
       headers:
         body === undefined ? headers : { ...headers, 'content-length': String(Buffer.byteLength(body)) },
     },
-    ...{ agent: false, signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]) },
+    ...{ agent: false, signal: AbortSignal.any([signal, AbortSignal.timeout(60_000)]) },
     ...(hostname === 'localhost' || hostname.endsWith('.localhost') ? { lookup } : {}),
   }
   return new Promise((resolve, reject) => {

@@ -17,7 +17,7 @@ export async function openTerminal(api: ApiClient, agentId: string, { ticket }: 
     {
       headers: { authorization: `Bearer ${api.token()}` },
       perMessageDeflate: false,
-      handshakeTimeout: 10_000,
+      handshakeTimeout: 60_000,
     },
   )
   let said = ''

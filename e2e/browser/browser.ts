@@ -37,9 +37,10 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
     viewport: desktop,
     locale: 'en-GB',
     timezoneId: 'UTC',
+    timeout: 120_000,
     ...options,
   })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(60_000)
   const faults: string[] = []
   const requests: string[] = []
   context.on('weberror', (error) => faults.push(String(error.error())))

@@ -1,3 +1,4 @@
+import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Browser, openBrowser } from '../browser/browser.ts'
 import { signedIn } from '../client.ts'
@@ -76,7 +77,7 @@ test('a page that was one person’s is loaded anew when somebody else signs in 
   await signOutBeside()
   const [headers, data] = [{ origin: it.url }, { email: 'alan@example.test', password: passwordOf('alan') }]
   expect((await page.request.post(`${it.url}/api/auth/login`, { headers, data })).status()).toBe(200)
-  await expect.poll(isAnew, { timeout: 40_000, interval: 250 }).toBe(true)
+  await expect.poll(isAnew, { timeout: 120_000, interval: 250 }).toBe(true)
 })
 
 test('a page whose person is signed out holds nothing of theirs, and follows who signs in in another tab', async () => {
@@ -86,6 +87,7 @@ test('a page whose person is signed out holds nothing of theirs, and follows who
   await page.evaluate('globalThis.ofFirst = true')
   await signOutBeside()
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await waitUntil('an answer of the page', async () => (await isAnew()) !== undefined)
   expect(await isAnew()).toBe(true)
 
   const beside = await context.newPage()

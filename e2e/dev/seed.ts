@@ -74,8 +74,8 @@ export async function seed(stack: Processes): Promise<Seeded> {
     image: 'registry.invalid/team/scraper:1.4',
     port: 8080,
   })
-  await owner.until(agentId, 'running', 120_000)
-  await owner.until(stopped, 'running', 120_000)
+  await owner.until(agentId, 'running', 240_000)
+  await owner.until(stopped, 'running', 240_000)
   const provider = await startProvider(stack.provider)
   for (const content of ['Hello', 'What is new?', 'Thanks'])
     await owner.post(`agents/${agentId}/invoke/v1/chat/completions`, {

@@ -4,18 +4,18 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 export type Target = readonly [address: string, port: number]
 
-const node = async (containerId: string, program: string, timeout = 90_000) => {
+const node = async (containerId: string, program: string, timeout = 240_000) => {
   const command = ['exec', containerId, '/bin/node', '-e', program]
   const { stdout } = await run('docker', command, { timeout, maxBuffer: 2 ** 24 })
   return stdout
 }
 
-// Gives `open`, `no answer` after the time, or the error's code.
+// Gives `open`, `no answer` after the time, or the error's code. What came while the program stood still is looked at before it gives up.
 const dialler = `const { connect } = require('node:net')
   const dial = (host, port, ms) => new Promise((done) => {
     const s = connect({ host, port })
     const end = (word) => { clearTimeout(timer); s.destroy(); done(word) }
-    const timer = setTimeout(end, ms, 'no answer')
+    const timer = setTimeout(() => setImmediate(end, 'no answer'), ms)
     s.on('connect', () => end('open')).on('error', (e) => end(e.code))
   })`
 
@@ -50,7 +50,7 @@ export async function dialOn(
       }
     }
     Promise.all(Array.from({ length: 150 }, lane)).then(() => console.log(JSON.stringify(met)))`
-  return JSON.parse(await node(containerId, program, (seconds + 30) * 1000))
+  return JSON.parse(await node(containerId, program, (seconds + 240) * 1000))
 }
 
 /** Asks a name server; undefined: no answer. `own`: through the container's own resolver. */

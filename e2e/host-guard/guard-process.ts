@@ -54,7 +54,7 @@ export function guardProcess(of: {
     stop,
     async remove() {
       await stop()
-      await run(process.execPath, [main, '--remove'], { env, timeout: 30_000 })
+      await run(process.execPath, [main, '--remove'], { env, timeout: 180_000 })
     },
   }
 }

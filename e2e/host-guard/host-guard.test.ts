@@ -38,22 +38,39 @@ beforeAll(async () => {
   const allow = opened.join(':')
   guard = guardProcess({ installation, pool, folder, statusFile, allow, resolver: places.resolver })
   alice = await signedIn(it, 'alice')
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => {
   await guard?.remove()
   await beyond?.close()
   listener?.server.close()
   await rm(statusFile, { force: true })
-}, 60_000)
+}, 300_000)
 
 const untilReason = (id: string, words: string) =>
   waitUntil(`the reason “${words}”`, async () => (await alice.agent(id)).stateReason.includes(words), {
-    deadlineMs: 40_000,
+    deadlineMs: 120_000,
   })
 const containers = async (agentId: string) =>
   (await it.docker.listContainers({ filters: { label: [`com.nora.agent=${agentId}`] } })).length
 const values = (met: Record<string, string>) => [...new Set(Object.values(met))]
+/** All of these answer an agent with this word; a machine that stands still, or is asked for much at once, answers later. */
+const untilMet = (targets: Target[], word: string) =>
+  waitUntil(
+    `${word} everywhere`,
+    async () => {
+      const met = await scan(hers.containerId, targets)
+      if (values(met).join() === word) return true
+      throw new Error(JSON.stringify(met))
+    },
+    { deadlineMs: 60_000 },
+  )
+const untilNamed = (containerId: string, server: string) =>
+  waitUntil(
+    `${server} to name the internet`,
+    async () => (await lookUp(containerId, server))?.join() === places.internet,
+    { deadlineMs: 60_000 },
+  )
 const hostPorts = () => [1, 22, 5432, 6379, listener.port, Number(new URL(it.url).port)]
 const host = (from: Place) =>
   hostAddresses(it, from).flatMap((address) => hostPorts().map((port): Target => [address, port]))
@@ -85,9 +102,7 @@ test('what runs goes on when the guard is gone; what is asked to start again wai
   await waitUntil(
     'the worker to see it',
     async () => (await it.logOf('worker')).includes('has stopped saying'),
-    {
-      deadlineMs: 40_000,
-    },
+    { deadlineMs: 120_000 },
   )
   expect((await alice.post(`agents/${first}/restart`)).status).toBe(202)
   await untilReason(first, 'waiting for the host guard')
@@ -100,17 +115,19 @@ test('what runs goes on when the guard is gone; what is asked to start again wai
 })
 
 test('without the rules the host, metadata, private addresses and, while networks are made, other agents are open: the scan sees it', async () => {
-  const met = await scan(hers.containerId, [...host(hers), ...forbidden(his)])
-  for (const address of hostAddresses(it, hers)) {
-    expect(met[`${address}:${listener.port}`], address).toBe('open')
-    expect(met[`${address}:1`], address).toBe('ECONNREFUSED')
-  }
-  for (const address of [places.metadata]) expect(met[`${address}:80`]).toBe('open')
-  for (const address of [...places.private, places.resolver])
-    expect(met[`${address}:8080`], address).toBe('open')
+  const open = [
+    [places.metadata, 80] as Target,
+    ...[...places.private, places.resolver].map((address): Target => [address, 8080]),
+    ...hostAddresses(it, hers).map((address): Target => [address, listener.port]),
+  ]
+  await untilMet(open, 'open')
+  await untilMet(
+    hostAddresses(it, hers).map((address): Target => [address, 1]),
+    'ECONNREFUSED',
+  )
   if (!(await it.docker.version()).Version.startsWith('20.')) return // Later engines may have closed it themselves.
   const making = churn(it)
-  const dialled = await dialOn(hers.containerId, [his.address, 8080], { seconds: 60, untilOpen: true })
+  const dialled = await dialOn(hers.containerId, [his.address, 8080], { seconds: 150, untilOpen: true })
   const made = await making.end()
   expect(dialled.open, `while ${made} networks were made`).toBeGreaterThan(0)
 })
@@ -119,7 +136,7 @@ async function guarded(): Promise<void> {
   guard.start()
   const chain = `NORA-${it.installation.slice(0, 8)}-FWD`
   const stands = async () => (await run('iptables-save', ['-t', 'mangle'])).stdout.includes(`-j ${chain}`)
-  await waitUntil('the rules', stands, { deadlineMs: 20_000 })
+  await waitUntil('the rules', stands, { deadlineMs: 90_000 })
 }
 
 test('from an agent the host, its services, metadata, private addresses and other agents are closed; names and the internet are open', async () => {
@@ -130,14 +147,12 @@ test('from an agent the host, its services, metadata, private addresses and othe
   expect(values(met), JSON.stringify(met)).toEqual(['no answer'])
   const ports = Array.from({ length: 1024 }, (_, index): Target => [addressIn(it.pool, 1), index + 1])
   expect(values(await scan(hers.containerId, ports))).toEqual(['no answer'])
-  expect(
-    values(await scan(hers.containerId, [[places.internet, 80], opened, [places.resolver, 53]])),
-  ).toEqual(['open'])
-  expect(await lookUp(hers.containerId, places.resolver)).toEqual([places.internet])
+  await untilMet([[places.internet, 80], opened, [places.resolver, 53]], 'open')
+  await untilNamed(hers.containerId, places.resolver)
   expect(await lookUp(hers.containerId, places.private[1]!)).toBeUndefined()
   // As the engine asks for a container: from its own address.
   const named = await onNetwork(it, hers, 100, { internal: false })
-  expect(await lookUp(named.containerId, 'own')).toEqual([places.internet])
+  await untilNamed(named.containerId, 'own')
   const nearby: Target[] = [
     [named.bridge, listener.port],
     [his.address, 8080],
@@ -157,11 +172,16 @@ test('from an internal network, which the profile hardened will use, nothing at 
 
 test('no agent reaches another while networks are made and removed: not once in thousands of dials', async () => {
   const making = churn(it)
-  const dialled = await dialOn(hers.containerId, [his.address, 8080], { seconds: 30, untilOpen: false })
-  const made = await making.end()
-  expect(made).toBeGreaterThan(20)
-  expect(dialled.dials).toBeGreaterThan(2_000)
-  expect(dialled.open).toBe(0)
+  let [dials, open] = [0, 0]
+  // Half a minute where the machine is quick, longer where it makes few networks in that time.
+  for (let round = 0; round < 3 || (round < 12 && (making.made() <= 20 || dials <= 2_000)); round++) {
+    const met = await dialOn(hers.containerId, [his.address, 8080], { seconds: 10, untilOpen: false })
+    dials += met.dials
+    open += met.open
+  }
+  expect(await making.end()).toBeGreaterThan(20)
+  expect(dials).toBeGreaterThan(2_000)
+  expect(open).toBe(0)
 })
 
 test('flushed, the rules are back at once, and an agent is served by its gateway all the while', async () => {
@@ -170,7 +190,7 @@ test('flushed, the rules are back at once, and an agent is served by its gateway
   await waitUntil(
     'the host to be closed again',
     async () => values(await scan(hers.containerId, host(hers))).join() === 'no answer',
-    { deadlineMs: 15_000 },
+    { deadlineMs: 30_000 },
   )
   expect((await alice.get(`agents/${first}/invoke/healthz`)).status).toBe(200)
 })

@@ -51,7 +51,7 @@ export async function otherSide(name: string): Promise<OtherSide> {
     children.push(holder)
     const own = await readlink('/proc/self/ns/net')
     const apart = async () => (await readlink(`/proc/${holder.pid}/ns/net`)) !== own
-    await waitUntil('a namespace', apart, { deadlineMs: 10_000 })
+    await waitUntil('a namespace', apart, { deadlineMs: 60_000 })
     const inside = (...command: string[]) => run('nsenter', ['--net', `--target=${holder.pid}`, ...command])
     const peer = ['peer', 'name', 'eth0', 'netns', String(holder.pid)]
     await run('ip', ['link', 'add', device, 'type', 'veth', ...peer])
@@ -72,7 +72,7 @@ export async function otherSide(name: string): Promise<OtherSide> {
     server.stdout.on('data', (bytes) => {
       said += bytes
     })
-    await waitUntil('servers', async () => said.includes('listening'), { deadlineMs: 10_000 })
+    await waitUntil('servers', async () => said.includes('listening'), { deadlineMs: 60_000 })
     return { close }
   } catch (error) {
     await close()

@@ -22,10 +22,10 @@ export async function hostListener(): Promise<{ port: number; server: Server }> 
   return { port: (server.address() as { port: number }).port, server }
 }
 
-/** This host's own addresses: those that last, and the ends of the agent's and the control network. */
+/** This host's own addresses: those that last (no other test's), and the ends of the agent's and the control network. */
 export function hostAddresses(it: Stack, from: Place): string[] {
   const lasting = Object.entries(networkInterfaces())
-    .filter(([name]) => !/^(br-|nr-|veth)/.test(name))
+    .filter(([name]) => !/^(br-|nr-|veth|nora)/.test(name))
     .flatMap(([, list]) => list ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address)
@@ -66,8 +66,8 @@ export async function onNetwork(it: Stack, place: Place, slot: number, options: 
   return { containerId: container.id, address, bridge: addressIn(`${subnet}/29`, 1) }
 }
 
-/** Makes and removes networks, one after another, until it is told to end; gives how many. */
-export function churn(it: Stack): { end(): Promise<number> } {
+/** Makes and removes networks, one after another, until it is told to end; gives how many so far, and in the end. */
+export function churn(it: Stack): { made(): number; end(): Promise<number> } {
   let pool = freePool()
   let over = false
   let made = 0
@@ -88,7 +88,10 @@ export function churn(it: Stack): { end(): Promise<number> } {
       await network.remove()
     }
   })()
+  // Whoever ends it hears of what went wrong.
+  going.catch(() => undefined)
   return {
+    made: () => made,
     async end() {
       over = true
       await going

@@ -20,7 +20,7 @@ async function run(...args: string[]): Promise<{ code: number | null; output: st
 
 test.runIf(!worldObstacle())(
   'the worker dies at every step of every flow, each other part once: nothing is lost or left behind',
-  { timeout: 900_000 },
+  { timeout: 3_600_000 },
   async () => {
     const { code, output } = await run('--thin')
     expect(code, output).toBe(0)

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { findLeftovers } from '../world/leftovers.ts'
+import { lastingLeftovers } from '../world/leftovers.ts'
 import { watchOperations } from '../world/watch-operations.ts'
 import { startWorld, type World } from '../world/world.ts'
 import { allCells, type Cell, type Chain, chainsOf, matches, type Times, wordsOf } from './cells.ts'
@@ -32,7 +32,7 @@ const { values, positionals } = parseArgs({
   },
 })
 const folder = positionals[0]!
-const signal = AbortSignal.timeout(1_800_000)
+const signal = AbortSignal.timeout(3_600_000)
 
 const world = await startWorld(folder, (line) => say(`  ${line}`), signal)
 const watch = await watchOperations(world.parts.superuserUrl)
@@ -47,7 +47,7 @@ try {
   say(`looking for leftovers in ${values.settle} s`)
   await delay(Number(values.settle) * 1_000)
   await world.calm()
-  tell({ type: 'leftovers', found: await findLeftovers(world) })
+  tell({ type: 'leftovers', found: await lastingLeftovers(world) })
   await watch.close()
   await world.close()
   process.exit(0)

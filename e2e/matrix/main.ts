@@ -22,7 +22,7 @@ Writes docs/crash-matrix.md. Ends with 1 when a cell is red or something was lef
 `
 const inside = fileURLToPath(new URL('inside.ts', import.meta.url))
 const page = fileURLToPath(new URL('../../docs/crash-matrix.md', import.meta.url))
-const runMs = 30 * 60_000
+const runMs = 60 * 60_000
 
 const { values } = parseArgs({
   options: {

@@ -72,5 +72,5 @@ async function atRest(page: Page): Promise<void> {
   // By the debugger's way, which the policy of the page does not bind.
   const still =
     'document.getAnimations().every(({ playState, effect }) => playState !== "running" || effect?.getTiming().iterations === Infinity)'
-  await waitUntil('nothing to move', () => page.evaluate<boolean>(still), { everyMs: 50 })
+  await waitUntil('nothing to move', () => page.evaluate<boolean>(still), { everyMs: 50, deadlineMs: 60_000 })
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { waitUntil } from '@nora/testing/wait-until'
-import { findLeftovers } from '../world/leftovers.ts'
+import { lastingLeftovers } from '../world/leftovers.ts'
 import { startWorld, type World } from '../world/world.ts'
 import { countingImage } from './count-lines.ts'
 import { count, type Kind, type Life, live, settle, type Tally } from './live.ts'
@@ -26,7 +26,7 @@ const say = (line: string) => {
 const forMs = Number(values.minutes) * 60_000
 const tally: Tally = { actions: new Map(), lines: 0, gaps: [], problems: [] }
 
-const world = await startWorld(positionals[0]!, say, AbortSignal.timeout(180_000))
+const world = await startWorld(positionals[0]!, say, AbortSignal.timeout(600_000))
 try {
   const lives = await soak()
   await judge(lives)
@@ -79,7 +79,7 @@ async function judge(lives: Life[]): Promise<void> {
   say(`looking for leftovers in ${values.settle} s`)
   await delay(Number(values.settle) * 1_000)
   await world.calm()
-  tally.problems.push(...(await findLeftovers(world)).map((what) => `left over: ${what}`))
+  tally.problems.push(...(await lastingLeftovers(world)).map((what) => `left over: ${what}`))
   for (const life of lives.filter(({ kind }) => kind === 'counting')) {
     await world.client.send('POST', `agents/${life.agentId}/stop`, {})
     life.expected.state = 'stopped'
@@ -102,7 +102,7 @@ async function followed(lives: Life[]): Promise<void> {
       if (found.length > 0) throw new Error(found.map(({ id }) => id).join(', '))
       return true
     },
-    { deadlineMs: 30_000, everyMs: 250 },
+    { deadlineMs: 90_000, everyMs: 250 },
   )
 }
 

@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { deriveKey } from '@nora/crypto/keys'
 import { gatewayClient } from '../../services/worker/src/gateway/control-client.ts'
 import { loopFiles } from './parts.ts'
@@ -8,7 +9,7 @@ import type { World } from './world.ts'
  * What lies about that belongs to no agent, in sentences: containers, networks, volumes, bridges, key folders, disks,
  * loop devices, gateway routes, log followers, operations. Empty when database, engine and files agree.
  */
-export async function findLeftovers(world: World): Promise<string[]> {
+async function findLeftovers(world: World): Promise<string[]> {
   const agents = await world.rows<{ id: string; routed: boolean }>(
     `select id, desired_state = 'running' and runtime = 'starter' as routed from nora.agents where deleted_at is null`,
   )
@@ -39,6 +40,17 @@ export async function findLeftovers(world: World): Promise<string[]> {
   ]
 }
 
+/** What is still left over after a minute more, which a slow machine may need; where nothing is, at once. */
+export async function lastingLeftovers(world: World): Promise<string[]> {
+  const until = Date.now() + 60_000
+  let found = await findLeftovers(world)
+  while (found.length > 0 && Date.now() < until) {
+    await delay(2_000)
+    found = await findLeftovers(world)
+  }
+  return found
+}
+
 async function namesOnEngine({ docker, prefix, parts }: World) {
   const filters = { label: [`com.nora.installation=${parts.installation.id}`] }
   const [containers, networks, { Volumes: volumes }] = await Promise.all([
@@ -62,7 +74,7 @@ async function wrongRoutes({ rows, parts }: World, expected: number): Promise<st
   const encryptionKey = Buffer.from(parts.installation.files.worker['ENCRYPTION_KEY']!, 'hex')
   const signingSeed = deriveKey(encryptionKey, 'gateway-control')
   const client = gatewayClient({ controlUrl: gateway?.control_url ?? '', signingSeed })
-  const { routes } = await client.status(AbortSignal.timeout(5_000))
+  const { routes } = await client.status(AbortSignal.timeout(20_000))
   return routes === expected ? [] : [`${routes} gateway routes for ${expected} running agents`]
 }
 

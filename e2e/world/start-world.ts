@@ -77,7 +77,7 @@ async function removeWorld(folder: string): Promise<void> {
 
 /** The kernel ends the processes of a world after its first one; a busy disk cannot be detached before. */
 async function processesGone(folder: string): Promise<void> {
-  const deadline = Date.now() + 15_000
+  const deadline = Date.now() + 60_000
   while (Date.now() < deadline) {
     const mounted = await Promise.all(
       (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map((pid) => holds(pid, folder)),

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { waitUntil } from '@nora/testing/wait-until'
 import pg from 'pg'
 
 /** What a transaction on an operation has just committed. */
@@ -13,6 +14,8 @@ export type Told = {
 export type OperationWatch = {
   /** Calls `listener` at each commit that changed an operation's step or status; gives how to stop that. */
   on(listener: (told: Told) => void): () => void
+  /** Waits until it listens, which after Postgres was away takes a moment. */
+  ready(): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -31,7 +34,7 @@ create or replace trigger tell_operation after insert or update of step, status 
 /** Hears of each step of each operation within a millisecond of its commit. Listens again after Postgres was away. */
 export async function watchOperations(superuserUrl: string): Promise<OperationWatch> {
   const listeners = new Set<(told: Told) => void>()
-  let closed = false
+  let [closed, listening] = [false, false]
   let client = await listen()
 
   async function listen(): Promise<pg.Client> {
@@ -44,11 +47,13 @@ export async function watchOperations(superuserUrl: string): Promise<OperationWa
     await fresh.connect()
     await fresh.query(trigger)
     await fresh.query('listen operations')
+    listening = true
     fresh.on('end', () => void again())
     return fresh
   }
 
   async function again(): Promise<void> {
+    listening = false
     while (!closed) {
       await delay(50)
       const fresh = await listen().catch(() => undefined)
@@ -63,6 +68,7 @@ export async function watchOperations(superuserUrl: string): Promise<OperationWa
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    ready: () => waitUntil('somebody to listen to operations', () => listening, { deadlineMs: 60_000 }),
     async close() {
       closed = true
       await client.end()

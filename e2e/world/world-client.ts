@@ -18,7 +18,7 @@ export type WorldClient = {
   send(method: string, path: string, body: unknown, key?: string): Promise<Answer>
 }
 
-const answerMs = 60_000
+const answerMs = 120_000
 /** The server is away, or says that it cannot now: try again, as the documentation of the API tells clients to. */
 const isOutage = ({ status, body }: Pick<Answer, 'status' | 'body'>) =>
   status >= 500 ||
@@ -38,7 +38,7 @@ export async function signIn(url: string, setupToken: string): Promise<WorldClie
     const response = await fetch(`${url}/api/${path}`, {
       method,
       headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(30_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()

@@ -35,14 +35,14 @@ export async function startWorld(
 ): Promise<World> {
   const parts = await startParts(folder, say, signal)
   const { installation } = parts
-  const docker = new Docker({ socketPath: installation.engineSocket, timeout: 20_000 })
+  const docker = new Docker({ socketPath: installation.engineSocket, timeout: 60_000 })
   const prefix = `nora-${installation.id.slice(0, 8)}`
   const pool = new pg.Pool({ connectionString: parts.superuserUrl, max: 4 })
   // A server that goes while the pool is idle is seen by the next query.
   pool.on('error', () => undefined)
   const rows = <T extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
     waitUntil('Postgres to answer', async () => (await pool.query<T>(text, values)).rows, {
-      deadlineMs: 30_000,
+      deadlineMs: 90_000,
       everyMs: 100,
     })
   const provider = await startProvider({ host: providerHost, port: providerPort })
@@ -66,7 +66,7 @@ export async function startWorld(
     },
   }
 
-  async function calm(deadlineMs = 90_000): Promise<void> {
+  async function calm(deadlineMs = 240_000): Promise<void> {
     const open = `select kind, status, step, reason from nora.operations where status in ('pending', 'leased')`
     await untilReady(installation.localUrl, deadlineMs)
     await waitUntil(
@@ -94,11 +94,11 @@ export async function startWorld(
   }
 }
 
-function untilReady(url: string, deadlineMs = 90_000): Promise<boolean> {
+function untilReady(url: string, deadlineMs = 240_000): Promise<boolean> {
   return waitUntil(
     'the api to be ready',
     async () => {
-      const response = await fetch(`${url}/api/readyz`, { signal: AbortSignal.timeout(5_000) })
+      const response = await fetch(`${url}/api/readyz`, { signal: AbortSignal.timeout(20_000) })
       if (response.ok) return true
       throw new Error(await response.text())
     },

@@ -55,7 +55,7 @@ export async function waitUntilReady(layout: Layout, say: Say): Promise<Supervis
       say(told)
     }
     seen ||= status !== undefined
-    if (!seen && Date.now() > deadline - startDeadlineMs + 15_000) break
+    if (!seen && Date.now() > deadline - startDeadlineMs + 60_000) break
     await delay(100)
   }
   throw new Error(`not ready (${told || 'it said nothing'}): read the logs in ${layout.logs}`)
@@ -65,7 +65,7 @@ export async function waitUntilReady(layout: Layout, say: Say): Promise<Supervis
 export async function stop(layout: Layout, command: Extract<Command, 'stop' | 'pause'>): Promise<boolean> {
   const status = await askSupervisor(layout.statusSocket, command)
   if (!status) return false
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + 120_000
   while (await askSupervisor(layout.statusSocket, 'status')) {
     if (Date.now() > deadline) {
       throw new Error(`the supervisor (pid ${status.pid}) does not stop: read ${layout.logs}/supervisor.log`)

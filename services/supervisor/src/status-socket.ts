@@ -30,7 +30,7 @@ export async function serveStatus(
 ): Promise<() => Promise<void>> {
   await rm(path, { force: true })
   const server = createServer((socket) => {
-    socket.setTimeout(2_000, () => socket.destroy())
+    socket.setTimeout(20_000, () => socket.destroy())
     socket.on('error', () => socket.destroy()) // the asker went away
     socket.once('data', (data) => {
       const command = data.toString('utf8').trim() as Command
@@ -60,7 +60,7 @@ export function askSupervisor(path: string, command: Command): Promise<Superviso
   return new Promise((resolve, reject) => {
     let text = ''
     const socket = createConnection(path, () => socket.write(`${command}\n`))
-    socket.setTimeout(5_000, () => socket.destroy(new Error(`the supervisor does not answer on ${path}`)))
+    socket.setTimeout(30_000, () => socket.destroy(new Error(`the supervisor does not answer on ${path}`)))
     socket.on('data', (data) => {
       text += data
     })

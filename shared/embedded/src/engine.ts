@@ -16,9 +16,12 @@ export type StartedEngine = Engine & {
 
 export const defaultEngineSocket = '/var/run/docker.sock'
 
-/** The Docker Engine that answers on this unix socket, or undefined when none does within two seconds. */
+/**
+ * The Docker Engine that answers on this unix socket, or undefined when none does: at once where nobody listens, and after half a minute
+ * where somebody does. One that is only busy is not to be taken for none: a second one would be started beside it.
+ */
 export async function findEngine(socketPath: string = defaultEngineSocket): Promise<Engine | undefined> {
-  const answer = await engineCall({ socketPath, method: 'GET', path: '/info', timeoutMs: 2_000 })
+  const answer = await engineCall({ socketPath, method: 'GET', path: '/info', timeoutMs: 30_000 })
   if (answer?.status !== 200) return undefined
   const info = answer.body as { ServerVersion?: string; CgroupVersion?: string }
   return { socketPath, version: info.ServerVersion ?? 'unknown', cgroupVersion: info.CgroupVersion ?? '1' }
@@ -56,7 +59,7 @@ export async function startEngine(options: {
   try {
     const engine = await untilReady(child, () => findEngine(socketPath), {
       ...{ name: 'dockerd', logFile: options.logFile, signal: options.signal },
-      ...{ deadlineMs: 60_000, everyMs: 200 },
+      ...{ deadlineMs: 180_000, everyMs: 200 },
     })
     const stop = async () => {
       await child.stop({ graceMs: 25_000 })
@@ -80,7 +83,7 @@ export async function ownEnginePid(pidFile: string): Promise<number | undefined>
 
 /** How many running containers do not carry our installation's label: an engine with some is not ours to stop. */
 export async function foreignContainers(socketPath: string, installationId: string): Promise<number> {
-  const answer = await engineCall({ socketPath, method: 'GET', path: '/containers/json', timeoutMs: 5_000 })
+  const answer = await engineCall({ socketPath, method: 'GET', path: '/containers/json', timeoutMs: 60_000 })
   const list = (answer?.status === 200 ? answer.body : []) as { Labels?: Record<string, string> }[]
   return list.filter((one) => one.Labels?.['com.nora.installation'] !== installationId).length
 }

@@ -35,7 +35,8 @@ export type Postgres = {
 }
 
 const environment = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
-const startDeadlineMs = 30_000
+/** It may have to recover from a crash first. */
+const startDeadlineMs = 180_000
 
 /**
  * Starts the embedded Postgres on 127.0.0.1, making its data folder first when there is none. Clients always need
@@ -171,7 +172,7 @@ async function endStrayServer(options: PostgresOptions): Promise<void> {
     process.kill(found.pid, 'SIGINT')
     await waitFor(async () => ((await isOurs()) ? undefined : true), {
       signal: options.signal,
-      deadlineMs: 10_000,
+      deadlineMs: 60_000,
       describe: async () => `postgres (pid ${found.pid}) holds ${options.dataDir} and does not stop: end it`,
     })
   }

@@ -64,7 +64,7 @@ export async function startRedis(options: RedisOptions): Promise<Redis> {
   })
   try {
     await untilReady(child, async () => ((await ping(options.socketPath)) ? true : undefined), {
-      ...{ name: 'redis-server', logFile, signal: options.signal, deadlineMs: 20_000 },
+      ...{ name: 'redis-server', logFile, signal: options.signal, deadlineMs: 120_000 },
     })
   } catch (error) {
     await child.stop({ graceMs: 2_000 })

@@ -1,14 +1,19 @@
 import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 
+/** So many test files at once have pools that cannot be the same: each worker of the tests chooses from its own. */
+const shares = 8
+
 /**
  * A private /22 that no network of this machine uses right now: what a test gives its installation as the pool of its
  * agents' networks. Looks at the routing table, which holds the engine's bridges too.
  */
 export function freePool(): string {
   const taken = routes()
+  const share = Number(process.env['VITEST_POOL_ID'] ?? 0) % shares
   for (let attempt = 0; attempt < 500; attempt++) {
-    const base = ((10 << 24) | (randomInt(96, 200) << 16) | (randomInt(0, 64) << 10)) >>> 0
+    const block = randomInt(0, 64 / shares) * shares + share
+    const base = ((10 << 24) | (randomInt(96, 200) << 16) | (block << 10)) >>> 0
     if (!taken.some((route) => overlaps(route, { base, bits: 22 }))) return `${dotted(base)}/22`
   }
   throw new Error('no free private /22 found on this machine')

@@ -18,7 +18,7 @@ export async function agents(world: World): Promise<void> {
   const bob = () => need(world.bob, 'second person')
   const keyId = () => need(world.keyId, 'provider key')
   const agentId = () => need(world.agentId, 'agent')
-  const until = (state: string, deadlineMs = 90_000) =>
+  const until = (state: string, deadlineMs = 180_000) =>
     untilState(alice().api, agentId(), { state, deadlineMs, say: () => undefined, signal })
   const held = async () => {
     const { body } = await alice().api.call('GET', `agents/${agentId()}`, { expect: [200] })
@@ -69,7 +69,7 @@ export async function agents(world: World): Promise<void> {
     const logs = await followLogs(alice().api, agentId(), () => undefined)
     try {
       holds(
-        (await logs.find((line) => line.text.includes('"turn"'), 30_000)) !== undefined,
+        (await logs.find((line) => line.text.includes('"turn"'), 60_000)) !== undefined,
         'no line of the turn came',
       )
       holds(!logs.lines.some((line) => line.text.includes(apiKey)), 'the key is in the log')
@@ -98,8 +98,8 @@ export async function agents(world: World): Promise<void> {
     const terminal = await openTerminal(alice().api, agentId())
     try {
       terminal.type('echo "canary"$((40 + 2)); while read -r a b; do echo "$a $b"; done </proc/self/status\n')
-      await terminal.find('canary42', 30_000)
-      await terminal.find('Uid: 10001', 30_000)
+      await terminal.find('canary42', 60_000)
+      await terminal.find('Uid: 10001', 60_000)
       terminal.type('exit 5\n')
       same(await terminal.closed, 1000, 'how it closed')
     } finally {
@@ -168,7 +168,7 @@ export async function ending(world: World): Promise<void> {
   ] as const) {
     await check(`${verb} leaves it ${state}`, async () => {
       await alice().api.call('POST', `agents/${agentId()}/${verb}`, { body: {}, expect: [202] })
-      await untilState(alice().api, agentId(), { state, deadlineMs: 120_000, say: () => undefined, signal })
+      await untilState(alice().api, agentId(), { state, deadlineMs: 180_000, say: () => undefined, signal })
     })
   }
   await check('a key in use is not deleted unless that is forced', async () => {

@@ -129,7 +129,10 @@ export function isProblem(answer: Sent, status: number, code?: string): void {
   if (code !== undefined) same(answer.body['code'], code, 'the code')
 }
 
-/** What a WebSocket's handshake gets on a raw connection, until it ends or for two seconds; empty when it is closed in silence. */
+/**
+ * What a WebSocket's handshake gets on a raw connection: all of an answer that refuses it, and of one that accepts it what comes until it
+ * is closed, or in silence for twenty seconds; empty when it is closed without a word.
+ */
 function upgradeAnswer(url: string, path: string, ca: string | undefined): Promise<string> {
   const { protocol, hostname, port, host } = new URL(url)
   const to = { port: Number(port || (protocol === 'https:' ? 443 : 80)), host: hostname }
@@ -139,10 +142,11 @@ function upgradeAnswer(url: string, path: string, ca: string | undefined): Promi
       : connectPlain(to)
   return new Promise((resolve, reject) => {
     let said = ''
-    socket.setEncoding('latin1').setTimeout(2_000, () => socket.destroy())
+    socket.setEncoding('latin1').setTimeout(20_000, () => socket.destroy())
     socket.on('data', (piece) => {
       said += piece
-      if (said.length > 200) socket.destroy()
+      if (said.length > 200 || (said.includes('\r\n\r\n') && !said.startsWith('HTTP/1.1 101')))
+        socket.destroy()
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNRESET') resolve(said)

@@ -100,7 +100,7 @@ async function admin({ place, checks, send, alice, bob }: World): Promise<void> 
   await check('the audit’s chain is intact', async () => {
     const own = { cookie: need(cookie, 'admin session') }
     // A checkpoint is signed each minute in which something happened; asking is an entry too.
-    const deadline = Date.now() + 90_000
+    const deadline = Date.now() + 150_000
     for (;;) {
       const { status, body } = await send('GET', `${origin}/api/admin/audit/chain`, { headers: own })
       same(status, 200, 'admin/audit/chain')

@@ -11,7 +11,7 @@ export function engineOf({ engineSocket }: Installation, signal: AbortSignal) {
       method: 'GET',
       path,
       signal,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     })
     if (answer?.status !== 200) throw new Error(`the engine answered ${answer?.status} to ${path}`)
     return answer.body as T
@@ -38,7 +38,7 @@ export function engineOf({ engineSocket }: Installation, signal: AbortSignal) {
         execFile(
           'docker',
           ['exec', container, ...words],
-          { env, signal, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 },
+          { env, signal, timeout: 120_000, maxBuffer: 64 * 1024 * 1024 },
           (error, out, said) => {
             if (error) reject(new Error(`in ${container}: ${said.slice(-600) || error.message}`))
             else resolve(out)

@@ -66,7 +66,7 @@ export const askPostgres = `
 const pg = require('pg'), fs = require('node:fs')
 const url = fs.readFileSync(process.env.DATABASE_URL_FILE, 'utf8').trim()
 const main = async () => {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10000, statement_timeout: 10000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30000, statement_timeout: 30000 })
   await client.connect()
   const { rows } = await client.query('select current_user as name, rolsuper as super, rolbypassrls as bypass, rolcreaterole as makes from pg_roles where rolname = current_user')
   const refused = {}

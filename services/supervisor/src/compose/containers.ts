@@ -56,7 +56,7 @@ export async function stackContainers(
       method: 'GET',
       path,
       signal,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     } as const
     const answer = await engineCall(call)
     if (answer === undefined) throw new Error(`no engine answers on ${installation.engineSocket}`)

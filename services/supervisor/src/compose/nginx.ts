@@ -49,7 +49,7 @@ export async function renderNginx(installation: Installation): Promise<string> {
   )
   const render = async (args: string[]) => {
     const words = [join(layout.code, 'infra/nginx/render.mjs'), ...settings, ...common, ...args]
-    const { stdout } = await run(process.execPath, words, { timeout: 20_000 })
+    const { stdout } = await run(process.execPath, words, { timeout: 60_000 })
     return stdout
   }
   const texts = [

@@ -34,7 +34,7 @@ export const hasCompose = async (): Promise<boolean> =>
   (await answers('docker', ['compose', 'version'])) || (await answers('docker-compose', ['version']))
 
 const answers = (file: string, words: string[]): Promise<boolean> =>
-  run(file, words, { timeout: 20_000 }).then(
+  run(file, words, { timeout: 60_000 }).then(
     () => true,
     () => false, // it is not here
   )

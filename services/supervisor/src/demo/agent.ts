@@ -64,7 +64,7 @@ function pieceOf(line: string): string {
 /** Deletes an agent and waits until it is gone. */
 export async function removeAgent(api: ApiClient, agentId: string, signal: AbortSignal): Promise<void> {
   const asked = await api.call('DELETE', `agents/${agentId}`, { expect: [202, 404] })
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + 180_000
   while (asked.status !== 404) {
     const { status } = await api.call('GET', `agents/${agentId}`, { expect: [200, 404] })
     if (status === 404) return

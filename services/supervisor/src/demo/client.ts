@@ -13,7 +13,7 @@ export type ApiClient = {
   url: string
 }
 
-/** A client of the public HTTP API with a bearer session; `headers` go with every call. Every call ends after 30 s, a stream after 120 s. */
+/** A client of the public HTTP API with a bearer session; `headers` go with every call. Every call ends after 60 s, a stream after 120 s. */
 export function apiClient(url: string, signal: AbortSignal, headers: Record<string, string> = {}): ApiClient {
   let token: string | undefined
   const request = (method: string, path: string, body: unknown, timeoutMs: number) =>
@@ -35,13 +35,13 @@ export function apiClient(url: string, signal: AbortSignal, headers: Record<stri
     },
     open: (method, path, body) => request(method, path, body, 120_000),
     async call(method, path, { body, expect }) {
-      let response = await request(method, path, body, 30_000)
+      let response = await request(method, path, body, 60_000)
       for (let turn = 0; response.status === 429 && turn < 3; turn++) {
         // The api limits what one address may ask: it says how long to wait, in seconds.
         const seconds = Number(response.headers.get('retry-after') ?? 5)
         await response.body?.cancel()
         await delay(Math.min(60, seconds) * 1_000 + 200, undefined, { signal })
-        response = await request(method, path, body, 30_000)
+        response = await request(method, path, body, 60_000)
       }
       const text = await response.text()
       const parsed = parse(text)

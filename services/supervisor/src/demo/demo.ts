@@ -117,12 +117,12 @@ async function mainJob(
   step('its log, over the authenticated WebSocket')
   const logs = await followLogs(api, agentId, (line) => say(`${line.seq}  ${line.stream}  ${line.text}`))
   try {
-    if (!(await logs.find(() => true, 20_000))) throw new Error('no log line came within 20 s')
+    if (!(await logs.find(() => true, 60_000))) throw new Error('no log line came within 60 s')
 
     step('sync the key into the running agent')
     const before = await heldKey(api, agentId)
     await api.call('POST', `agents/${agentId}/sync-keys`, { body: {}, expect: [202] })
-    await untilState(api, agentId, { state: 'running', deadlineMs: 60_000, say, signal })
+    await untilState(api, agentId, { state: 'running', deadlineMs: 180_000, say, signal })
     const held = await heldKey(api, agentId)
     if (!held?.syncedAt || held.syncedAt === before?.syncedAt) throw new Error('the key was not synced')
     say(`the agent holds version ${held.syncedSecretVersion} of the key since ${held.syncedAt}`)
@@ -137,7 +137,7 @@ async function mainJob(
     if (answer.trim() === '') throw new Error('the answer was empty')
 
     step('the turn in its log, as it streams')
-    const turn = await logs.find((line) => line.text.includes('"turn"'), 20_000)
+    const turn = await logs.find((line) => line.text.includes('"turn"'), 60_000)
     if (!turn) throw new Error('no log line of the turn came within 20 s')
     if (logs.lines.some((line) => line.text.includes(apiKey))) throw new Error('the key is in the log')
     say(`${logs.lines.length} lines streamed, the key in none of them`)

@@ -26,7 +26,7 @@ export async function followLogs(
     {
       headers: { authorization: `Bearer ${api.token()}` },
       perMessageDeflate: false,
-      handshakeTimeout: 10_000,
+      handshakeTimeout: 60_000,
     },
   )
   const lines: LogLine[] = []

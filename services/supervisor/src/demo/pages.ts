@@ -11,7 +11,7 @@ export async function openConsole(url: string, signal: AbortSignal): Promise<voi
 }
 
 async function get(url: string, signal: AbortSignal): Promise<Response> {
-  const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]) })
+  const answer = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(60_000)]) })
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`)
   return answer
 }

@@ -96,7 +96,7 @@ function sameText(left: string, right: string): boolean {
  */
 async function bridgeAddress(engineSocket: string): Promise<string> {
   const path = '/networks/bridge'
-  const answer = await engineCall({ socketPath: engineSocket, method: 'GET', path, timeoutMs: 5_000 })
+  const answer = await engineCall({ socketPath: engineSocket, method: 'GET', path, timeoutMs: 60_000 })
   const network = answer?.body as { IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] } } | undefined
   const [config] = network?.IPAM?.Config ?? []
   const first = config?.Subnet?.replace(/\.0\/\d+$/, '.1')

@@ -34,7 +34,7 @@ export async function lendSettings(
   await restartApi(installation, signal)
 }
 
-/** Starts the api anew with the settings that now stand in the env files, and waits until it is ready (at most 60 s). */
+/** Starts the api anew with the settings that now stand in the env files, and waits until it is ready (at most three minutes). */
 async function restartApi(installation: Installation, signal: AbortSignal): Promise<void> {
   const { mode, layout, localUrl } = installation
   if (mode === 'compose') {
@@ -42,12 +42,12 @@ async function restartApi(installation: Installation, signal: AbortSignal): Prom
     await runCompose(layout, ['up', '--detach', '--no-deps', 'api'], signal)
   }
   const hasRestarted = mode === 'compose' ? async () => true : await restartEmbedded(layout)
-  const deadline = Date.now() + 60_000
+  const deadline = Date.now() + 180_000
   while (Date.now() < deadline) {
     if ((await hasRestarted()) && (await isReady(localUrl, signal))) return
     await delay(250, undefined, { signal })
   }
-  throw new Error('the api did not come back within 60 s: read its log')
+  throw new Error('the api did not come back within three minutes: read its log')
 }
 
 /** The host guard's file of what is allowed besides; undefined where nobody guards. It is read each second. */
@@ -79,7 +79,7 @@ async function restartEmbedded({ statusSocket }: Installation['layout']): Promis
 }
 
 const isReady = (localUrl: string, signal: AbortSignal): Promise<boolean> =>
-  fetch(`${localUrl}/api/readyz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) }).then(
+  fetch(`${localUrl}/api/readyz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(20_000)]) }).then(
     (response) => response.ok,
     () => false, // not listening yet
   )
