@@ -2,13 +2,13 @@ import type { FastifyBaseLogger } from 'fastify'
 import { Redis } from 'ioredis'
 
 /**
- * A connection for counting and asking: a command answers within a second or fails, and while Redis is away it
- * fails at once instead of waiting in a queue. Reconnects for ever, at most every 2 s.
+ * A connection for counting and asking. Whoever asks says how long they wait (`answerWithin`); a command that nobody waits for
+ * any more fails after 10 s, and while Redis is away at once, instead of waiting in a queue. Reconnects for ever, at most every 2 s.
  * @param url a `redis://` URL or the path of a unix socket.
  */
 export function connectRedis(url: string, log: FastifyBaseLogger): Redis {
   const redis = new Redis(url, {
-    commandTimeout: 1_000,
+    commandTimeout: 10_000,
     connectTimeout: 2_000,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,

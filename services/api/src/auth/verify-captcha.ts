@@ -5,10 +5,12 @@ import { reportCaptchaFailure } from '@nora/db/audit-report'
 import { fetchPublic } from '@nora/dial/fetch-public'
 import { DomainError } from '@nora/domain/errors'
 import type { Deps } from '../deps.ts'
+import { answerWithin } from '../http/answer-within.ts'
 import { faultOfAnswer, tokenLifeMs } from './captcha-answer.ts'
 
 /** For everything: name look-up, connection, TLS and the answer to its last byte. */
 const deadlineMs = 5_000
+const redisMs = 1_000
 const mostBytes = 16 * 1024
 
 type Caller = { ip: string | null; correlationId: string }
@@ -96,7 +98,8 @@ async function ask(
 async function firstUse(deps: Deps, { provider }: BotProtection, token: string): Promise<boolean> {
   if (deps.redis.status !== 'ready') throw new DomainError('unavailable')
   const key = `nora:captcha:${hashToken(token).toString('base64url')}`
-  const set = await deps.redis.set(key, '1', 'PX', tokenLifeMs(provider), 'NX').catch((cause: unknown) => {
+  const remembered = deps.redis.set(key, '1', 'PX', tokenLifeMs(provider), 'NX')
+  const set = await answerWithin(redisMs, remembered).catch((cause: unknown) => {
     throw new DomainError('unavailable', {}, { cause })
   })
   return set === 'OK'

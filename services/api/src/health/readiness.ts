@@ -1,5 +1,6 @@
 import { liveWorkers } from '@nora/db/registry-read'
 import type { Deps } from '../deps.ts'
+import { answerWithin } from '../http/answer-within.ts'
 
 /** `worker`: none has been seen for 15 s. `worker-key`: none of those seen opens what this api seals. */
 export type MissingPart = 'postgres' | 'redis' | 'worker' | 'worker-key'
@@ -58,16 +59,10 @@ async function redisParts(deps: Deps): Promise<MissingPart[]> {
 
 /** What a check found, or the part itself when the check failed or did not end in time. */
 async function settle(deps: Deps, part: MissingPart, check: Promise<MissingPart[]>): Promise<MissingPart[]> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('did not answer in time')), deadlineMs)
-  })
   try {
-    return await Promise.race([check, late])
+    return await answerWithin(deadlineMs, check)
   } catch (error) {
     deps.log.warn({ err: error, part }, 'not ready')
     return [part]
-  } finally {
-    clearTimeout(timer)
   }
 }

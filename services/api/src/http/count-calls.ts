@@ -21,14 +21,14 @@ const countScript = `
 `
 const maxKeysInMemory = 10_000
 /** How long Redis may take when memory can take over, and when nothing can. */
-const patienceMs = { memory: 250, refuse: 1_000 } as const
+const patienceMs = { memory: 250, refuse: 1_000 }
 const pauseMs = 1_000
 
 /**
  * Counts in Redis, where every api process counts. When Redis hangs, the calls of a quarter of a second wait for it; the next
  * ones are counted in memory, beginning with what Redis had last said, and in the background it is asked again each second.
  */
-export function callCounter(redis: Redis, log: FastifyBaseLogger): CountCalls {
+export function callCounter(redis: Redis, log: FastifyBaseLogger, patience = patienceMs): CountCalls {
   const memory = memoryCounter(maxKeysInMemory)
   let lost = false
   let askAgainAt = 0
@@ -36,7 +36,7 @@ export function callCounter(redis: Redis, log: FastifyBaseLogger): CountCalls {
   const count = async (key: string, windowMs: number, onLoss: OnLoss): Promise<Counted> => {
     if (redis.status !== 'ready') throw new Error('Redis is not connected')
     const answer = redis.eval(countScript, 1, `nora:limit:${key}`, windowMs) as Promise<[number, number]>
-    const [current, ttlMs] = await answerWithin(patienceMs[onLoss], answer)
+    const [current, ttlMs] = await answerWithin(patience[onLoss], answer)
     memory.learn(key, { current, ttlMs })
     return { current, ttlMs }
   }
@@ -47,7 +47,7 @@ export function callCounter(redis: Redis, log: FastifyBaseLogger): CountCalls {
   }
   const askAgain = () => {
     askAgainAt = Number.POSITIVE_INFINITY
-    answerWithin(patienceMs.memory, redis.ping()).then(() => {
+    answerWithin(patience.memory, redis.ping()).then(() => {
       lost = false
       log.info('redis answers again: calls are counted there')
     }, lose)
