@@ -1,14 +1,22 @@
+import { randomInt } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** A TCP port free on 127.0.0.1 at this moment. It may be taken before it is used: callers try again. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
+/**
+ * A TCP port free on 127.0.0.1 at this moment, from below those that the kernel hands out by itself (32768 and up), so that no
+ * connection takes it before it is used. Another program may: callers try again.
+ */
+export async function freePort(): Promise<number> {
+  for (let left = 100; ; left--) {
+    const port = randomInt(15_000, 30_000)
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      if (left > 0) continue
+      throw error
+    }
+    await once(server.close(), 'close')
+    return port
+  }
 }
