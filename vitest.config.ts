@@ -5,7 +5,7 @@ import { spreadFiles } from './shared/testing/src/file-order.ts'
 // Every project's tests are real processes talking to real services, and much of their time is waiting: three files at a time keep two
 // cores busy. It has to be said for each: a project without a number of its own gets one worker on two cores, and a turn after all others.
 // A test that hangs ends with its time; no time is short enough to be reached by one that only is slow.
-const shared = { environment: 'node', testTimeout: 120_000, hookTimeout: 300_000, maxWorkers: 3 } as const
+const shared = { environment: 'node', testTimeout: 180_000, hookTimeout: 300_000, maxWorkers: 3 } as const
 
 class Spread extends BaseSequencer {
   override async sort(specs: TestSpecification[]): Promise<TestSpecification[]> {

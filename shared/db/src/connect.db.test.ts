@@ -1,4 +1,5 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { ownMs, withoutStall } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { type Kysely, sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -10,7 +11,7 @@ import type { DB } from './schema.ts'
 // A server that is frozen, or a network that swallows everything, says nothing at all: no timeout of the server's helps.
 
 const database = testDatabase()
-const answerMs = 300
+const answerMs = 1_000
 let silent = false
 let server: Server
 let db: Kysely<DB>
@@ -54,43 +55,60 @@ const read = async () => {
   ])
   return rows!.map(textOf)
 }
+/** The time for an answer is short here, and so is what a stall of this machine may take of it. */
+const quickly = (run: () => Promise<void>) => () =>
+  withoutStall(answerMs / 3, () => {
+    silent = false
+    return run()
+  })
 const one = () => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
 
-test('a query without an answer fails in time, and the next one has another connection', async () => {
-  const before = (await one()).rows[0]!.pid
-  silent = true
-  const began = performance.now()
-  await expect(one()).rejects.toThrow(/^Connection terminated/)
-  expect(performance.now() - began).toBeLessThan(answerMs + 2_000)
-  silent = false
-  expect((await one()).rows[0]!.pid).not.toBe(before)
-})
-
-test('so does a read in one message', async () => {
-  expect(await read()).toEqual([['1']])
-  silent = true
-  await expect(read()).rejects.toThrow(/^Connection terminated/)
-  silent = false
-  expect(await read()).toEqual([['1']])
-})
-
-test('a transaction that was cut off in its middle is not handed on', async () => {
-  const cut = db.transaction().execute(async (tx) => {
-    await sql`select set_config('x.left', 'here', true)`.execute(tx)
+test(
+  'a query without an answer fails in time, and the next one has another connection',
+  quickly(async () => {
+    const before = (await one()).rows[0]!.pid
     silent = true
-    await sql`select 1`.execute(tx)
-  })
-  await expect(cut).rejects.toThrow()
-  silent = false
-  const { rows } = await sql<{ left: string | null }>`select current_setting('x.left', true) as left`.execute(
-    db,
-  )
-  expect(rows[0]!.left || null).toBeNull()
-})
+    const cut = async () => await expect(one()).rejects.toThrow(/^Connection terminated/)
+    expect(await ownMs(cut)).toBeLessThan(answerMs + 2_000)
+    silent = false
+    expect((await one()).rows[0]!.pid).not.toBe(before)
+  }),
+)
 
-test('a slow answer within its time is no failure, and leaves no timer', async () => {
-  await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
-  await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
-  expect(await read()).toEqual([['1']])
-  expect((await one()).rows).toHaveLength(1)
-})
+test(
+  'so does a read in one message',
+  quickly(async () => {
+    expect(await read()).toEqual([['1']])
+    silent = true
+    await expect(read()).rejects.toThrow(/^Connection terminated/)
+    silent = false
+    expect(await read()).toEqual([['1']])
+  }),
+)
+
+test(
+  'a transaction that was cut off in its middle is not handed on',
+  quickly(async () => {
+    const cut = db.transaction().execute(async (tx) => {
+      await sql`select set_config('x.left', 'here', true)`.execute(tx)
+      silent = true
+      await sql`select 1`.execute(tx)
+    })
+    await expect(cut).rejects.toThrow()
+    silent = false
+    const { rows } = await sql<{
+      left: string | null
+    }>`select current_setting('x.left', true) as left`.execute(db)
+    expect(rows[0]!.left || null).toBeNull()
+  }),
+)
+
+test(
+  'a slow answer within its time is no failure, and leaves no timer',
+  quickly(async () => {
+    await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
+    await sql`select pg_sleep(${answerMs / 2 / 1000})`.execute(db)
+    expect(await read()).toEqual([['1']])
+    expect((await one()).rows).toHaveLength(1)
+  }),
+)

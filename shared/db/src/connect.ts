@@ -23,6 +23,8 @@ export type ConnectOptions = {
   max?: number
   /** How long an answer may take before the connection is given up; default 20 000 ms. */
   answerMs?: number
+  /** How long a connection may take to be had, a free one of the pool or a new one; default 5 000 ms. */
+  connectMs?: number
   onError: (error: Error) => void
 }
 
@@ -63,7 +65,7 @@ function openPool(options: ConnectOptions): pg.Pool {
     connectionString: options.databaseUrl,
     application_name: options.applicationName,
     max: options.max ?? 10,
-    connectionTimeoutMillis: 5_000,
+    connectionTimeoutMillis: options.connectMs ?? 5_000,
     idleTimeoutMillis: 60_000,
     options:
       '-c search_path=pg_catalog,nora,pg_temp -c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=30000',

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { leastCpuMs } from '@nora/testing/own-time'
 import { expect, test } from 'vitest'
 import { replacerOf } from './find-many.ts'
 import { exactScrubber } from './scrub-exact.ts'
@@ -59,8 +60,6 @@ test('fifty secrets of a thousand lines each are taken out of a chunk of log wel
   const scrub = exactScrubber(secrets.map((secret) => Buffer.from(secret)))
   const one = secrets[2]!.split('\n')[500]
   const text = `${randomBytes(32_000).toString('hex')} ${one} ${secrets[37]} ${Buffer.from(secrets[49]!).toString('hex')}`
-  scrub(text)
-  const began = performance.now()
   expect(scrub(text)).toBe(`${text.slice(0, 64_000)} [redacted] [redacted] [redacted]`)
-  expect(performance.now() - began).toBeLessThan(1_000)
+  expect(leastCpuMs(() => scrub(text))).toBeLessThan(1_000)
 })

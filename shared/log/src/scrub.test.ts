@@ -1,3 +1,4 @@
+import { leastCpuMs } from '@nora/testing/own-time'
 import { describe, expect, test } from 'vitest'
 import { scrubText } from './scrub.ts'
 import { exactScrubber, scrubExact } from './scrub-exact.ts'
@@ -163,17 +164,7 @@ describe('time is linear in the length, whatever the text', () => {
     '0123456789abcdef|\\|\\"|password="|password=\'|Bearer |Bearer aaaaaaaa|123456789:AA|token    |[0;|--key |' +
     'nsk1.1.aaaaaaaa.|%3D|secret:"aaaaaa |api_key:|cookie=|{"password":"a\\'
   ).split('|')
-  // Time of this thread on a processor, in milliseconds: on a busy machine most of the time by the clock is others'.
-  const time = (text: string) => {
-    let best = Number.POSITIVE_INFINITY
-    for (let i = 0; i < 3; i++) {
-      const start = process.threadCpuUsage()
-      scrubText(text)
-      const { user, system } = process.threadCpuUsage(start)
-      best = Math.min(best, (user + system) / 1_000)
-    }
-    return best
-  }
+  const time = (text: string) => leastCpuMs(() => scrubText(text))
   test.each(worst)('%j', (piece) => {
     const text = (length: number) => piece.repeat(Math.ceil(length / piece.length))
     time(text(32_768))

@@ -36,12 +36,14 @@ export async function cloneDatabase(
   const own = roleUrl(superuserUrl, 'postgres', decodeURIComponent(new URL(superuserUrl).password), name)
   // A dropped server shows itself in the queries; an idle connection's end is no event of its own here.
   const onError = () => undefined
+  // A machine that stands still for some seconds costs no test its connection.
+  const patient = { onError, connectMs: 60_000, answerMs: 60_000 }
   const admin = new pg.Pool({ connectionString: own, max: 2 })
   admin.on('error', onError)
   const database: TestDatabase = {
     name,
-    app: connect({ databaseUrl: appUrl, applicationName: 'test-app', onError }),
-    worker: connect({ databaseUrl: workerUrl, applicationName: 'test-worker', onError }),
+    app: connect({ databaseUrl: appUrl, applicationName: 'test-app', ...patient }),
+    worker: connect({ databaseUrl: workerUrl, applicationName: 'test-worker', ...patient }),
     appUrl,
     workerUrl,
     migratorUrl: roleUrl(superuserUrl, 'nora_migrator', passwords.migrator, name),

@@ -15,7 +15,7 @@ export function testRedis(): TestRedis {
       dir: folder,
       socketPath: join(folder, 'redis.sock'),
       persistent: false,
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(60_000),
     })
     redis.url = redis.server.url
   }

@@ -9,7 +9,7 @@ declare module 'vitest' {
 
 /** One Postgres for the run, with one migrated template database that each test file clones. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { server, stop } = await startPostgresServer(AbortSignal.timeout(90_000))
+  const { server, stop } = await startPostgresServer(AbortSignal.timeout(240_000))
   project.provide('postgres', server)
   return stop
 }

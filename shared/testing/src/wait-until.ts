@@ -7,7 +7,7 @@ export async function waitUntil<T>(
   probe: () => T | Promise<T>,
   options: { deadlineMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<T>> {
-  const deadline = Date.now() + (options.deadlineMs ?? 10_000)
+  const deadline = Date.now() + (options.deadlineMs ?? 30_000)
   let last: unknown
   for (;;) {
     try {

@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { leastCpuMs, ownMs, withoutStall } from './own-time.ts'
+
+/** This whole thread stands still. */
+const stall = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
+test('waiting is time of one’s own; what a stall took is not, and what a server was late by neither', async () => {
+  expect(await ownMs(() => delay(600))).toBeGreaterThan(300)
+  const stalled = async () => {
+    await delay(100)
+    stall(1_500)
+  }
+  expect(await ownMs(stalled)).toBeLessThan(1_000)
+  expect(
+    await ownMs(
+      () => delay(1_500),
+      () => delay(450),
+    ),
+  ).toBeLessThan(1_000)
+})
+
+test('work is processor time, the least of several rounds; a wait is none', () => {
+  const busy = (ms: number) => {
+    const { user } = process.threadCpuUsage()
+    while (process.threadCpuUsage().user - user < ms * 1_000);
+  }
+  let round = 0
+  const once = leastCpuMs(() => busy(round++ === 0 ? 400 : 60))
+  expect(once).toBeGreaterThanOrEqual(60)
+  expect(once).toBeLessThan(400)
+  expect(leastCpuMs(() => stall(100))).toBeLessThan(100)
+})
+
+test('what failed in a stall is done again, and what failed without one has failed', async () => {
+  let times = 0
+  const late = async () => {
+    if (times++ < 2) {
+      stall(400)
+      throw new Error('too late')
+    }
+    return 'done'
+  }
+  expect(await withoutStall(200, late)).toBe('done')
+  expect(times).toBe(3)
+  const wrong = () => {
+    times++
+    return Promise.reject(new Error('wrong'))
+  }
+  await expect(withoutStall(30_000, wrong)).rejects.toThrow('wrong')
+  expect(times).toBe(4)
+})

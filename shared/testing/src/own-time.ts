@@ -1,0 +1,70 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+const everyMs = 50
+
+/**
+ * How many milliseconds something takes of its own. An idle caller runs beside it, that sets a short timer and then asks `beside` for
+ * something small: what that caller was late by, this process, the machine or the server asked stood still or was busy with others, and
+ * it does not count. What waits too long on a quiet machine is still seen to.
+ */
+export async function ownMs(
+  run: () => Promise<unknown>,
+  beside: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<number> {
+  let over = false
+  let lateMs = 0
+  const idle = (async () => {
+    while (!over) {
+      const since = performance.now()
+      await delay(everyMs)
+      await beside()
+      lateMs += performance.now() - since - everyMs
+    }
+  })()
+  const began = performance.now()
+  let tookMs: number
+  try {
+    await run()
+  } finally {
+    tookMs = performance.now() - began
+    over = true
+    await idle
+  }
+  return tookMs - lateMs
+}
+
+/** The least processor time of this thread, in milliseconds, that something took in five rounds: a neighbour can only add to it. */
+export function leastCpuMs(run: () => unknown): number {
+  const rounds = Array.from({ length: 5 }, () => {
+    const before = process.threadCpuUsage()
+    run()
+    const { user, system } = process.threadCpuUsage(before)
+    return (user + system) / 1_000
+  })
+  return Math.min(...rounds)
+}
+
+/**
+ * Does something that has to be quick, and again when it failed while this process or the machine stood still for longer than `mostMs`
+ * in one piece; a failure without such a stall is the failure of the test, and so is the last of five.
+ */
+export async function withoutStall<T>(mostMs: number, attempt: () => Promise<T>): Promise<T> {
+  for (let left = 4; ; left--) {
+    let longestMs = 0
+    let last = performance.now()
+    const look = () => {
+      const now = performance.now()
+      longestMs = Math.max(longestMs, now - last)
+      last = now
+    }
+    const timer = setInterval(look, 10)
+    try {
+      return await attempt()
+    } catch (error) {
+      look()
+      if (longestMs < mostMs || left === 0) throw error
+    } finally {
+      clearInterval(timer)
+    }
+  }
+}
