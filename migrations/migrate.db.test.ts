@@ -31,7 +31,7 @@ test('what a role changed of itself is put back by the next run', async () => {
   expect(await settings()).toHaveLength(2)
   await migrate(
     { databaseUrl: database.migratorUrl, passwords: { app, worker } },
-    AbortSignal.timeout(30_000),
+    AbortSignal.timeout(120_000),
   )
   expect(await settings()).toEqual([])
 })
@@ -144,7 +144,7 @@ test('a server of the version before with people on it is brought up to date, an
     const tables = rows.map(({ tablename }) => tablename as string)
     const before = await counts(client, tables)
     expect(Object.values(before).filter((n) => n >= 2).length).toBeGreaterThan(15)
-    const applied = await migrate({ databaseUrl: migratorUrl }, AbortSignal.timeout(60_000))
+    const applied = await migrate({ databaseUrl: migratorUrl }, AbortSignal.timeout(120_000))
     expect(applied.length).toBeGreaterThan(14)
     expect(await counts(client, tables)).toEqual(before)
   })

@@ -10,7 +10,7 @@ const good = {
 
 function run(env: Record<string, string>) {
   const entry = join(import.meta.dirname, 'run.ts')
-  return spawnSync(process.execPath, [entry], { env, encoding: 'utf8', timeout: 30_000 })
+  return spawnSync(process.execPath, [entry], { env, encoding: 'utf8', timeout: 120_000 })
 }
 
 test.each([

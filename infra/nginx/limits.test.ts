@@ -94,9 +94,11 @@ describe('limits of one address', () => {
 
   test('opens again as time goes by', async () => {
     const edge = await edgeWith({ authPerMinute: 60 })
+    const began = performance.now()
     const answers = statuses(await times(70, () => login(edge)))
-    expect(answers.filter((status) => status === 200).length).toBeLessThanOrEqual(62)
-    expect(answers).toContain(429)
+    const seconds = (performance.now() - began) / 1_000 // one more for each
+    expect(answers.filter((status) => status === 200).length).toBeLessThanOrEqual(61 + Math.ceil(seconds))
+    await waitUntil('a refusal', async () => statuses(await times(70, () => login(edge))).includes(429))
     await waitUntil('the limit to pass', async () => (await login(edge)).status === 200)
   })
 
@@ -108,8 +110,11 @@ describe('limits of one address', () => {
     }
     const calls = await times(90, () => ask(edge, '/api/agents'))
     expect(new Set(statuses(calls))).toEqual(new Set([200]))
-    const flood = await times(300, () => ask(edge, '/api/agents'))
-    const refused = flood.find(({ status }) => status === 429)!
+    // As often as it takes: time opens the limit again, and a slow machine's flood is slow.
+    const refused = await waitUntil('a refusal', async () => {
+      const flood = await times(300, () => ask(edge, '/api/agents'))
+      return flood.find(({ status }) => status === 429)
+    })
     expect(refused.headers).toMatchObject({ 'retry-after': '1', 'ratelimit-limit': '20' })
     expect(problemOf(refused)).toMatchObject({ code: 'rate-limited', retryAfterSeconds: 1 })
   })

@@ -3,6 +3,7 @@ import { request } from 'node:https'
 import { invokedAgent } from '@nora/api/testing/invoked-agent'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { ask, rawTls } from './testing/ask.ts'
@@ -33,8 +34,10 @@ describe('streams', () => {
     expect(JSON.parse(String(frame)).type).toBe('hello')
     socket.close()
     await once(socket, 'close')
-    const logged = await edge.logged()
-    expect(logged).toContain('"status":101')
+    const logged = await waitUntil('nginx to log it', async () => {
+      const text = await edge.logged()
+      return text.includes('"status":101') && text
+    })
     expect(logged).not.toContain(ticket)
     expect(logged).not.toContain(agent.owner.accessToken)
   })

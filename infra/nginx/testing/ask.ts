@@ -54,7 +54,7 @@ const optionsOf = ({ method = 'GET', headers = {}, from, signal }: Asked, host: 
   method,
   agent: false,
   headers: { host, ...headers },
-  timeout: 30_000,
+  timeout: 60_000,
   ...(from === undefined ? {} : { localAddress: from }),
   ...(signal === undefined ? {} : { signal }),
 })
@@ -107,8 +107,8 @@ export async function rawTls(edge: Edge, host = publicHost) {
     socket,
     said: () => said,
     hears: (pattern: RegExp) => waitUntil(`${pattern} from nginx`, () => pattern.exec(said)),
-    closed: async (deadlineMs = 10_000) => {
-      await waitUntil('nginx to close', () => !open, { deadlineMs })
+    closed: async () => {
+      await waitUntil('nginx to close', () => !open, { deadlineMs: 60_000 })
       return said
     },
   }

@@ -42,14 +42,16 @@ function start(env: Record<string, string>) {
       output += text
     })
   }
-  return { child, output: () => output, exit: once(child, 'exit', { signal: AbortSignal.timeout(20_000) }) }
+  return { child, output: () => output, exit: once(child, 'exit', { signal: AbortSignal.timeout(120_000) }) }
 }
 
 test('the process serves, ends in order on SIGTERM, and prints no secret', async () => {
   const port = await freePort()
   const { child, output, exit } = start({ NORA_PORT: String(port), NORA_LOG_LEVEL: 'trace' })
-  const answer = await waitUntil('the api to listen', () =>
-    fetch(`http://127.0.0.1:${port}/api/auth/bootstrap-status`),
+  const answer = await waitUntil(
+    'the api to listen',
+    () => fetch(`http://127.0.0.1:${port}/api/auth/bootstrap-status`),
+    { deadlineMs: 120_000 },
   )
   expect(await answer.json()).toEqual({ claimed: false })
   const body = JSON.stringify({

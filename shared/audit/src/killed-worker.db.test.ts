@@ -40,7 +40,7 @@ test('kill -9 of workers at any moment loses nothing and doubles nothing, in the
     // Killed while it works, each time a little later.
     await waitUntil('it chains', async () => (await chained()) > before + turn, {
       everyMs: 1,
-      deadlineMs: 30_000,
+      deadlineMs: 90_000,
     })
     await Promise.all(workers.map(kill))
     await writing
@@ -55,7 +55,7 @@ test('kill -9 of workers at any moment loses nothing and doubles nothing, in the
       const files = await run(['--files', folder, '--public-key', publicKey, '--json'])
       return files.verdict.last === written ? files : undefined
     },
-    { deadlineMs: 30_000 },
+    { deadlineMs: 90_000 },
   )
   await kill(last)
   expect([whole.kinds, whole.verdict.rows]).toEqual([[], written])

@@ -179,7 +179,7 @@ describe('the command', () => {
 
   test('runs from a shell', () => {
     const main = fileURLToPath(new URL('./main.ts', import.meta.url))
-    const ended = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8', timeout: 30_000 })
+    const ended = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8', timeout: 120_000 })
     expect([ended.status, ended.stderr]).toEqual([0, ''])
   })
 })

@@ -21,7 +21,7 @@ async function serving(handler: RequestListener): Promise<URL> {
 
 const options = (more: Partial<FetchOptions> = {}): FetchOptions => ({
   allowHosts: [parseAllowedHost('127.0.0.1')!],
-  signal: AbortSignal.timeout(10_000),
+  signal: AbortSignal.timeout(60_000),
   ...more,
 })
 

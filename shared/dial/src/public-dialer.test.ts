@@ -20,7 +20,7 @@ async function listening<T extends Server | TcpServer>(server: T): Promise<numbe
 
 const options = (allow: string[] = [], more: Partial<DialOptions> = {}): DialOptions => ({
   allowHosts: allow.map((text) => parseAllowedHost(text)!),
-  signal: AbortSignal.timeout(10_000),
+  signal: AbortSignal.timeout(60_000),
   ...more,
 })
 const names = (...addresses: string[]) => ({ resolve: async () => addresses })

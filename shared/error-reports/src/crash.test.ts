@@ -10,7 +10,7 @@ import { createReporter } from '@nora/error-reports/reporter'
 import { createLogger } from '@nora/log/logger'
 const reporter = createReporter({ to: parseDsn(process.argv[1]), environment: 'test', onLost: () => undefined })
 const log = createLogger({ service: 'test', level: 'info', onError: reporter.report })
-reportCrash(reporter, log, 3_000)
+reportCrash(reporter, log, 60_000)
 setInterval(() => undefined, 1_000)
 if (process.argv[2] === 'promise') Promise.reject(new RangeError('nobody waited for it'))
 else setTimeout(() => { throw new RangeError('nobody caught it') })
@@ -32,7 +32,7 @@ test.each(['error', 'promise'])(
         output += text
       })
     }
-    const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(20_000) })
+    const [code] = await once(child, 'exit', { signal: AbortSignal.timeout(90_000) })
     expect(code, output).toBe(1)
     expect(ingest.received.map(({ event }) => [event.level, event.exception.values[0].type])).toEqual([
       ['fatal', 'RangeError'],

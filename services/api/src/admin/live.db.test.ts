@@ -6,6 +6,7 @@ import type { Client } from '../testing/client.ts'
 import { type LivePage, livePages } from '../testing/live-pages.ts'
 import { refusedUpgrade } from '../testing/log-sockets.ts'
 import { password, testApi } from '../testing/test-api.ts'
+import { withinFiveSeconds } from '../testing/within-five-seconds.ts'
 
 const adminUrl = 'http://admin.localhost:8080'
 const database = testDatabase()
@@ -68,14 +69,15 @@ describe('what an admin’s page is told', () => {
     const bob = await api.signUp()
     const { id } = (await bob.post('/api/agents', { name: 'a', runtime: 'starter' })).body
     await page.told('agents')
-    const times: number[] = []
-    page.socket.on('message', () => times.push(performance.now()))
-    const until = performance.now() + 3_500
-    for (let round = 0; performance.now() < until; round++) {
+    const before = page.frames.length
+    const began = performance.now()
+    // Far more changes than seconds, however slow the machine is.
+    for (let round = 0; round < 60 || performance.now() - began < 3_500; round++) {
       expect((await bob.patch(`/api/agents/${id}`, { name: `n${round}` })).status).toBe(200)
     }
-    expect(times.length).toBeGreaterThan(1)
-    expect(times.slice(1).filter((time, index) => time - times[index]! < 900)).toEqual([])
+    await waitUntil('two of them', () => page.frames.length - before > 1)
+    // Counted and not measured one by one: two that were sent in order may be read at once after a stall.
+    expect(page.frames.length - before).toBeLessThanOrEqual((performance.now() - began) / 1_000 + 2)
   })
 
   test('not that an admin or a worker looked, or the page would call itself up', async () => {
@@ -137,7 +139,6 @@ describe('what ends an open page within five seconds', () => {
     const other = await anotherAdmin()
     const page = await open(other)
     const id = other.user!.id
-    const began = performance.now()
     if (what === 'losing the role') {
       await database.asSuperuser(`update nora.users set platform_role = 'user' where id = $1`, [id])
     } else if (what === 'signing out') {
@@ -148,7 +149,6 @@ describe('what ends an open page within five seconds', () => {
         [id],
       )
     }
-    expect(await page.closed).toBe(4403)
-    expect(performance.now() - began).toBeLessThan(5_500)
+    expect(await withinFiveSeconds(database, page.closed)).toBe(4403)
   })
 })

@@ -1,5 +1,6 @@
 import { agentStates } from '@nora/contract/agents'
 import { leaseOperation } from '@nora/db/leases'
+import { ownMs } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { beforeAll, expect, test } from 'vitest'
@@ -86,9 +87,7 @@ test.each(['stop', 'delete'] as const)('%s while Redis is away', async (kind) =>
   const agentId = await make('running', 'running', 'leased')
   await redis.server.stop()
   try {
-    const began = performance.now()
-    await accepted(agentId, kind, 'without Redis')
-    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(await ownMs(() => accepted(agentId, kind, 'without Redis'))).toBeLessThan(5_000)
   } finally {
     await redis.restart()
   }

@@ -184,7 +184,7 @@ describe('GET audit/export', () => {
     await fill(4_000, 'HEAVY', JSON.stringify({ text: 'x'.repeat(8_000) }))
     const response = await fetch(`${api.url}/api/audit/export?type=HEAVY&workspace=${workspace}`, {
       headers: { authorization: `Bearer ${member.accessToken}` },
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(120_000),
     })
     const reader = response.body!.getReader()
     let bytes = (await reader.read()).value!.length

@@ -52,7 +52,7 @@ test('the process that an operator starts with these settings asks the provider,
   }
   try {
     const url = `http://localhost:${port}`
-    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 30_000 })
+    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 120_000 })
     const visitor = client({ url, origin: url })
     const { body } = await visitor.get('/api/auth/signup-options')
     expect(body.captcha).toEqual({ provider: 'turnstile', siteKey: '0x4AAAAsite', action: 'signup' })

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseAllowedHost } from '@nora/config/provider-hosts'
+import { ownMs } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -125,7 +126,6 @@ describe('a provider that cannot be asked lets nobody in', () => {
   const unreachable = refused('provider-unreachable')
 
   test('one that never answers, and one that never ends, within six seconds', async () => {
-    const begun = performance.now()
     provider.answers((request, response) => {
       if (request.url?.endsWith('?mute')) return
       response.writeHead(200, { 'content-type': 'application/json' })
@@ -133,11 +133,12 @@ describe('a provider that cannot be asked lets nobody in', () => {
       response.on('close', () => clearInterval(drip))
     })
     const [mute, dripping] = [await open({ verifyUrl: `${provider.url}?mute` }), await open()]
-    expect(await Promise.all([signUp('mute', mute), signUp('drip', dripping)])).toEqual([
-      unreachable,
-      unreachable,
-    ])
-    expect(performance.now() - begun).toBeLessThan(6_000)
+    const both = async () =>
+      expect(await Promise.all([signUp('mute', mute), signUp('drip', dripping)])).toEqual([
+        unreachable,
+        unreachable,
+      ])
+    expect(await ownMs(both)).toBeLessThan(6_000)
   })
 
   test.each<[string, Parameters<typeof provider.answers>[0]]>([

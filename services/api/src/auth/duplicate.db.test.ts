@@ -103,9 +103,10 @@ describe('an address that has an account', () => {
       taken.push(await elapsed('taken@nora.test'))
       free.push(await elapsed(fresh()))
     }
-    // Measured: 0.34 ms and 0.39 ms, beside a hash of some 50 ms that differs by more from one time to the next.
-    expect(median(taken)).toBeGreaterThan(median(free) * 0.4)
-    expect(median(taken)).toBeLessThan(median(free) * 2.5)
+    // The quickest of each: neighbours can only add. Beside it stands a hash of some 50 ms that differs by more from time to time.
+    const [a, b] = [Math.min(...taken), Math.min(...free)]
+    expect(a).toBeGreaterThan(b * 0.4)
+    expect(a).toBeLessThan(b * 2.5)
   })
 })
 
@@ -132,11 +133,10 @@ describe('signing in', () => {
 
 function expectAlike(some: Work[], others: Work[]): void {
   expect(some.map((one) => one.statements)).toEqual(others.map((one) => one.statements))
-  const [a, b] = [some, others].map((all) => median(all.map(({ cpuMs }) => cpuMs))) as [number, number]
+  // The least of each: a machine that stands still or is shared can only add to what is counted.
+  const [a, b] = [some, others].map((all) => Math.min(...all.map(({ cpuMs }) => cpuMs))) as [number, number]
   // The hash is nearly all of it: without it one of the two would cost a tenth.
   expect(a).toBeGreaterThan(b * 0.6)
   expect(a).toBeLessThan(b * 1.7)
   expect(Math.min(a, b)).toBeGreaterThan(20)
 }
-
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!

@@ -69,17 +69,17 @@ test('a worker that comes back is seen soon: what is missing is not remembered f
     database.asSuperuser(`update nora.workers set last_seen_at = now() - $1::interval where id = 'ours'`, [
       age,
     ])
-  const took: number[] = []
-  for (let turn = 0; turn < 3; turn++) {
+  // The best of ten: a busy machine may be late, a remembered answer always is.
+  let best = Number.POSITIVE_INFINITY
+  for (let turn = 0; turn < 10 && best >= 600; turn++) {
     await aged('16 seconds')
     await missing(['worker-key'])
     await aged('0 seconds')
     const back = performance.now()
     await missing(undefined)
-    took.push(performance.now() - back)
+    best = Math.min(best, performance.now() - back)
   }
-  // The best of three: a busy machine may be late, a remembered answer always is.
-  expect(Math.min(...took)).toBeLessThan(600)
+  expect(best).toBeLessThan(600)
 })
 
 test('while keys are exchanged, a worker that still opens what we seal is enough; half of another id is not', async () => {

@@ -91,7 +91,7 @@ async function expectBare(server: FastifyInstance): Promise<void> {
   const before = api.logged.length
   await server.listen({ host: '127.0.0.1', port: 0 })
   try {
-    const answer = await fetch(`${server.listeningOrigin}/x`, { signal: AbortSignal.timeout(10_000) })
+    const answer = await fetch(`${server.listeningOrigin}/x`, { signal: AbortSignal.timeout(60_000) })
     const text = await answer.text()
     const { correlationId } = problemBody({ status: answer.status, text, headers: answer.headers })
     expect(`${answer.statusText} ${[...answer.headers]} ${text}`).not.toMatch(

@@ -1,4 +1,5 @@
 import { connect } from '@nora/db/connect'
+import { ownMs } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -85,7 +86,7 @@ test('what nobody expected is a bare 500, and the log knows why', async () => {
 })
 
 describe('without a Redis', () => {
-  const api = testApi(database, redis, { rateLimits: { global: { max: 60, windowMs: 10_000 } } })
+  const api = testApi(database, redis, { rateLimits: { global: { max: 60, windowMs: 600_000 } } })
 
   test('sign-in and sign-up fail closed, the rest is counted in memory, and all heals', async () => {
     const user = await api.signUp()
@@ -120,9 +121,11 @@ describe('with a Redis that hangs', () => {
     const user = await api.signUp()
     process.kill(redis.server.pid, 'SIGSTOP')
     try {
-      const begun = performance.now()
-      for (let n = 0; n < 20; n++) expect((await user.get('/api/auth/me')).status).toBe(200)
-      expect(performance.now() - begun).toBeLessThan(4_000)
+      // Of these each would wait a quarter of a second, if any but the first waited.
+      const read = async () => {
+        for (let n = 0; n < 100; n++) expect((await user.get('/api/auth/me')).status).toBe(200)
+      }
+      expect(await ownMs(read)).toBeLessThan(15_000)
       const answer = await api.anonymous.post('/api/auth/login', { email: user.user!.email, password })
       expect([answer.status, answer.body.code]).toEqual([503, 'unavailable'])
     } finally {

@@ -96,7 +96,7 @@ test('a capability that the gateway does not take is a fault of ours, audited on
     const call = () =>
       fetch(`${stranger.url}${agent.path('/x')}`, {
         headers: { authorization: `Bearer ${agent.owner.accessToken}` },
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(60_000),
       })
     expect([(await call()).status, (await call()).status]).toEqual([503, 503])
     const rows = await waitUntil('it is audited', async () => {

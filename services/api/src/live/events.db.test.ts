@@ -193,12 +193,17 @@ test('a burst of two hundred changes is a few frames', async () => {
   page.forget()
   const before = page.frames.length
   const began = performance.now()
-  for (let round = 0; round < 200; round++) {
-    const id = ids[round % 2]!
-    const changed = await here.owner.patch(`/api/agents/${id}`, { name: `n${round}` }, here.headers)
-    expect(changed.status).toBe(200)
+  let changes = 0
+  const change = async (id: string) => {
+    while (changes < 200) {
+      const name = `n${changes++}`
+      const changed = await here.owner.patch(`/api/agents/${id}`, { name }, here.headers)
+      expect(changed.status).toBe(200)
+    }
   }
+  await Promise.all(ids.map(change))
   await page.told(...ids.map((id) => `agent:${id}`))
-  const looks = Math.ceil((performance.now() - began) / 200) + 2
-  expect(page.frames.length - before).toBeLessThanOrEqual(Math.min(looks, 100))
+  // One each fifth of a second at the most, for as long as this machine took for the burst.
+  const looks = Math.ceil((performance.now() - began) / 200) + 3
+  expect(page.frames.length - before).toBeLessThanOrEqual(looks)
 })

@@ -40,7 +40,7 @@ function standsStill(number: () => number) {
     before = number()
     return still
   }
-  return waitUntil('one side to be held back', same, { everyMs: 300, deadlineMs: 20_000 })
+  return waitUntil('one side to be held back', same, { everyMs: 300, deadlineMs: 90_000 })
 }
 /** Somebody new, for limits are a person's, with an agent. */
 async function somebody() {
@@ -202,7 +202,7 @@ describe('a terminal’s socket', () => {
     expect(sent).toBeLessThan(chunks / 2)
     shell.socket.resume()
     await sending
-    await waitUntil('all of it', () => read >= chunks * chunk.length, { deadlineMs: 30_000 })
+    await waitUntil('all of it', () => read >= chunks * chunk.length, { deadlineMs: 90_000 })
 
     worker!.pause()
     let typed = 0
@@ -213,6 +213,6 @@ describe('a terminal’s socket', () => {
     expect(typed).toBeLessThan(chunks / 2)
     worker!.resume()
     await typing
-    await waitUntil('all of it', () => taken === chunks * chunk.length, { deadlineMs: 30_000 })
+    await waitUntil('all of it', () => taken === chunks * chunk.length, { deadlineMs: 90_000 })
   })
 })

@@ -43,7 +43,7 @@ export async function startApiProcess(
   }
   const url = `http://127.0.0.1:${port}`
   try {
-    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 20_000 })
+    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 120_000 })
   } catch (error) {
     child.kill('SIGKILL')
     throw new Error(output, { cause: error })
@@ -52,7 +52,7 @@ export async function startApiProcess(
     ...{ port, url, secrets },
     output: () => output,
     async end() {
-      const exit = once(child, 'exit', { signal: AbortSignal.timeout(20_000) })
+      const exit = once(child, 'exit', { signal: AbortSignal.timeout(60_000) })
       child.kill('SIGTERM')
       return (await exit)[0] as number | null
     },

@@ -11,7 +11,7 @@ export async function sendBytes(port: number, text: string): Promise<string> {
   })
   socket.on('error', () => socket.destroy())
   socket.write(text)
-  await once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
+  await once(socket, 'close', { signal: AbortSignal.timeout(60_000) })
   return answer
 }
 

@@ -31,7 +31,7 @@ export type Answer = {
   cookies: string[]
 }
 
-const deadlineMs = 30_000
+const deadlineMs = 60_000
 
 export function client({ url, origin }: { url: string; origin: string }): Client {
   const self: Client = {

@@ -13,7 +13,7 @@ export type RawConnection = {
   closed: () => Promise<string>
 }
 
-const deadlineMs = 15_000
+const deadlineMs = 60_000
 
 /** @param from the address to call from: all of 127.0.0.0/8 is this machine. */
 export async function rawConnection(url: string, from = '127.0.0.1'): Promise<RawConnection> {

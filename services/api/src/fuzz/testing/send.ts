@@ -4,7 +4,7 @@ import type { FuzzRequest } from './requests.ts'
 
 export type FuzzAnswer = { status: number; headers: IncomingMessage['headers']; text: string }
 
-const deadlineMs = 20_000
+const deadlineMs = 60_000
 
 /** Sends requests as they are: no client that mends a path or leaves out a header. */
 export function sender(url: string): { send: (one: FuzzRequest) => Promise<FuzzAnswer>; close: () => void } {

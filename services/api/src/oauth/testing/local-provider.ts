@@ -98,7 +98,7 @@ async function startProvider(
     authorizations: [],
     tokens: [],
     visit: async (url) => {
-      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(10_000) })
+      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(60_000) })
       const location = response.headers.get('location')
       if (response.status !== 302 || !location) throw new Error(await response.text())
       return new URL(location)
