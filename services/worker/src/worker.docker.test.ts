@@ -1,9 +1,11 @@
 import { operationsDoorbell, ring } from '@nora/queue/operations'
+import { ownMs } from '@nora/testing/own-time'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { workerFixture } from './testing/worker-fixture.ts'
+import { workerInProcess } from './testing/worker-in-process.ts'
 import { spawnWorker, type WorkerProcess } from './testing/worker-process.ts'
 
 const it = workerFixture()
@@ -17,20 +19,21 @@ const start = (name = 'worker') => {
 }
 const starter = { runtime: 'starter', image: null, config: {}, memory_mb: 128, pids: 64 }
 const states = async (agentId: string) => (await it.containersOf(agentId)).map((one) => one.State)
-const untilAgent = (agentId: string, wanted: Record<string, unknown>, deadlineMs = 30_000) =>
+const untilAgent = (agentId: string, wanted: Record<string, unknown>) =>
   waitUntil('the agent', async () => expect(await it.agent(agentId)).toMatchObject(wanted) ?? true, {
-    deadlineMs,
+    deadlineMs: 90_000,
   })
 const remove = async (agentId: string) => {
-  await it.untilOperation(await it.queueBehind(agentId, 'delete'), 'succeeded', 60_000)
+  await it.untilOperation(await it.queueBehind(agentId, 'delete'), 'succeeded')
   expect(await it.tracesOf(agentId)).toEqual([])
 }
 let worker: WorkerProcess
 
 beforeAll(async () => {
   worker = start()
-  await waitUntil('its first words', async () => (await worker.log()).includes('worker is working')).catch(
-    async () => expect(await worker.log()).toContain('worker is working'),
+  const says = async () => (await worker.log()).includes('worker is working')
+  await waitUntil('its first words', says, { deadlineMs: 90_000 }).catch(async () =>
+    expect(await worker.log()).toContain('worker is working'),
   )
   // The images are there before the clocks count.
   const agentId = await it.insertAgent(starter)
@@ -43,37 +46,46 @@ afterAll(async () => {
   }
 })
 
+/** A provisioning that is at this step now: steps are short, and whoever looks too late takes another one. */
+async function provisioningAt(step: string): Promise<{ agentId: string; operationId: string }> {
+  for (let tries = 0; tries < 10; tries++) {
+    const agentId = await it.insertAgent(starter)
+    const operationId = await it.insertOperation(agentId, 'provision')
+    const seen = await waitUntil(
+      `step ${step}`,
+      async () => {
+        const operation = await it.operation(operationId)
+        return operation['step'] === step || operation.status === 'succeeded' ? operation : undefined
+      },
+      { deadlineMs: 60_000, everyMs: 2 },
+    )
+    if (seen.status === 'leased') return { agentId, operationId }
+    await remove(agentId)
+  }
+  throw new Error(`no provisioning was seen at ${step}`)
+}
+
 test.each(['ensure-network', 'ensure-container', 'start', 'await-healthy'])(
   'kill -9 at %s: a worker of another name waits for the lease to end, then finishes, with one container',
   async (step) => {
-    const agentId = await it.insertAgent(starter)
-    const operationId = await it.insertOperation(agentId, 'provision')
-    await waitUntil(`step ${step}`, async () => (await it.operation(operationId))['step'] === step, {
-      deadlineMs: 30_000,
-      everyMs: 2,
-    })
+    const { agentId, operationId } = await provisioningAt(step)
     await worker.end('SIGKILL')
     worker = start(`after ${step}`)
-    await it.untilOperation(operationId, 'succeeded', 20_000)
+    await it.untilOperation(operationId, 'succeeded')
     expect(await states(agentId)).toEqual(['running'])
     await remove(agentId)
   },
 )
 
-test('kill -9, started again under its name: it need not wait for its own leases, and is done within 10 s', async () => {
-  const agentId = await it.insertAgent(starter)
-  const operationId = await it.insertOperation(agentId, 'provision')
-  await waitUntil('the start', async () => (await it.operation(operationId))['step'] === 'start', {
-    deadlineMs: 30_000,
-    everyMs: 2,
-  })
+test('kill -9, started again under its name: it need not wait for its own leases', async () => {
+  const { agentId, operationId } = await provisioningAt('start')
   await worker.end('SIGKILL')
+  await it.database.asSuperuser(
+    `update nora.operations set lease_until = now() + interval '1 hour' where id = $1 and status = 'leased'`,
+    [operationId],
+  )
   worker = start('after await-healthy')
-  const restarted = Date.now()
-  await waitUntil('taken over', async () => (await it.operation(operationId))['attempt'] === 2)
-  expect(Date.now() - restarted).toBeLessThan(4_000)
-  await it.untilOperation(operationId, 'succeeded', 20_000)
-  expect(Date.now() - restarted).toBeLessThan(10_000)
+  await it.untilOperation(operationId, 'succeeded')
   expect(await states(agentId)).toEqual(['running'])
   await remove(agentId)
 })
@@ -109,14 +121,20 @@ test('without Redis everything works, a little later; with Redis again rings are
 })
 
 test('a container killed by hand comes back, and its end is told', async () => {
+  await worker.end('SIGTERM')
+  const other = await workerInProcess(it, redis.url, { drift: 3_600_000 })
+  onTestFinished(async () => {
+    await other.stop()
+    worker = start()
+  })
   const agentId = await it.insertAgent()
   await it.untilOperation(await it.insertOperation(agentId, 'provision'), 'succeeded')
   const [container] = await it.containersOf(agentId)
   const startedAt = async () => (await it.docker.getContainer(container!.Id).inspect()).State.StartedAt
   const before = await startedAt()
   await it.docker.getContainer(container!.Id).kill()
-  // By the engine's event: the pass that needs none comes every 10 s.
-  await waitUntil('another start', async () => (await startedAt()) !== before, { deadlineMs: 6_000 })
+  // By the engine's event: the pass that needs none comes every hour.
+  await waitUntil('another start', async () => (await startedAt()) !== before, { deadlineMs: 60_000 })
   await untilAgent(agentId, { state: 'running' })
   expect((await it.agent(agentId))['crash_count']).toBe(1)
   const events = await it.database.asSuperuser<{ type: string; data: Record<string, unknown> }>(
@@ -126,7 +144,7 @@ test('a container killed by hand comes back, and its end is told', async () => {
   expect(events.map((event) => event.data)).toMatchObject([{ exitCode: 137, lastLines: ['up'] }])
   await it.docker.getContainer(container!.Id).remove({ force: true })
   await waitUntil('a new container', async () => (await states(agentId)).join() === 'running', {
-    deadlineMs: 15_000,
+    deadlineMs: 60_000,
   })
   await untilAgent(agentId, { state: 'running' })
   await remove(agentId)
@@ -139,17 +157,13 @@ test('SIGTERM gives the work back within 10 s, and another worker goes on with i
   await waitUntil(
     'health checks',
     async () => (await it.operation(operationId))['step'] === 'await-healthy',
-    {
-      deadlineMs: 30_000,
-    },
+    { deadlineMs: 60_000 },
   )
-  const began = Date.now()
-  expect(await worker.end('SIGTERM')).toBe(0)
-  expect(Date.now() - began).toBeLessThan(10_000)
+  expect(await ownMs(async () => expect(await worker.end('SIGTERM')).toBe(0))).toBeLessThan(10_000)
   expect(await it.operation(operationId)).toMatchObject({ status: 'pending', worker_id: null })
   worker = start()
   await waitUntil('taken over', async () => (await it.operation(operationId)).status === 'leased', {
-    deadlineMs: 10_000,
+    deadlineMs: 60_000,
   })
   await remove(agentId)
   expect((await it.operation(operationId)).status).toBe('cancelled')
