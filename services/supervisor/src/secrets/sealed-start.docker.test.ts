@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type StandIn, standInInstallation } from '../stand-in.fixture.ts'
 import { destinationOf, moveKey } from './move-key.ts'
@@ -21,6 +22,10 @@ afterAll(() => standIn.remove())
 test('a sealed key is opened at the start: the worker is given it, the api its seal key, neither the passphrase', async () => {
   const supervisor = await standIn.up()
   await standIn.untilStatus((now) => now.processes.every((one) => one.state === 'running'))
+  // A process that was started has not said anything yet.
+  const said = async (name: string) => (await standIn.log(name)).startsWith('up ')
+  const both = async () => (await said('worker')) && (await said('api'))
+  await waitUntil('worker and api to say what they were given', both, { deadlineMs: 60_000 })
   process.kill(supervisor.pid, 'SIGTERM')
   expect(await supervisor.exited).toBe(0)
   const lines = async (name: string) => (await standIn.log(name)).split('\n')[0]?.split(' ')
