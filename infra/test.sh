@@ -17,11 +17,11 @@ cleanup() {
 trap cleanup EXIT
 
 step 'programs'
-# The browser that the pages are tested in, with letters to show; a keyring, which a test unlocks in a session of its own; the
-# web server of the edge, and what gets its certificates.
+# The browser that the pages are tested in, with letters to show and a network of its own; a keyring, which a test unlocks in a
+# session of its own; the web server of the edge, and what gets its certificates.
 install_packages "$work/install.log" chromium:chromium fc-list:fontconfig \
   dbus-run-session:dbus-daemon gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools \
-  nginx:nginx-light certbot:certbot
+  ip:iproute2 nginx:nginx-light certbot:certbot
 [ -d /usr/share/fonts/truetype/dejavu ] || ! is_root || quiet "$work/install.log" apt-get install -y --no-install-recommends fonts-dejavu-core
 step 'packages'
 npm_install "$here" "$work/install.log"

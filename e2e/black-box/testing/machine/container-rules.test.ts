@@ -128,10 +128,10 @@ test('a container that is never started needs no bounds, but everything else', (
     Ulimits: [],
     RestartPolicy: { Name: 'no' },
   })(one)
-  Object.assign(one, { State: { Status: 'created' } })
+  Object.assign(one, { State: { Status: 'removing', StartedAt: '0001-01-01T00:00:00Z' } })
   const said = () => violations(one, allowedToOurs('hand-over', 'compose'), facts)
   expect(said()).toEqual([])
-  Object.assign(one, { State: { Status: 'exited' } })
+  Object.assign(one, { State: { Status: 'exited', StartedAt: '2026-03-01T10:00:00.5Z' } })
   expect(said()).toEqual(['nora-1-api was started'])
   host({ Privileged: true })(one)
   expect(said()).toHaveLength(2)

@@ -26,9 +26,12 @@ export type Inspected = {
     RestartPolicy?: { Name?: string }
     [more: string]: unknown
   }
-  State?: { Status?: string }
+  State?: { StartedAt?: string }
   Mounts?: { Source?: string; Destination?: string; RW?: boolean }[]
 }
+
+/** When a container was started that never was, in the engine's words. */
+const notYet = '0001-01-01T00:00:00Z'
 
 /** What one of our containers is let have; whatever is not named here none has. */
 export type Allowed = {
@@ -103,7 +106,8 @@ export function violations(
   )
   unless(!options.some((one) => /unconfined|disable/.test(one)), `is unconfined: ${options.join(', ')}`)
   unless(allowed.root === true || !/^(|root|0+)(:|$)/.test(Config.User ?? ''), 'runs as root')
-  if (allowed.neverStarted) unless(container.State?.Status === 'created', 'was started')
+  // Not by its status: one that is on its way out is `removing`.
+  if (allowed.neverStarted) unless(container.State?.StartedAt === notYet, 'was started')
   else found.push(...unbounded(container, allowed))
   unless((host.Devices ?? []).length === 0, 'has devices')
   unless(allowed.hostNetwork === true || host.NetworkMode !== 'host', 'is on the network of the machine')

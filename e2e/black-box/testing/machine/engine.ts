@@ -3,9 +3,12 @@ import { engineCall } from '@nora/embedded/engine-call'
 import type { Installation } from '@nora/supervisor/installation'
 import type { Inspected } from './container-rules.ts'
 
+type Found = Inspected & { Id: string; Image: string; State: { Running: boolean } }
+
 /** The questions about this machine's engine, as root asks them. */
 export function engineOf({ engineSocket }: Installation, signal: AbortSignal) {
-  const get = async <T>(path: string): Promise<T> => {
+  /** Undefined where there is nothing (any more). */
+  const find = async <T>(path: string): Promise<T | undefined> => {
     const answer = await engineCall({
       socketPath: engineSocket,
       method: 'GET',
@@ -13,17 +16,22 @@ export function engineOf({ engineSocket }: Installation, signal: AbortSignal) {
       signal,
       timeoutMs: 60_000,
     })
+    if (answer?.status === 404) return undefined
     if (answer?.status !== 200) throw new Error(`the engine answered ${answer?.status} to ${path}`)
     return answer.body as T
+  }
+  const get = async <T>(path: string): Promise<T> => {
+    const found = await find<T>(path)
+    if (found === undefined) throw new Error(`the engine has nothing at ${path}`)
+    return found
   }
   const filters = (label: string) => `filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`
   return {
     /** Every container with a label, running or not, as `docker inspect` shows it. */
-    async containers(
-      label: string,
-    ): Promise<(Inspected & { Id: string; Image: string; State: { Running: boolean } })[]> {
+    async containers(label: string): Promise<Found[]> {
       const listed = await get<{ Id: string }[]>(`/containers/json?all=1&${filters(label)}`)
-      return Promise.all(listed.map(({ Id }) => get<never>(`/containers/${Id}/json`)))
+      const found = await Promise.all(listed.map(({ Id }) => find<Found>(`/containers/${Id}/json`)))
+      return found.filter((one) => one !== undefined)
     },
     networks: (label: string) => get<{ Name: string }[]>(`/networks?${filters(label)}`),
     volumes: async (label: string) =>

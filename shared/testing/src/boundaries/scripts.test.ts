@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
-const scripts = globSync(['setup.sh', '.ci/run', 'infra/**/*.sh', 'infra/images/{answers,guarding}'], {
+const scripts = globSync(['setup.sh', '.ci/run', '{infra,e2e}/**/*.sh', 'infra/images/{answers,guarding}'], {
   cwd: root,
 })
 
