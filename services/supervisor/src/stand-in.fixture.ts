@@ -78,7 +78,7 @@ export async function standInInstallation(): Promise<StandIn> {
         if (now?.failed) throw new Error(now.failed)
         return now && check(now) ? now : undefined
       },
-      { signal: never, deadlineMs: 60_000, describe: async () => JSON.stringify(await status()) },
+      { signal: never, deadlineMs: 150_000, describe: async () => JSON.stringify(await status()) },
     )
   const run = (): RunningSupervisor => {
     const main = join(import.meta.dirname, 'main.ts')

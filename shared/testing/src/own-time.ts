@@ -44,27 +44,38 @@ export function leastCpuMs(run: () => unknown): number {
   return Math.min(...rounds)
 }
 
+/** Watches from now on for how long this process, or the machine, stands still in one piece. */
+export function watchStalls(): { longestMs(): number; stop(): void } {
+  let longest = 0
+  let last = performance.now()
+  const look = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }
+  const timer = setInterval(look, 10)
+  return {
+    longestMs() {
+      look()
+      return longest
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
 /**
  * Does something that has to be quick, and again when it failed while this process or the machine stood still for longer than `mostMs`
  * in one piece; a failure without such a stall is the failure of the test, and so is the last of five.
  */
 export async function withoutStall<T>(mostMs: number, attempt: () => Promise<T>): Promise<T> {
   for (let left = 4; ; left--) {
-    let longestMs = 0
-    let last = performance.now()
-    const look = () => {
-      const now = performance.now()
-      longestMs = Math.max(longestMs, now - last)
-      last = now
-    }
-    const timer = setInterval(look, 10)
+    const stalls = watchStalls()
     try {
       return await attempt()
     } catch (error) {
-      look()
-      if (longestMs < mostMs || left === 0) throw error
+      if (stalls.longestMs() < mostMs || left === 0) throw error
     } finally {
-      clearInterval(timer)
+      stalls.stop()
     }
   }
 }
