@@ -119,10 +119,20 @@ describe('the first load of the console, by our own measure', () => {
   })
 })
 
+/** The tab that one is at, where its bar is scrolled so that it is not seen whole. */
+const currentBeyondTheEdge = `[...document.querySelectorAll('main nav [aria-current]')].filter((tab) => {
+  const [own, bar] = [tab, tab.closest('nav')].map((one) => one.getBoundingClientRect())
+  return own.left < bar.left - 1 || own.right > bar.right + 1
+}).map((tab) => 'the tab ' + tab.textContent + ' is beyond the edge')`
+
 async function look(page: Page, screen: Screen, as: Look): Promise<void> {
   looked++
   const wider = await page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth')
-  const wrong = [...(await seriousFaults(page)), ...(wider > 0 ? [`wider than the window by ${wider}`] : [])]
+  const wrong = [
+    ...(await seriousFaults(page)),
+    ...(wider > 0 ? [`wider than the window by ${wider}`] : []),
+    ...(await page.evaluate<string[]>(currentBeyondTheEdge)),
+  ]
   found.push(...wrong.map((one) => `${screen.name} ${as.name}: ${one}`))
 }
 

@@ -10,6 +10,8 @@ export type Column<T> = {
   /** Left out on a phone. */
   wideOnly?: boolean
   align?: 'right'
+  /** Sentences, which stand below their title on a phone. */
+  long?: true
   /** A CSS width. */
   width?: string
 }
@@ -86,8 +88,8 @@ function Cards<T>({ label, rows, columns, rowKey, detail }: DataTableProps<T>) {
           <div className={classes['heading']}>{first?.cell(row)}</div>
           {facts.length > 0 && (
             <dl className={classes['facts']}>
-              {facts.map(({ title, cell }) => (
-                <div key={title} className={classes['fact']}>
+              {facts.map(({ title, cell, long }) => (
+                <div key={title} className={classes[long ? 'passage' : 'fact']}>
                   <Text component="dt" size="sm" c="dimmed">
                     {title}
                   </Text>

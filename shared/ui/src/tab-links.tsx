@@ -8,7 +8,20 @@ export function TabLinks({ label, tabs }: { label: string; tabs: readonly { titl
   const nav = useRef<HTMLElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: on a phone the tab that one is at may lie beyond the edge
   useEffect(() => {
-    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    const { current: bar } = nav
+    if (!bar) return
+    const show = () => {
+      bar.scrollLeft = 0 // as little as it needs, whatever a narrower moment needed
+      bar.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+    }
+    // At once, and whenever the room changes: a window that is drawn narrower, a phone that is turned.
+    let width = -1
+    const watching = new ResizeObserver(() => {
+      if (bar.clientWidth !== width) show()
+      width = bar.clientWidth
+    })
+    watching.observe(bar)
+    return () => watching.disconnect()
   }, [pathname])
   return (
     <nav ref={nav} aria-label={label} className={classes['tabs']}>

@@ -25,7 +25,7 @@ export function Time({ at, never = 'never' }: { at: string | null | undefined; n
   const current = useSyncExternalStore(subscribe, () => now)
   if (!at) return <>{never}</>
   return (
-    <time dateTime={at} title={absoluteTime(at)}>
+    <time dateTime={at} title={absoluteTime(at)} className="nora-whole">
       {relativeTime(at, Math.max(current, Date.now() - 10_000))}
     </time>
   )

@@ -42,7 +42,8 @@ export function AuditPage() {
       description={
         <>
           What anybody did, on the whole server. Entries are chained by hashes and signed every minute;{' '}
-          <Code>npm run audit:verify</Code> finds what was changed. What you read here is written down, too.
+          <Code className="nora-whole">npm run audit:verify</Code> finds what was changed. What you read here
+          is written down, too.
         </>
       }
       actions={

@@ -27,7 +27,7 @@ function Who({ actor, userId }: Pick<Entry, 'actor' | 'userId'>) {
   const words = actorWords(actor, userId, (id) => `Person ${shortId(id)}`)
   if (!isPerson(userId)) return <>{words}</>
   return (
-    <Anchor component={Link} to={`/users/${userId}`} size="sm">
+    <Anchor component={Link} to={`/users/${userId}`} size="sm" className="nora-whole">
       {words}
     </Anchor>
   )

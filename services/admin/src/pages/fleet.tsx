@@ -95,8 +95,16 @@ export function FleetPage() {
                 },
                 {
                   title: 'Takes',
-                  cell: ({ resources: { cpus, memoryMb, diskMb } }) =>
-                    `${cpus} CPU, ${bytes(memoryMb * megabyte)}, disk ${bytes(diskMb * megabyte)}`,
+                  cell: ({ resources: { cpus, memoryMb, diskMb } }) => (
+                    <Stack gap={0} className="nora-whole">
+                      <span>
+                        {cpus} CPU, {bytes(memoryMb * megabyte)}
+                      </span>
+                      <Text size="xs" c="dimmed">
+                        disk {bytes(diskMb * megabyte)}
+                      </Text>
+                    </Stack>
+                  ),
                 },
                 { title: 'Since', cell: ({ stateSince }) => <Time at={stateSince} />, wideOnly: true },
               ]}

@@ -79,8 +79,9 @@ export function KeysPage() {
             />
             <UnopenedRecords records={data.unopened} />
             <Text size="sm" c="dimmed">
-              <Code>./setup.sh --rotate encryption-key</Code> exchanges the key while the server runs, and{' '}
-              <Code>./setup.sh --rotate</Code> lists every other secret: see <Code>docs/rotation.md</Code>.
+              <Code className="nora-whole">./setup.sh --rotate encryption-key</Code> exchanges the key while
+              the server runs, and <Code className="nora-whole">./setup.sh --rotate</Code> lists every other
+              secret: see <Code>docs/rotation.md</Code>.
             </Text>
           </Stack>
         )}

@@ -94,7 +94,7 @@ function Depth({ queue: { depth, workers } }: { queue: Queue }) {
           </Text>
           <Text fw={650}>{count}</Text>
           <Text size="xs" c="dimmed">
-            the oldest for {howLong(oldestSeconds)}
+            the oldest for <span className="nora-whole">{howLong(oldestSeconds)}</span>
           </Text>
         </Paper>
       ))}
@@ -144,6 +144,7 @@ function Operations({ items }: { items: Operation[] }) {
           },
           {
             title: 'Why',
+            long: true,
             cell: ({ why, step, attempt }) => (
               <Stack gap={0}>
                 <Text size="sm" className="nora-wrap">

@@ -92,7 +92,7 @@ export function UsersPage() {
                 {
                   title: 'E-mail',
                   cell: ({ id, email }) => (
-                    <Anchor component={Link} to={`/users/${id}`} className="nora-wrap">
+                    <Anchor component={Link} to={`/users/${id}`} size="sm" className="nora-wrap">
                       {email}
                     </Anchor>
                   ),

@@ -1,4 +1,4 @@
-import { Alert, Paper, Stack, Text } from '@mantine/core'
+import { Alert, Group, Paper, Stack, Text } from '@mantine/core'
 import { unwrap } from '@nora/client/client'
 import { CopyButton } from '@nora/ui/copy-button'
 import { Facts } from '@nora/ui/facts'
@@ -59,12 +59,12 @@ function About({ view }: { view: WorkspaceView }) {
           {
             title: 'Id',
             value: (
-              <>
-                <Text span ff="monospace" size="sm" className="nora-wrap">
+              <Group gap={4} wrap="nowrap">
+                <Text span ff="monospace" size="xs" className="nora-wrap">
                   {view.id}
-                </Text>{' '}
+                </Text>
                 <CopyButton value={view.id} label="Copy the workspace’s id" />
-              </>
+              </Group>
             ),
           },
         ]}

@@ -41,7 +41,7 @@ export function ChatTab({ agent }: { agent: Agent }) {
           value={model}
           maxLength={200}
           onChange={(event) => setModel(event.currentTarget.value)}
-          w={{ base: '100%', xs: 320 }}
+          w={{ base: '100%', xs: 400 }}
           autoComplete="off"
           spellCheck={false}
         />

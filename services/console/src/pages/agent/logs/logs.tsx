@@ -42,12 +42,12 @@ export function LogsTab({ agent }: { agent: { id: string; name: string } }) {
   return (
     <Stack gap="sm" className={classes['tools']!}>
       <Group justify="space-between" gap="sm">
-        <search>
+        <search className={classes['search']}>
           <form onSubmit={search}>
             <Group gap={6} wrap="nowrap">
               <TextInput
                 size="xs"
-                w={{ base: 190, xs: 260 }}
+                flex={1}
                 aria-label="Search the log"
                 placeholder="Mark in view, Enter searches all"
                 value={typed}
@@ -61,7 +61,7 @@ export function LogsTab({ agent }: { agent: { id: string; name: string } }) {
             </Group>
           </form>
         </search>
-        <Group gap="xs">
+        <Group gap="xs" className={classes['choices']!}>
           <Switch
             size="xs"
             label="Times"
