@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seriousFaults } from '../browser/axe.ts'
 import { type Browser, openBrowser } from '../browser/browser.ts'
-import { type Seeded, seed } from '../dev/seed.ts'
+import { emailOf, passwordOf, type Seeded, seed } from '../dev/seed.ts'
 import { pageFolders } from '../dev/start-dev.ts'
 import { claimScreen, type Screen, screens } from '../screens/pages.ts'
 import { eachScreen, type Look, looks, signInTo } from '../screens/take.ts'
@@ -52,6 +52,35 @@ test('the admin app’s sign-in leads to where the console is, by whichever name
     await page.waitForURL(`${it.url}/sign-in`)
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   } finally {
+    await browser.close()
+  }
+})
+
+test('who signs in before the page knows that nobody was there is signed in', async () => {
+  const browser = await openBrowser()
+  const { page } = browser
+  const heading = (name: string) => page.getByRole('heading', { level: 1, name }).waitFor()
+  const entered = Promise.withResolvers<void>()
+  try {
+    await page.route('**/api/admin/auth/refresh', async (route) => {
+      const response = await route.fetch()
+      await entered.promise
+      await route.fulfill({ response })
+    })
+    const refused = page.waitForResponse('**/api/admin/auth/refresh')
+    await page.goto(`${it.url}/admin/sign-in`)
+    await page.evaluate('window.sameLoad = true')
+    await page.getByLabel('E-mail').fill(emailOf('ada'))
+    await page.locator('input[type=password]').fill(passwordOf('ada'))
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+    await heading('Overview')
+    entered.resolve()
+    expect((await refused).status()).toBe(401)
+    await page.getByRole('link', { name: 'People' }).first().click()
+    await heading('People')
+    expect(await page.evaluate('window.sameLoad')).toBe(true)
+  } finally {
+    entered.resolve()
     await browser.close()
   }
 })

@@ -18,7 +18,7 @@ async function fetchSelf(signal?: AbortSignal): Promise<AdminSelf | null> {
     api.setCsrfToken(self.csrfToken)
     return self
   } catch (error) {
-    if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+    if (signal?.aborted || !(error instanceof ApiProblem) || error.status !== 401) throw error
     await page.nobody()
     return null
   }
@@ -33,6 +33,8 @@ export const useSelf = (): UseQueryResult<AdminSelf | null> =>
 
 /** After a sign-in, or a second factor: knows who it is before the next page asks. */
 export async function entered(): Promise<void> {
+  // What was asked before may still be on its way, and would say that nobody is here.
+  await queries.cancelQueries({ queryKey: ['me'] })
   // Whoever was here before may have been somebody else.
   queries.removeQueries({ type: 'inactive' })
   page.forget()

@@ -20,7 +20,7 @@ export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
     api.setCsrfToken(me.csrfToken)
     return me
   } catch (error) {
-    if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+    if (signal?.aborted || !(error instanceof ApiProblem) || error.status !== 401) throw error
     await page.nobody()
     return null
   }
@@ -29,6 +29,8 @@ export async function fetchMe(signal?: AbortSignal): Promise<Me | null> {
 /** After a sign-in of any kind: knows who it is before the next page asks. */
 export async function entered(csrfToken?: string): Promise<void> {
   if (csrfToken !== undefined) api.setCsrfToken(csrfToken)
+  // What was asked before may still be on its way, and would say that nobody is here.
+  await queries.cancelQueries({ queryKey: ['me'] })
   // Whoever was here before may have been somebody else.
   queries.removeQueries({ type: 'inactive' })
   page.forget()

@@ -80,7 +80,8 @@ export function createApi({ refreshPath, onSignedOut }: Options): Api {
       await answer.body?.cancel()
       return send(again, workspaceId, timeoutMs)
     }
-    onSignedOut()
+    // Whoever gave this call up has signed in meanwhile: it speaks of what was before.
+    if (!request.signal.aborted) onSignedOut()
     return answer
   }
 
