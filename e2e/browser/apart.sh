@@ -18,7 +18,7 @@ for link in out nowhere; do
 done
 ip addr add 192.0.2.1/24 dev out
 mkfifo "$APART_FOLDER/ready"
-# 3 and 4 are the ends of the pipe by which the browser is steered.
-"$APART_NODE" "$(dirname "$0")/relay.ts" "$APART_FOLDER/socks" >"$APART_FOLDER/ready" 3<&- 4<&- &
+# Of what the browser was given it keeps nothing open, 3 and 4 by which it is steered least of all: it is gone when they are closed.
+"$APART_NODE" "$(dirname "$0")/relay.ts" "$APART_FOLDER/socks" </dev/null >"$APART_FOLDER/ready" 2>/dev/null 3<&- 4<&- &
 read -r _ <"$APART_FOLDER/ready"
 exec /usr/bin/chromium "$@"

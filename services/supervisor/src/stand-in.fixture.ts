@@ -20,6 +20,7 @@ import { appendFileSync } from 'node:fs'
 const note = (text) => process.stdout.write(text + '\\n')
 note('up ' + Object.keys(process.env).sort().join(' '))
 process.on('SIGTERM', () => { note('stopping ' + process.hrtime.bigint()); process.exit(0) })
+note('stoppable ' + process.pid)
 ${body}
 `
 const standIns = {

@@ -173,6 +173,11 @@ test('a supervisor that is killed takes its children along, and the next one sta
 
 test('stops in order: the api before the worker, Postgres last', async () => {
   const pids = await Promise.all(['postgres', 'redis', 'worker', 'api'].map(pidOf))
+  // All is ready once the api answers, and the worker may still be about to say what it does when it is stopped.
+  for (const name of ['worker', 'api'])
+    await expect
+      .poll(() => standIn.log(name), { timeout: 60_000 })
+      .toMatch(new RegExp(`stoppable ${await pidOf(name)}$`, 'm'))
   process.kill(supervisor?.pid as number, 'SIGTERM')
   expect(await supervisor?.exited).toBe(0)
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
