@@ -2,14 +2,10 @@ import { type Tx, withActor } from '@nora/db/actor'
 import { networkSlot } from '@nora/db/fleet'
 import type { LeasedOperation } from '@nora/db/leases'
 import { agentOf, operationOf, recordStep, setAgentState } from '@nora/db/worker-agents'
-import { waiting } from '../host-guard/judge.ts'
 import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
 import { type LocalImageName, localImageOf, targetOf } from '../reconcile/target.ts'
 import type { KeptLease } from './keep-lease.ts'
 import type { Run, RunDeps } from './run.ts'
-
-/** How long a start has from when the host guard stands; as long as any operation has from when it was asked for. */
-const afterGuardMs = 15 * 60_000
 
 /**
  * Reads what the operation is about and works out what should be. Throws `BackendError` when an image of ours cannot be
@@ -36,7 +32,6 @@ export async function openRun(
     operation,
     lease,
     agent,
-    deadlineAt: deadlineOf(operation, agent.state_reason),
     target,
     gatewayId: agent.gateway_id,
     observed: undefined,
@@ -63,12 +58,6 @@ export async function openRun(
     },
   }
 }
-
-/** What waited for the host guard goes on waiting: an operator who mends it after an hour finds every agent on its way. */
-const deadlineOf = ({ deadlineAt }: LeasedOperation, reason: string): number =>
-  reason.startsWith(waiting)
-    ? Math.max(deadlineAt.getTime(), Date.now() + afterGuardMs)
-    : deadlineAt.getTime()
 
 // What never ran and is not to run needs no addresses: any slot names the same (absent) objects.
 async function takeSlot(tx: Tx, pool: string, desired: string): Promise<number> {

@@ -1,7 +1,6 @@
 import { waitUntil } from '@nora/testing/wait-until'
 import { expect, test } from 'vitest'
 import { BackendError } from '../backends/backend.ts'
-import { waiting } from '../host-guard/judge.ts'
 import { workerFixture } from '../testing/worker-fixture.ts'
 import { runOperation } from './run-operation.ts'
 
@@ -153,27 +152,4 @@ test('a container that its engine can never start again is made anew', async () 
   const containers = await it.containersOf(agentId)
   expect(containers.map((one) => one.State)).toEqual(['running'])
   expect(containers[0]?.Id).not.toBe(spoilt[0])
-})
-
-test('a start that waits for the host guard waits on past its deadline, says so, and is done when the guard stands', async () => {
-  const agentId = await it.insertAgent()
-  const operationId = await it.insertOperation(agentId, 'provision')
-  const past = () =>
-    it.database.asSuperuser(
-      `update nora.operations set deadline_at = now() - interval '1 hour', not_before = now() where id = $1`,
-      [operationId],
-    )
-  const reason = `${waiting}: it has not said yet that its rules stand`
-  const held = it.deps('worker-1', { startsHeld: () => reason })
-  expect(await runOperation(held, operationId, never)).toBe('released')
-  await past()
-  expect(await runOperation(held, operationId, never)).toBe('released')
-  expect(await it.agent(agentId)).toMatchObject({ state: 'provisioning', state_reason: reason })
-  expect(await it.operation(operationId)).toMatchObject({ status: 'pending', reason })
-  await past()
-  expect(await runOperation(it.deps('worker-1'), operationId, never)).toBe('succeeded')
-  expect((await it.agent(agentId)).state).toBe('running')
-
-  const other = await it.insertOperation(agentId, 'restart', { deadline_at: new Date(Date.now() - 1_000) })
-  expect(await runOperation(held, other, never)).toBe('failed')
 })

@@ -91,7 +91,7 @@ async function converge(
   for (let turn = 0; turn < maxTurns; turn++) {
     over.throwIfAborted()
     if (isCancelled(lease, run)) await noteCancel(deps, run)
-    const left = run.deadlineAt - Date.now()
+    const left = operation.deadlineAt.getTime() - Date.now()
     if (left <= 0) return fail(deps, run, 'deadline', `not done in time; it was ${run.reason}`)
     try {
       const outcome = await takeTurn(deps, run, lease, over, left)
@@ -149,7 +149,7 @@ async function takeTurn(
       return rest(deps, run, step.reason, step.delayMs)
     default: {
       const held = leadsToStart(step.do, run) ? deps.startsHeld() : undefined
-      if (held !== undefined) return release(deps, run, held, heldMs)
+      if (held !== undefined) return release(deps, run, held, Math.min(heldMs, leftMs))
       await takeStep(deps, run, step.do, lease, over, leftMs)
       return undefined
     }

@@ -54,7 +54,7 @@ export type RunDeps = {
   /** Something that pages show has changed in this workspace, and has committed: rings, and waits for nothing. */
   changed(workspaceId: string): void
   turnstiles: Turnstiles
-  /** Why no agent may start now, in a person's words that begin with `waiting` of host-guard/judge.ts; undefined: they may. */
+  /** Why no agent may start now, in a person's words; undefined: they may. */
   startsHeld(): string | undefined
   /** Of its leases, when they are not to be the usual ones. */
   clocks?: typeof leaseClocks
@@ -65,8 +65,6 @@ export type Run = {
   readonly operation: LeasedOperation
   readonly lease: KeptLease
   readonly agent: AgentRow
-  /** When it is given up; milliseconds since the epoch. */
-  readonly deadlineAt: number
   target: Target
   gatewayId: string | null
   observed: Observed | undefined
