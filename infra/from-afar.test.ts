@@ -14,6 +14,7 @@ test.each([
   ['https://localhost:8443', '8443', /^ssh -L 8443:127\.0\.0\.1:8443 /],
   ['https://nora.localhost', '443', /^sudo ssh -L 443:127\.0\.0\.1:443 .*\n\(443 is for root/],
   ['https://localhost', '443', /^sudo ssh -L 443:127\.0\.0\.1:443 /],
+  ['https://localhost/', '443', /^sudo ssh -L 443:/],
   ['https://nora.example.org', '443', /^$/],
   ['https://localhost.example.org', '443', /^$/],
 ])('%s at port %s', (url, port, lines) => {

@@ -39,6 +39,7 @@ require_own() {
 # there has to be the one of the URL: cookies, the check of Origin and passkeys are for that origin to the letter.
 from_afar() {
   local host=${1#*://}
+  host=${host%%/*}
   case $host in localhost | localhost:* | *.localhost | *.localhost:* | 127.* | '[::1]'*) ;; *) return 0 ;; esac
   if [ "$2" -ge 1024 ]; then
     printf 'ssh -L %s:127.0.0.1:%s user@this-machine, then the URL works there\n' "$2" "$2"

@@ -35,15 +35,22 @@ export type Browser = {
 export async function openBrowser(options: BrowserContextOptions = {}): Promise<Browser> {
   const folder = await mkdtemp(join(tmpdir(), 'nora-browser-'))
   const wayOut = await openWayOut(folder)
-  const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
+  const close = async () => {
+    wayOut.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const launched = chromium.launchPersistentContext(join(folder, 'profile'), {
     executablePath,
     args,
     env: { ...process.env, APART_FOLDER: folder, APART_NODE: process.execPath },
     viewport: desktop,
     locale: 'en-GB',
     timezoneId: 'UTC',
-    timeout: 120_000,
     ...options,
+  })
+  const context = await launched.catch(async (error: unknown) => {
+    await close()
+    throw error
   })
   context.setDefaultTimeout(60_000)
   const faults: string[] = []
@@ -64,8 +71,7 @@ export async function openBrowser(options: BrowserContextOptions = {}): Promise<
     requests,
     close: async () => {
       await context.close()
-      wayOut.close()
-      await rm(folder, { recursive: true, force: true })
+      await close()
     },
   }
 }

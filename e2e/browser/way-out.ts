@@ -40,7 +40,6 @@ async function lead(socket: Socket): Promise<void> {
     return
   }
   const onward = connect({ host: '127.0.0.1', port, allowHalfOpen: true })
-  onward.on('close', () => socket.destroy())
   socket.on('close', () => onward.destroy())
   try {
     await once(onward, 'connect')
@@ -48,6 +47,7 @@ async function lead(socket: Socket): Promise<void> {
     socket.end(answer(unreachable))
     return
   }
+  onward.on('close', () => socket.destroy())
   onward.on('error', () => socket.destroy())
   socket.write(answer(granted))
   socket.pipe(onward)
