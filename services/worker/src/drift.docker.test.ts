@@ -160,7 +160,7 @@ test.concurrent('a program that stops answering makes its agent degraded without
 test.concurrent('a key that a sync could not take out in time is taken out by the next look', async () => {
   const agentId = await running()
   await writeFile(join(it.keysDir, agentId, 'old-key'), 'x', { mode: 0o400 })
-  const late = new Date(Date.now() - 1_000)
+  const late = new Date(Date.now() - 3_600_000)
   const over = { input: '{"takesKeyBack":true}', deadline_at: late }
   await it.untilOperation(await it.insertOperation(agentId, 'sync-keys', over), 'failed')
   await healed(agentId, 'a key is still to be taken out of it')

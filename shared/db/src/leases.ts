@@ -11,6 +11,7 @@ export type LeasedOperation = {
   kind: OperationKind
   /** How often it was leased, this time included; the fence. */
   attempt: number
+  /** Moved on by the time for which nobody took it. */
   deadlineAt: Date
   correlationId: string | null
   cancelRequested: boolean
@@ -74,6 +75,21 @@ export async function releaseOperation(
   const { rows } = await sql<{ released: boolean }>`select nora.release_operation(${actor.operationId},
     ${actor.workerId}, ${actor.attempt}, ${interval(delayMs)}, ${reason}) as released`.execute(db)
   return rows[0]?.released ?? false
+}
+
+/**
+ * The same for an operation whose start the host guard holds: it has its whole time again from its next try on, but where
+ * another one waits behind it.
+ */
+export async function holdOperation(
+  db: Kysely<DB>,
+  actor: OperationActor,
+  delayMs: number,
+  reason: string,
+): Promise<boolean> {
+  const { rows } = await sql<{ held: boolean }>`select nora.hold_operation(${actor.operationId},
+    ${actor.workerId}, ${actor.attempt}, ${interval(delayMs)}, ${reason}) as held`.execute(db)
+  return rows[0]?.held ?? false
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Logger } from '@nora/log/logger'
 import type { KeptGateways } from '../dataplane/keep-gateways.ts'
-import { judgeReach, judgeStatus, staleMs } from './judge.ts'
+import { judgeReach, judgeStatus, staleMs, waiting } from './judge.ts'
 import { hostTargets } from './targets.ts'
 
 const reachMs = 1_000
@@ -31,8 +31,7 @@ type Parts = {
 export function hostGuard(parts: Parts): HostGuard {
   const { mode, statusFile, pool, log } = parts
   if (mode === 'off') return { startsHeld: () => undefined, look: async () => undefined }
-  let held: string | undefined =
-    'waiting for the host guard: nobody has looked yet whether it closes this host'
+  let held: string | undefined = `${waiting}: nobody has looked yet whether it closes this host`
   let lookedAt = Date.now()
 
   async function find(signal: AbortSignal): Promise<string | undefined> {
@@ -48,12 +47,12 @@ export function hostGuard(parts: Parts): HostGuard {
   return {
     startsHeld() {
       if (held === undefined && Date.now() - lookedAt > 2 * staleMs)
-        return 'waiting for the host guard: it is long since somebody looked whether it closes this host'
+        return `${waiting}: it is long since somebody looked whether it closes this host`
       return held
     },
     async look(signal) {
       const before = held
-      held = await find(signal).catch((error: Error) => `waiting for the host guard: ${error.message}`)
+      held = await find(signal).catch((error: Error) => `${waiting}: ${error.message}`)
       lookedAt = Date.now()
       if (held !== undefined) throw new Error(held)
       if (before !== undefined) log.info('the host guard closes this host: agents may start')

@@ -2,7 +2,8 @@ import type { ReachAnswer } from '../gateway/control-client.ts'
 
 /** The guard writes its file each second. */
 export const staleMs = 10_000
-const waiting = 'waiting for the host guard'
+/** What every reason that holds a start back begins with. */
+export const waiting = 'waiting for the host guard'
 const doctor = 'run ./setup.sh --doctor'
 
 /** Why no agent may start, in a person's words, from what was met inside the pool; undefined: this host is closed. */

@@ -1,7 +1,7 @@
 import { withActor } from '@nora/db/actor'
 import { audit } from '@nora/db/audit'
 import { releaseNetworkSlot, reportSecurityEvent, requestOperation } from '@nora/db/fleet'
-import { type LeasedOperation, releaseOperation } from '@nora/db/leases'
+import { holdOperation, type LeasedOperation, releaseOperation } from '@nora/db/leases'
 import type { AgentState } from '@nora/db/schema'
 import {
   agentOf,
@@ -16,7 +16,7 @@ import {
 } from '@nora/db/worker-agents'
 import { appendEvent } from '@nora/events/append'
 import { failureWords, isLookedAtAgain, mostLooks } from './looked-at-again.ts'
-import { agentKey, type Run, type RunDeps, showState } from './run.ts'
+import { agentKey, isUp, type Run, type RunDeps, showState } from './run.ts'
 import { crashedState, saysLacksKey, withLastWords, workingState } from './words.ts'
 
 export type Outcome = 'succeeded' | 'failed' | 'cancelled' | 'released' | 'lost' | 'not-leased'
@@ -176,13 +176,24 @@ export async function release(
   delayMs: number,
   words = reason,
 ): Promise<Outcome> {
+  await showWaiting(deps, run, reason, words)
+  await releaseOperation(deps.db, run.operation.actor, delayMs, reason)
+  return 'released'
+}
+
+/** The same for what the host guard holds: that wait uses up none of the operation's time. */
+export async function hold(deps: RunDeps, run: Run, reason: string, delayMs: number): Promise<Outcome> {
+  await showWaiting(deps, run, reason, reason)
+  await holdOperation(deps.db, run.operation.actor, delayMs, reason)
+  return 'released'
+}
+
+async function showWaiting(deps: RunDeps, run: Run, reason: string, words: string): Promise<void> {
   await withActor(deps.db, run.operation.actor, async (tx) => {
     await recordStep(tx, run.operation.id, null, reason)
     const working = workingState(run.operation.kind, run.target, run.state)
     await showState(tx, run, working ?? run.state, words)
   })
-  await releaseOperation(deps.db, run.operation.actor, delayMs, reason)
-  return 'released'
 }
 
 function failedState(run: Run, code: string): AgentState {
@@ -195,11 +206,6 @@ function failedState(run: Run, code: string): AgentState {
   // Not looked at yet: it stands as it did.
   const up = run.observed ? isUp(run) : state === 'running' || state === 'degraded'
   return up && !run.facts.started && (code !== 'not-healthy' || hadRun) ? 'degraded' : 'error'
-}
-
-function isUp(run: Run): boolean {
-  const container = run.observed?.container
-  return typeof container === 'object' && 'status' in container && container.status === 'running'
 }
 
 /** Its code alone: what a program or an engine said may be anything. */

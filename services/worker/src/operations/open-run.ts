@@ -2,6 +2,7 @@ import { type Tx, withActor } from '@nora/db/actor'
 import { networkSlot } from '@nora/db/fleet'
 import type { LeasedOperation } from '@nora/db/leases'
 import { agentOf, operationOf, recordStep, setAgentState } from '@nora/db/worker-agents'
+import { waiting } from '../host-guard/judge.ts'
 import { firstSlot, slotsIn } from '../reconcile/addresses.ts'
 import { type LocalImageName, localImageOf, targetOf } from '../reconcile/target.ts'
 import type { KeptLease } from './keep-lease.ts'
@@ -39,6 +40,8 @@ export async function openRun(
     keyProblem: undefined,
     reason: agent.state_reason,
     takesKeyBack: row.input['takesKeyBack'] === true,
+    // A step that begins says other words: these are of an earlier try of this operation, after its last step.
+    wasHeld: row.step !== null && agent.state_reason.startsWith(waiting),
     facts: {
       beganAt: (row.started_at ?? row.created_at).getTime(),
       cancelled: false,

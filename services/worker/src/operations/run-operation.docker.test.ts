@@ -51,6 +51,14 @@ test('takes an agent from nothing to running, through stop, start, restart and r
   expect((await it.agent(agentId))['deleted_at']).not.toBeNull()
 })
 
+test('what was asked for while no worker ran is done when one does, however late', async () => {
+  const agentId = await it.insertAgent()
+  const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+  const asked = { created_at: ago(60), not_before: ago(60), deadline_at: ago(45) }
+  const operationId = await it.insertOperation(agentId, 'provision', asked)
+  expect(await runOperation(it.deps('worker-1'), operationId, never)).toBe('succeeded')
+})
+
 test('rings for the workspace when what it did can be seen, and at its end', async () => {
   const agentId = await it.insertAgent({ desired_state: 'stopped', state: 'running' })
   const states: Promise<unknown>[] = []

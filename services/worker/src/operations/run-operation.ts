@@ -12,12 +12,14 @@ import {
   endCancelled,
   fail,
   failUnopened,
+  hold,
   lastWords,
   type Outcome,
   release,
   releaseUnopened,
   succeed,
 } from './finish.ts'
+import { heldMs, whyHeld } from './held-starts.ts'
 import { type KeptLease, keepLease, leaseClocks } from './keep-lease.ts'
 import { stepDeadlineMs } from './limits.ts'
 import { openRun } from './open-run.ts'
@@ -26,8 +28,6 @@ import { perform, stepTimedOut } from './steps.ts'
 import { stepWords, withLastWords } from './words.ts'
 
 const observeMs = 15_000
-/** How soon a start that the host guard holds back is tried again. */
-const heldMs = 2_000
 const maxTurns = 400
 /** A registry that fails this often in a row (for half a minute) is for a person to look at; reconciliation still tries. */
 const mostPulls = 5
@@ -148,22 +148,13 @@ async function takeTurn(
     case 'wait':
       return rest(deps, run, step.reason, step.delayMs)
     default: {
-      const held = leadsToStart(step.do, run) ? deps.startsHeld() : undefined
-      if (held !== undefined) return release(deps, run, held, Math.min(heldMs, leftMs))
+      const held = whyHeld(deps, run, step.do)
+      if (held !== undefined) return hold(deps, run, held, Math.min(heldMs, leftMs))
       await takeStep(deps, run, step.do, lease, over, leftMs)
       return undefined
     }
   }
 }
-
-/**
- * Whether a step starts a program, or ends one so that it can be started anew: what runs goes on running while no start
- * is allowed.
- */
-const leadsToStart = (action: Action, { target, facts }: Run) =>
-  target.desired === 'running' &&
-  !facts.cancelled &&
-  (action === 'start' || action === 'stop' || action === 'remove-container')
 
 /** A program that ended rests before its next start; its agent says so with its last lines. */
 async function rest(deps: RunDeps, run: Run, reason: string, delayMs: number): Promise<Outcome> {

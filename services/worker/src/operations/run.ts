@@ -75,6 +75,8 @@ export type Run = {
   reason: string
   /** It is to take a key out of the program: what it cannot do, the next operation owes. */
   takesKeyBack: boolean
+  /** An earlier try did what could be done, and came as far as the start that the host guard holds. */
+  readonly wasHeld: boolean
 }
 
 /** Shows the step that begins: in the operation, in the agent's state and in its timeline. Fenced. */
@@ -110,3 +112,9 @@ export async function showState(tx: Tx, run: Run, state: AgentState, reason: str
 }
 
 export const agentKey = (run: Run) => ({ id: run.target.agentId, workspaceId: run.target.workspaceId })
+
+/** Whether the agent's program runs, as last observed. */
+export function isUp(run: Run): boolean {
+  const container = run.observed?.container
+  return typeof container === 'object' && 'status' in container && container.status === 'running'
+}

@@ -169,6 +169,7 @@ export const decisions: Record<string, Decision> = {
   lease_operation: worker(lease),
   renew_operation: worker(lease),
   release_operation: worker(lease),
+  hold_operation: worker(lease),
   end_leases_of: worker(lease),
   enter_operation: worker(lease),
   announce_step: worker(lease),
