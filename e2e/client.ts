@@ -17,8 +17,21 @@ export type Agent = {
 
 export type Client = ReturnType<typeof client>
 
-/** A person's program: signs up (the first one claims the server), signs in with a bearer session, and calls the API. */
-export async function signedIn(stack: Server, name: string): Promise<Client> {
+/** A token works for ten minutes, and what asks for a recent sign-in asks for one as young: before that it signs in again. */
+const signInAgainMs = 8 * 60_000
+
+type SignIn = {
+  /** The token that it has now. */
+  token(): string
+  /** One that is young enough. */
+  fresh(): Promise<string>
+}
+
+/**
+ * A person's program: signs up (the first one claims the server), signs in with a bearer session, and calls the API. Where a test takes
+ * longer than a sign-in lasts it signs in again: another session, without the step-up of the one before.
+ */
+export async function signedIn(stack: Server, name: string, clock = Date.now): Promise<Client> {
   const credentials = { email: `${name}@example.test`, password: `correct horse ${name} battery` }
   const signup = await call(stack.url, 'POST', 'auth/signup', {
     ...credentials,
@@ -26,23 +39,61 @@ export async function signedIn(stack: Server, name: string): Promise<Client> {
   })
   if (signup.status !== 202)
     throw new Error(`sign-up answered ${signup.status} ${JSON.stringify(signup.body)}`)
-  const login = await call(stack.url, 'POST', 'auth/login', { ...credentials, transport: 'bearer' })
-  if (login.status !== 200) throw new Error(`sign-in answered ${login.status} ${JSON.stringify(login.body)}`)
-  return client(stack, String(login.body['accessToken']))
+  const login = async () => {
+    const asked = { ...credentials, transport: 'bearer' }
+    const { status, body } = await call(stack.url, 'POST', 'auth/login', asked)
+    if (status !== 200) throw new Error(`sign-in answered ${status} ${JSON.stringify(body)}`)
+    return String(body['accessToken'])
+  }
+  return client(stack, await renewed(login, clock))
+}
+
+async function renewed(login: () => Promise<string>, clock: () => number): Promise<SignIn> {
+  let until = clock() + signInAgainMs
+  let token = await login()
+  let renewing: Promise<string> | undefined
+  const again = async () => {
+    const next = clock() + signInAgainMs
+    token = await login()
+    until = next
+    return token
+  }
+  return {
+    token: () => token,
+    async fresh() {
+      if (clock() < until) return token
+      renewing ??= again().finally(() => {
+        renewing = undefined
+      })
+      return renewing
+    },
+  }
 }
 
 /** The same person in another workspace than their own. */
 export const within = (stack: Server, who: Client, workspaceId: string): Client =>
-  client(stack, who.token, { 'x-nora-workspace': workspaceId })
+  client(stack, who.signIn, { 'x-nora-workspace': workspaceId })
 
-function client(stack: Server, token: string, workspace: Record<string, string> = {}) {
-  const authorization = { authorization: `Bearer ${token}`, ...workspace }
-  const request = <T = Record<string, unknown>>(method: string, path: string, body?: unknown) =>
-    call<T>(stack.url, method, path, body, authorization)
+function client(stack: Server, signIn: SignIn, workspace: Record<string, string> = {}) {
+  const authorization = () => ({ authorization: `Bearer ${signIn.token()}`, ...workspace })
+  const request = async <T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => {
+    await signIn.fresh()
+    return call<T>(stack.url, method, path, body, { ...authorization(), ...headers })
+  }
   return {
-    token,
+    signIn,
+    get token() {
+      return signIn.token()
+    },
     get: <T = Record<string, unknown>>(path: string) => request<T>('GET', path),
-    post: <T = Record<string, unknown>>(path: string, body?: unknown) => request<T>('POST', path, body ?? {}),
+    /** @param idempotencyKey with it the same request may be sent again: it does once what it does. */
+    post: <T = Record<string, unknown>>(path: string, body?: unknown, idempotencyKey?: string) =>
+      request<T>('POST', path, body ?? {}, idempotencyKey ? { 'idempotency-key': idempotencyKey } : {}),
     put: (path: string, body: unknown) => request('PUT', path, body),
     patch: (path: string, body: unknown) => request('PATCH', path, body),
     delete: (path: string) => request('DELETE', path),
@@ -77,12 +128,13 @@ const isOpen = (agent: Agent) =>
 export type LogLine = { seq: number; ts: string; stream: string; text: string }
 
 type Request = (method: string, path: string, body?: unknown) => Promise<Answer>
+type Authorization = () => Record<string, string>
 
 async function followLogs(
   stack: Server,
   id: string,
   request: Request,
-  headers: Record<string, string>,
+  headers: Authorization,
   after?: number,
 ) {
   const query = after === undefined ? '' : `?after=${after}`
@@ -103,7 +155,7 @@ async function openTerminal(
   stack: Server,
   id: string,
   request: Request,
-  headers: Record<string, string>,
+  headers: Authorization,
   session?: string,
 ) {
   const query = `?cols=100&rows=30${session === undefined ? '' : `&session=${session}`}`
@@ -140,13 +192,13 @@ async function connect(
   kind: 'logs' | 'exec',
   id: string,
   request: Request,
-  headers: Record<string, string>,
+  headers: Authorization,
   query: string,
 ): Promise<WebSocket> {
   const { status, body } = await request('POST', 'ws-tickets', { kind, agentId: id })
   if (status !== 201) throw new Error(`the ticket was refused: ${JSON.stringify(body)}`)
   const url = `${stack.url.replace('http', 'ws')}/api/ws/${kind}/${id}${query}`
-  return new WebSocket(url, ['nora.v1', `ticket.${body['ticket']}`], { headers })
+  return new WebSocket(url, ['nora.v1', `ticket.${body['ticket']}`], { headers: headers() })
 }
 
 const opened = (socket: WebSocket) =>
