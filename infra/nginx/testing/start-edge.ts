@@ -4,7 +4,7 @@ import { chmod, chown, mkdir, open, readFile, writeFile } from 'node:fs/promises
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { freePort } from '@nora/embedded/free-port'
+import { freePort } from '@nora/testing/free-port'
 import { tempFolder } from '@nora/testing/temp-folder'
 import { waitUntil } from '@nora/testing/wait-until'
 import { edgeConf } from '../edge-conf.ts'

@@ -1,8 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-
-/** So many test files at once have pools that cannot be the same: each worker of the tests chooses from its own. */
-const shares = 8
+import { ownShare, shares } from './own-share.ts'
 
 /**
  * A private /22 that no network of this machine uses right now: what a test gives its installation as the pool of its
@@ -10,9 +8,8 @@ const shares = 8
  */
 export function freePool(): string {
   const taken = routes()
-  const share = Number(process.env['VITEST_POOL_ID'] ?? 0) % shares
   for (let attempt = 0; attempt < 500; attempt++) {
-    const block = randomInt(0, 64 / shares) * shares + share
+    const block = randomInt(0, 64 / shares) * shares + ownShare()
     const base = ((10 << 24) | (randomInt(96, 200) << 16) | (block << 10)) >>> 0
     if (!taken.some((route) => overlaps(route, { base, bits: 22 }))) return `${dotted(base)}/22`
   }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
-import { freePort } from '@nora/embedded/free-port'
+import { freePort } from '@nora/testing/free-port'
 import { waitUntil } from '@nora/testing/wait-until'
 
 export type ApiProcess = {

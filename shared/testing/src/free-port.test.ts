@@ -1,0 +1,19 @@
+import { afterEach, expect, test } from 'vitest'
+import { freePort } from './free-port.ts'
+
+const own = process.env['VITEST_POOL_ID']
+afterEach(() => {
+  process.env['VITEST_POOL_ID'] = own
+})
+
+test('test files side by side choose among ports of their own', async () => {
+  const chosen: [number, number][] = []
+  for (let worker = 0; worker < 8; worker++) {
+    process.env['VITEST_POOL_ID'] = String(worker)
+    const ports = await Promise.all(Array.from({ length: 30 }, freePort))
+    chosen.push([Math.min(...ports), Math.max(...ports)])
+  }
+  for (const [worker, [lowest]] of chosen.entries())
+    expect(lowest).toBeGreaterThan(chosen[worker - 1]?.[1] ?? 14_999)
+  expect(chosen.at(-1)![1]).toBeLessThan(30_000)
+})
