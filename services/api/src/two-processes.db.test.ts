@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
-import { freePort } from '@nora/embedded/free-port'
+import { freePort } from '@nora/testing/free-port'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { waitUntil } from '@nora/testing/wait-until'
@@ -61,11 +61,12 @@ async function account(email: string): Promise<Client[]> {
   return [signedIn, Object.assign(second!, { accessToken: signedIn.accessToken })]
 }
 
-/** Makes an agent, and again where nothing came of it: an api that waits too long for a connection says 503. */
+/** Makes an agent, and asks again where an api that waits too long says 503: whatever came of it is what the second answer tells. */
 async function create(through: Client, name: string) {
+  const once = { 'idempotency-key': randomUUID() }
   for (;;) {
-    const answer = await through.post('/api/agents', { name, runtime: 'starter' })
-    if (answer.status !== 503) return answer
+    const answer = await through.post('/api/agents', { name, runtime: 'starter' }, once)
+    if (answer.status !== 503 && answer.body?.code !== 'idempotency-in-progress') return answer
   }
 }
 
