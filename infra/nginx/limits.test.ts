@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { problemTitles } from '@nora/contract/problem-titles'
+import { withoutStall } from '@nora/testing/own-time'
 import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ask, type Got } from './testing/ask.ts'
@@ -47,44 +48,40 @@ describe('limits of one address', () => {
   const login = (edge: Edge, more: Parameters<typeof ask>[2] = {}) =>
     ask(edge, '/api/auth/login', { method: 'POST', body: '{}', ...more })
 
-  test('five sign-ins a minute; the refusal is a problem that says when to come back', async () => {
-    const edge = await edgeWith()
-    expect(statuses(await times(5, () => login(edge)))).toEqual([200, 200, 200, 200, 200])
-    const refused = await login(edge)
-    expect(refused.status).toBe(429)
-    const problem = problemOf(refused)
-    expect(problem).toEqual({
-      type: 'urn:nora:problem:rate-limited',
-      title: problemTitles['rate-limited'],
-      status: 429,
-      code: 'rate-limited',
-      retryAfterSeconds: 12,
-      correlationId: refused.headers['x-correlation-id'],
-    })
-    expect(refused.headers).toMatchObject({
-      'retry-after': '12',
-      'ratelimit-limit': '5',
-      'ratelimit-remaining': '0',
-      'ratelimit-reset': '12',
-      'cache-control': 'no-store',
-    })
-    // The same by another spelling, and by what stands beside it; at once, since time opens the limit again.
-    const spellings = [
-      '/api/auth/%6Cogin',
-      '//api/auth/login',
-      '/api/auth/login?x',
-      '/api/auth/login/recovery-code',
-    ]
-    const others = spellings.map((path) => ask(edge, path, { method: 'POST', body: '{}' }))
-    // Admins’ sign-in counts as one.
-    others.push(ask(edge, '/api/admin/auth/login', { method: 'POST', host: adminHost }))
-    expect(statuses(await Promise.all(others))).toEqual([429, 429, 429, 429, 429])
-    // What is counted apart is open, and so is another address.
-    for (const path of ['signup', 'step-up', 'password', 'me', 'refresh'])
-      expect((await ask(edge, `/api/auth/${path}`, { method: 'POST', body: '{}' })).status, path).toBe(200)
-    expect((await login(edge, { from: '127.0.0.2' })).status).toBe(200)
-    expect((await ask(edge, '/api/auth/login', { method: 'OPTIONS' })).status).toBe(200)
-  })
+  // The limit opens for one more each twelve seconds: a machine that stood still meanwhile has shown nothing.
+  test('five sign-ins a minute; the refusal is a problem that says when to come back', () =>
+    withoutStall(3_000, async () => {
+      const edge = await edgeWith()
+      expect(statuses(await times(5, () => login(edge)))).toEqual([200, 200, 200, 200, 200])
+      const refused = await login(edge)
+      expect(refused.status).toBe(429)
+      expect(problemOf(refused)).toEqual({
+        type: 'urn:nora:problem:rate-limited',
+        title: problemTitles['rate-limited'],
+        status: 429,
+        code: 'rate-limited',
+        retryAfterSeconds: 12,
+        correlationId: refused.headers['x-correlation-id'],
+      })
+      expect(refused.headers).toMatchObject({
+        'retry-after': '12',
+        'ratelimit-limit': '5',
+        'ratelimit-remaining': '0',
+        'ratelimit-reset': '12',
+        'cache-control': 'no-store',
+      })
+      // The same by another spelling, and by what stands beside it; at once, since time opens the limit again.
+      const spellings = ['/%6Cogin', '//login', '/login?x', '/login/recovery-code']
+      const others = spellings.map((path) => ask(edge, `/api/auth${path}`, { method: 'POST', body: '{}' }))
+      // Admins’ sign-in counts as one.
+      others.push(ask(edge, '/api/admin/auth/login', { method: 'POST', host: adminHost }))
+      expect(statuses(await Promise.all(others))).toEqual([429, 429, 429, 429, 429])
+      // What is counted apart is open, and so is another address.
+      for (const path of ['signup', 'step-up', 'password', 'me', 'refresh'])
+        expect((await ask(edge, `/api/auth/${path}`, { method: 'POST', body: '{}' })).status, path).toBe(200)
+      expect((await login(edge, { from: '127.0.0.2' })).status).toBe(200)
+      expect((await ask(edge, '/api/auth/login', { method: 'OPTIONS' })).status).toBe(200)
+    }))
 
   test.each(['signup', 'step-up', 'password'])('and five of auth/%s', async (path) => {
     const edge = await edgeWith()
@@ -181,14 +178,15 @@ describe('whose address is believed', () => {
   })
 
   test('a /64 of IPv6 is one caller, IPv4 in IPv6 is IPv4', async () => {
-    const edge = await edgeWith({ realIp: ['127.0.0.0/8'] })
+    // One a minute: the limit does not open again for somebody in the middle of this.
+    const edge = await edgeWith({ realIp: ['127.0.0.0/8'], authPerMinute: 1 })
     const login = (address: string) =>
       ask(edge, '/api/auth/login', { method: 'POST', headers: { 'x-forwarded-for': address } })
-    const used = ['2001:db8::1', '2001:db8::2', '2001:db8:0:0:1::', '2001:db8::a:b:c:d', '2001:0db8::ffff']
-    for (const address of used) expect((await login(address)).status, address).toBe(200)
-    expect((await login('2001:db8::3')).status).toBe(429)
+    expect((await login('2001:db8::1')).status).toBe(200)
+    const same = ['2001:db8::2', '2001:db8:0:0:1::', '2001:db8::a:b:c:d', '2001:0db8::ffff', '2001:db8::1']
+    for (const address of same) expect((await login(address)).status, address).toBe(429)
     expect((await login('2001:db8:0:1::3')).status).toBe(200)
-    for (let i = 0; i < 5; i++) expect((await login('203.0.113.5')).status).toBe(200)
+    expect((await login('203.0.113.5')).status).toBe(200)
     expect((await login('::ffff:203.0.113.5')).status).toBe(429)
     expect((await login('::ffff:203.0.113.6')).status).toBe(200)
     expect((await login('0.0.0.10')).status).toBe(200)

@@ -11,7 +11,9 @@ const database = testDatabase()
 const config = { trustProxy: ['127.0.0.1/32'] }
 const burst = testApi(database, testRedis(), { config, rateLimits: { signupBurst } })
 const daily = testApi(database, testRedis(), { config, rateLimits: { signupDaily } })
-const guessed = testApi(database, testRedis(), { config, rateLimits: { login } })
+// By a clock that stands still: how long the hashes take is no part of what is tested.
+const now = Date.now()
+const guessed = testApi(database, testRedis(), { config, rateLimits: { login }, deps: { clock: () => now } })
 
 const attempt = (api: typeof burst, ip: string) =>
   api.anonymous.post('/api/auth/signup', { email: 'a@nora.test', password }, { 'x-forwarded-for': ip })
@@ -57,7 +59,5 @@ test('sign-in: ten in a quarter of an hour to one account from everywhere, then 
   const found = []
   for (let n = 1; n <= 11; n++) found.push(await guess(n))
   expect(found.map((answer) => answer.status)).toEqual([...Array(10).fill(401), 429])
-  const seconds = Number(found[10]!.headers.get('retry-after'))
-  expect(seconds).toBeGreaterThan(15)
-  expect(seconds).toBeLessThanOrEqual(30)
+  expect(found[10]!.headers.get('retry-after')).toBe('30')
 })

@@ -5,7 +5,7 @@ import { password, testApi } from '../testing/test-api.ts'
 
 const database = testDatabase()
 const redis = testRedis()
-const api = testApi(database, redis, { rateLimits: { password: { max: 5, windowMs: 60_000 } } })
+const api = testApi(database, redis, { rateLimits: { password: { max: 5, windowMs: 3_600_000 } } })
 const until = async (who: {
   get: (path: string) => Promise<{ body: { session: { steppedUpUntil: string | null } } }>
 }) => (await who.get('/api/auth/me')).body.session.steppedUpUntil

@@ -117,7 +117,7 @@ test('a server that nobody has claimed is not claimed by a provider’s account'
 test('round trips are counted per address', async () => {
   const one = await startApi(database, redis, {
     config,
-    rateLimits: { oauth: { max: 3, windowMs: 60_000 } },
+    rateLimits: { oauth: { max: 3, windowMs: 3_600_000 } },
     deps: { capabilitySeed: api.deps.capabilitySeed },
   })
   try {

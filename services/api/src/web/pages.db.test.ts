@@ -48,7 +48,10 @@ describe('with both apps at one origin', () => {
   let api: TestApi
   beforeAll(async () => {
     const config = { consoleDir: await buildApp('console'), adminDir: await buildApp('admin') }
-    api = await startApi(database, redis, { config, rateLimits: { global: { max: 60, windowMs: 60_000 } } })
+    api = await startApi(database, redis, {
+      config,
+      rateLimits: { global: { max: 60, windowMs: 3_600_000 } },
+    })
     return () => api.close()
   })
 

@@ -51,7 +51,7 @@ async function agent(containerId: string, workerId = 'w1', row: Record<string, u
 const samples = async () =>
   database.asSuperuser<Record<string, unknown>>(
     `select agent_id, cpu_percent::float8 as cpu, memory_bytes::int as memory, memory_limit_bytes::int as limit,
-       network_rx_bytes::int as rx, network_tx_bytes::int as tx, pids, at > now() - interval '10 seconds' as fresh
+       network_rx_bytes::int as rx, network_tx_bytes::int as tx, pids, at > now() - interval '10 minutes' as fresh
      from nora.agent_samples order by at`,
   )
 

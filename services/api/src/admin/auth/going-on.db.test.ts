@@ -1,3 +1,4 @@
+import { withoutStall } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -24,18 +25,17 @@ beforeAll(async () => {
 
 describe('a refresh token of an admin session', () => {
   test('works once, for twenty at once the same; used later it ends the session, which is audited', async () => {
-    const who = await signIn()
-    const first = who.cookies.get(names.refresh)!
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        api.anonymous.post(
-          '/api/admin/auth/refresh',
-          {},
-          { cookie: `${names.refresh}=${first}`, origin: api.origin },
-        ),
-      ),
-    )
-    expect(new Set(answers.map((one) => one.status))).toEqual(new Set([200]))
+    const twenty = async () => {
+      const who = await signIn()
+      const headers = { cookie: `${names.refresh}=${who.cookies.get(names.refresh)}`, origin: api.origin }
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => api.anonymous.post('/api/admin/auth/refresh', {}, headers)),
+      )
+      expect(new Set(answers.map((one) => one.status))).toEqual(new Set([200]))
+      return { who, answers }
+    }
+    // They have ten seconds of grace.
+    const { who, answers } = await withoutStall(2_000, twenty)
     const next = answers.map(
       (one) => one.cookies.find((line) => line.startsWith(names.refresh))!.split(';')[0],
     )
