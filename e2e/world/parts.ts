@@ -46,7 +46,8 @@ async function install(folder: string, signal: AbortSignal): Promise<Installatio
   await completeEnvFile(layout.config, 'api', {
     ...{ ...provider, JWT_SECRET: secret(), NORA_SETUP_TOKEN: randomBytes(24).toString('base64url') },
     NORA_CAPABILITY_PRIVATE_KEY: randomBytes(32).toString('base64url'),
-    NORA_RATE_LIMITS: 'global=60000/60,mutations=60000/60,tickets=60000/60,login=1000/60',
+    NORA_RATE_LIMITS:
+      'global=60000/60,mutations=60000/60,tickets=60000/60,login=1000/60,signup-burst=1000/60,signup-daily=1000/60',
   })
   return readInstallation(layout)
 }
