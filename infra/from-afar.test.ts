@@ -17,6 +17,14 @@ test.each([
   ['https://localhost/', '443', /^sudo ssh -L 443:/],
   ['https://nora.example.org', '443', /^$/],
   ['https://localhost.example.org', '443', /^$/],
+  ['https://127.example.org', '443', /^$/],
+  ['https://127.0.0.1.example.org', '443', /^$/],
+  ['https://127.0.0.1.example.org:8443', '8443', /^$/],
+  ['https://127.0.0.256', '443', /^$/],
+  ['https://[::1].example.org', '443', /^$/],
+  ['http://127.255.0.3:8080', '8080', /^ssh -L 8080:/],
+  ['http://[::1]:8080', '8080', /^ssh -L 8080:/],
+  ['https://[::1]', '443', /^sudo ssh -L 443:/],
 ])('%s at port %s', (url, port, lines) => {
   expect(fromAfar(url, port)).toMatch(lines)
 })

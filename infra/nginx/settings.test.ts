@@ -19,6 +19,7 @@ describe('a setting is what it may be, or nothing is written', () => {
     { publicHost: '192.0.2.1' },
     { publicHost: '[2001:db8::1]' },
     { publicHost: 'localhost', adminHost: 'localhost' },
+    { publicHost: '127.0.0.2', adminHost: '127.0.0.2' },
     { agentsDomain: 'agents.test', realIp: 'cloudflare' },
     { realIp: '10.0.0.1,192.0.2.0/24,2001:db8::/32' },
     { httpsPort: '18443', realCertificate: 'true', ocspStapling: true },
@@ -124,7 +125,8 @@ describe('a setting is what it may be, or nothing is written', () => {
       'adminHost is missing',
       expect.stringContaining('certDir must'),
     ])
-    expect(problemsOf({ ...names, adminHost: 'nora.test' })[0]).toContain('another host')
+    for (const one of ['nora.test', '127.example.org', '127.0.0.1.example.org'])
+      expect(problemsOf({ publicHost: one, adminHost: one })[0]).toContain('another host')
     expect(problemsOf({ ...names, agentsDomain: 'nora.test' })[0]).toContain('agentsDomain')
     expect(problemsOf({ ...names, httpPort: 8443 })[0]).toContain('differ')
     expect(problemsOf({ ...names, onlyThroughProxy: true })[0]).toContain('realIp')

@@ -223,6 +223,9 @@ function contradictions(settings: EdgeSettings): string[] {
   return problems
 }
 
-/** Loopback, as browsers and the api see it. */
+/** Loopback, as browsers and the api see it: "127.example.org" is somebody's name. */
 export const isLoopbackHost = (name: string): boolean =>
-  name === 'localhost' || name.endsWith('.localhost') || name === '[::1]' || /^127\./.test(name)
+  name === 'localhost' ||
+  name.endsWith('.localhost') ||
+  name === '[::1]' ||
+  (isIP(name) === 4 && name.startsWith('127.'))

@@ -151,7 +151,10 @@ test('it is published on this machine alone while its name means this machine', 
   expect(publish('https://localhost:8443')).toBe('127.0.0.1')
   expect(publish('https://nora.localhost')).toBe('127.0.0.1')
   expect(publish('https://nora.example.org')).toBe('0.0.0.0')
+  expect(publish('https://127.0.0.1')).toBe('127.0.0.1')
+  expect(publish('https://[::1]')).toBe('127.0.0.1')
   expect(publish('https://localhost.example.org')).toBe('0.0.0.0')
+  expect(publish('https://127.example.org')).toBe('0.0.0.0')
 })
 
 test('settings that no file of settings holds are refused by name', () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isLoopback } from '@nora/config/values'
 import { describeVariable, type VariableName, variableNames } from '@nora/config/variables'
 import type { Variables } from '../env-files.ts'
 import { buildEnvironments } from '../environments.ts'
@@ -165,10 +166,7 @@ const upperName = (kind: string, name: string) => `NORA_${kind}_${name.toUpperCa
 
 /** On this machine alone while its public name means this machine alone. */
 function publishAddress(publicUrl: string): string {
-  const host = new URL(publicUrl).hostname
-  return host === 'localhost' || host.endsWith('.localhost') || host.startsWith('127.')
-    ? '127.0.0.1'
-    : '0.0.0.0'
+  return isLoopback(new URL(publicUrl).hostname) ? '127.0.0.1' : '0.0.0.0'
 }
 
 const isSecret = (name: string) =>
