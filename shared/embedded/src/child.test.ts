@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -35,22 +35,51 @@ test('a child that ignores SIGTERM is killed after its grace', async () => {
   expect(await readFile(logFile, 'utf8')).toContain('heard')
 })
 
-test('a child dies with a parent that is killed', async () => {
-  const module = JSON.stringify(join(import.meta.dirname, 'child.ts'))
+/** A process of its own that launches `command`, with `path` before its own PATH, and the child's pid. */
+async function parentOf(command: string, args: string[], path = ''): Promise<[ChildProcess, number]> {
+  const options = { command, args, env: { PATH: path + process.env['PATH'] }, logFile: join(folder, 'log') }
   const script = `
-    const { launch } = await import(${module})
-    const child = await launch({ command: 'sleep', args: ['600'], env: process.env, logFile: ${JSON.stringify(join(folder, 'log'))} })
+    const { launch } = await import(${JSON.stringify(join(import.meta.dirname, 'child.ts'))})
+    const child = await launch(${JSON.stringify(options)})
     process.stdout.write(String(child.pid))
     setInterval(() => {}, 1000)`
   const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const [pid] = (await once(parent.stdout, 'data')) as [Buffer]
-  parent.kill('SIGKILL')
-  await waitFor(async () => {
+  const [pid] = (await once(parent.stdout!, 'data')) as [Buffer]
+  return [parent, Number(pid)]
+}
+
+const untilGone = (pid: number) =>
+  waitFor(async () => {
     const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => 'gone')
     return state === 'gone' || state.includes(') Z ') ? true : undefined
   }, limits('the child outlived its parent'))
+
+test('a child dies with a parent that is killed', async () => {
+  const [parent, pid] = await parentOf('sleep', ['600'])
+  parent.kill('SIGKILL')
+  await untilGone(pid)
+})
+
+test('a child whose parent was killed before it could ask to die with it does not run', async () => {
+  const tools = join(folder, 'tools')
+  await mkdir(tools)
+  const late = `#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.02; done\nPATH=\${PATH#*:} exec prlimit "$@"\n`
+  await writeFile(join(tools, 'prlimit'), late, { mode: 0o755 })
+  const ran = join(folder, 'ran')
+  const [parent, pid] = await parentOf('sh', ['-c', `echo > ${ran}; exec sleep 60`], `${tools}:`)
+  parent.kill('SIGKILL')
+  await untilGone(pid)
+  await expect(access(ran)).rejects.toThrow('ENOENT')
+})
+
+test('a child has the environment that it was given, and no more', async () => {
+  const logFile = join(folder, 'log')
+  const child = await launch({ command: 'env', args: [], env: { ...env, ONE: 'a b' }, logFile })
+  expect(await child.exited).toEqual({ code: 0, signal: null })
+  const lines = (await readFile(logFile, 'utf8')).trim().split('\n')
+  expect(lines.filter((line) => !line.startsWith('_=')).sort()).toEqual(['ONE=a b', `PATH=${env.PATH}`])
 })
 
 test('the prefix drops everything that was not asked for', () => {

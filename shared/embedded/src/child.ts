@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type DeathSignal, privilegePrefix, type RunAs } from './privileges.ts'
+import { type DeathSignal, privilegePrefix, type RunAs, unlessOrphaned } from './privileges.ts'
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
 
@@ -35,7 +35,9 @@ export const ourOutput = 'our output'
  * The prefix programs exec each other, so the pid is the program's own. Throws when it cannot be spawned.
  */
 export async function launch(options: ChildOptions): Promise<Child> {
-  const [file, ...prefix] = privilegePrefix(options.runAs, options.deathSignal ?? 'TERM')
+  const deathSignal = options.deathSignal ?? 'TERM'
+  const [file, ...prefix] = privilegePrefix(options.runAs, deathSignal)
+  if (deathSignal !== 'none') prefix.push(...unlessOrphaned(process.pid))
   const log = options.logFile === ourOutput ? undefined : openLog(options.logFile)
   let child: ChildProcess
   try {

@@ -30,5 +30,16 @@ export function privilegePrefix(runAs: RunAs | undefined, deathSignal: DeathSign
   return prefix
 }
 
+/**
+ * What follows that prefix: runs the command, with only the environment that was given, unless `parent`, the process that
+ * started it, is dead already. A death that came before the child had asked for its signal would send it none.
+ */
+export const unlessOrphaned = (parent: number): string[] => [
+  'sh',
+  '-c',
+  '[ "$PPID" = "$0" ] || exit 143; unset PWD OLDPWD SHLVL; exec "$@"',
+  String(parent),
+]
+
 /** Whether this process may change its uid, which is what every `runAs` needs. */
 export const isRoot = (): boolean => process.getuid?.() === 0
