@@ -37,7 +37,7 @@ test('an admin sees in one call how the whole server is, audited once, and no se
      update nora.operations set status = 'failed', finished_at = now(), error = '{}' where agent_id = '${ids[1]}';
      update nora.operations set created_at = now() - interval '90 seconds' where agent_id = '${ids[2]}';
      insert into nora.workers (id, kid8, key_version, internal_url, last_seen_at) select 'w' || n, '\\x0000000000000000', 1, 'http://w',
-       now() - n * interval '10 seconds' from generate_series(0, 2) n;
+       now() + seen * interval '1 hour' from unnest(array[1, 1, -1]) with ordinality as w (seen, n);
      insert into nora.audit_log (event_type, actor_kind, target_kind, ts) values
        ('OPERATION_FAILED', 'system', 'agent', now() - interval '1 hour'), ('ERROR', 'system', 'route', now()),
        ('OPERATION_FAILED', 'system', 'agent', now() - interval '8 days'), ('AGENT_CREATED', 'system', 'agent', now())`,

@@ -9,7 +9,9 @@ const database = testDatabase()
 const redis = testRedis()
 const api = testApi(database, redis)
 
-const worker = (id: string, kid8: Buffer, age = '0 seconds') =>
+/** One that is alive stays so, however slow the machine is: it was seen in an hour from now. */
+const alive = '-1 hour'
+const worker = (id: string, kid8: Buffer, age = alive) =>
   database.worker
     .insertInto('workers')
     .values({ id, kid8, key_version: 1, internal_url: 'http://127.0.0.1:1' })
@@ -74,7 +76,7 @@ test('a worker that comes back is seen soon: what is missing is not remembered f
   for (let turn = 0; turn < 10 && best >= 600; turn++) {
     await aged('16 seconds')
     await missing(['worker-key'])
-    await aged('0 seconds')
+    await aged(alive)
     const back = performance.now()
     await missing(undefined)
     best = Math.min(best, performance.now() - back)

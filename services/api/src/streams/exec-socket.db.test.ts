@@ -145,7 +145,7 @@ describe('a terminal’s socket', () => {
     expect([await none.closed, none.reason()]).toEqual([1013, 'no worker answers'])
     await logs.worker(quiet, 'lives', echo)
     await database.asSuperuser(
-      `insert into nora.workers (id, kid8, key_version, internal_url, last_seen_at) values ('dead', $1, 1, 'http://127.0.0.1:9', now() + interval '1 second')`,
+      `insert into nora.workers (id, kid8, key_version, internal_url, last_seen_at) values ('dead', $1, 1, 'http://127.0.0.1:9', now() + interval '2 hours')`,
       [Buffer.alloc(8)],
     )
     const shell = await open(who, agent)

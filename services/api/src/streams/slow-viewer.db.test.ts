@@ -60,7 +60,7 @@ const bobsAgent = () => {
 
 test('readers of 1 kB/s of a log that comes at full speed cost the api bounded memory and a neighbour no time', async () => {
   await database.asSuperuser(
-    `insert into nora.workers (id, kid8, key_version, internal_url) values ('flood', $1, 1, $2)`,
+    `insert into nora.workers (id, kid8, key_version, internal_url, last_seen_at) values ('flood', $1, 1, $2, now() + interval '1 hour')`,
     [Buffer.alloc(8), workerUrl],
   )
   const late: number[] = []

@@ -19,7 +19,7 @@ export type LogSockets = {
   ada: Client
   bob: Client
   agentId: string
-  /** Starts a stand-in worker and enters it into the registry. */
+  /** Starts a stand-in worker and enters it into the registry, as alive however long the test takes. */
   worker: (script: Script, id?: string, exec?: ExecScript) => Promise<StandInWorker>
   ticketOf: (who: Client, agent?: string, kind?: 'logs' | 'exec') => Promise<string>
   connect: (
@@ -56,7 +56,7 @@ export function logSockets(database: TestDatabase, api: TestApi): LogSockets {
     const started = await standInWorker(script, exec)
     workers.push(started)
     await database.asSuperuser(
-      `insert into nora.workers (id, kid8, key_version, internal_url) values ($1, $2, 1, $3)`,
+      `insert into nora.workers (id, kid8, key_version, internal_url, last_seen_at) values ($1, $2, 1, $3, now() + interval '1 hour')`,
       [id, Buffer.alloc(8), started.url],
     )
     return started
