@@ -21,6 +21,8 @@ export type Caller = {
   email?: string
   sessionId?: string
   refreshToken?: string
+  /** Gives an admin a token that is as young as one's who has just signed in. */
+  renew?: () => void
 }
 
 /** One workspace and who stands around it. People and things are made when they are first asked for. */
@@ -78,10 +80,11 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
       `update nora.sessions set created_at = now() - interval '1 hour' where id = $1`,
       [sessionId],
     )
-    const claims = { userId, sessionId, secret: refresh.secret }
-    const accessToken = api.app.accessTokens.sign({ ...claims, transport: 'bearer' })
-    const self = Object.assign(client(api), { accessToken })
-    return { client: self, userId, email, sessionId, refreshToken: refresh.text }
+    const claims = { userId, sessionId, secret: refresh.secret, transport: 'bearer' as const }
+    // Anew for each call: where the machine is slow the whole table takes longer than a token lives.
+    const accessToken = { get: () => api.app.accessTokens.sign(claims), enumerable: true }
+    const self = Object.defineProperty(client(api), 'accessToken', accessToken)
+    return { client: self, userId, email, sessionId, refreshToken: refresh.text, renew: () => undefined }
   }
   const adminAccount = async () => {
     const person = await account()
@@ -97,10 +100,14 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
     }))!
     const claims = { userId: person.userId, sessionId, secret: refresh.secret, transport: 'cookie' as const }
     const self = client(api)
-    self.cookies.set('nora_admin_at', api.app.adminTokens.sign(claims))
-    self.cookies.set('nora_admin_rt', refresh.text)
+    self.cookies.set('nora_admin_at', '').set('nora_admin_rt', refresh.text)
+    const renew = () => {
+      if (self.cookies.has('nora_admin_at'))
+        self.cookies.set('nora_admin_at', api.app.adminTokens.sign(claims))
+    }
+    renew()
     self.csrfToken = adminCsrfToken(api.deps.config, sessionId)
-    return { client: self, ...person, sessionId, refreshToken: refresh.text }
+    return { client: self, ...person, sessionId, refreshToken: refresh.text, renew }
   }
   // Somebody has to claim the server, and is then no use as anybody else.
   await account()
@@ -117,7 +124,7 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
           ])
         }
       }
-    const stepUp = setStepUp(`now() + interval '10 minutes'`)
+    const stepUp = setStepUp(`now() + interval '1 day'`)
     const unraise = setStepUp('null')
     // The sign-in itself is a proof for some minutes, too.
     const stepDown = async (caller: { sessionId?: string }) => {
@@ -177,7 +184,11 @@ export async function worlds(api: TestApi, database: TestDatabase): Promise<Worl
       ...{ api, database, workspaceId, marker, password, stepUp, stepDown, join },
       maker: { principal: 'owner', ...maker, headers } satisfies Caller,
       other: { principal: 'editor', ...other, headers } satisfies Caller,
-      as: (principal: Principal) => once(callers, principal, () => callerFor(principal)),
+      as: async (principal: Principal) => {
+        const caller = await once(callers, principal, () => callerFor(principal))
+        caller.renew?.()
+        return caller
+      },
     }
     const withoutThings = (): World => {
       const things = new Map<string, Promise<string>>()
