@@ -6,8 +6,8 @@ import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import { freePort } from '@nora/testing/free-port'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import { afterEach, expect, inject, test } from 'vitest'
+import { untilServing } from './testing/until-serving.ts'
 
 const database = testDatabase()
 const redis = testRedis()
@@ -48,11 +48,8 @@ function start(env: Record<string, string>) {
 test('the process serves, ends in order on SIGTERM, and prints no secret', async () => {
   const port = await freePort()
   const { child, output, exit } = start({ NORA_PORT: String(port), NORA_LOG_LEVEL: 'trace' })
-  const answer = await waitUntil(
-    'the api to listen',
-    () => fetch(`http://127.0.0.1:${port}/api/auth/bootstrap-status`),
-    { deadlineMs: 120_000 },
-  )
+  await untilServing(`http://127.0.0.1:${port}`)
+  const answer = await fetch(`http://127.0.0.1:${port}/api/auth/bootstrap-status`)
   expect(await answer.json()).toEqual({ claimed: false })
   const body = JSON.stringify({
     email: 'a@nora.test',

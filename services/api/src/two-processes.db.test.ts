@@ -6,9 +6,9 @@ import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import { freePort } from '@nora/testing/free-port'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Client, client } from './testing/client.ts'
+import { untilServing } from './testing/until-serving.ts'
 
 // Two apis serve one installation: what they count, they count together.
 const database = testDatabase()
@@ -42,9 +42,7 @@ beforeAll(async () => {
     )
     urls.push(`http://127.0.0.1:${port}`)
   }
-  for (const url of urls) {
-    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 120_000 })
-  }
+  for (const url of urls) await untilServing(url)
 })
 afterAll(async () => {
   for (const child of children) {

@@ -9,11 +9,11 @@ import { freePort } from '@nora/testing/free-port'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { tempFolder } from '@nora/testing/temp-folder'
-import { waitUntil } from '@nora/testing/wait-until'
 import { expect, test } from 'vitest'
 import { captchaStandIn } from '../testing/captcha-stand-in.ts'
 import { client } from '../testing/client.ts'
 import { password } from '../testing/test-api.ts'
+import { untilServing } from '../testing/until-serving.ts'
 
 const database = testDatabase()
 const redis = testRedis()
@@ -52,7 +52,7 @@ test('the process that an operator starts with these settings asks the provider,
   }
   try {
     const url = `http://localhost:${port}`
-    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 120_000 })
+    await untilServing(url)
     const visitor = client({ url, origin: url })
     const { body } = await visitor.get('/api/auth/signup-options')
     expect(body.captcha).toEqual({ provider: 'turnstile', siteKey: '0x4AAAAsite', action: 'signup' })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { deriveSealing, formatSealKey } from '@nora/crypto/keys'
 import { freePort } from '@nora/testing/free-port'
-import { waitUntil } from '@nora/testing/wait-until'
+import { untilServing } from './until-serving.ts'
 
 export type ApiProcess = {
   port: number
@@ -18,7 +18,7 @@ export type ApiProcess = {
   kill: () => void
 }
 
-/** The real api as a process of its own, listening. `words`: for Node, before the program. */
+/** The real api as a process of its own, serving. `words`: for Node, before the program. */
 export async function startApiProcess(
   env: Record<string, string>,
   words: readonly string[] = [],
@@ -43,7 +43,7 @@ export async function startApiProcess(
   }
   const url = `http://127.0.0.1:${port}`
   try {
-    await waitUntil('the api to listen', () => fetch(`${url}/api/healthz`), { deadlineMs: 120_000 })
+    await untilServing(url)
   } catch (error) {
     child.kill('SIGKILL')
     throw new Error(output, { cause: error })
