@@ -143,8 +143,11 @@ test('an orphan of ours is removed and audited; what is not ours stays', async (
   }
 })
 
+/** It never answers, and is not given up before a slow machine has come to look. */
+const patient = { probePath: '/', startSeconds: 900 }
+
 test.each(['stop', 'delete'] as const)('a %s during provisioning cancels it', async (kind) => {
-  const { agentId, operationId } = await provision({ port: 8080, config: { probePath: '/' } })
+  const { agentId, operationId } = await provision({ port: 8080, config: patient })
   await waitUntil('health checks', async () => (await it.operation(operationId))['step'] === 'await-healthy')
   const behind = await it.queueBehind(agentId, kind)
   await it.untilOperation(behind, 'succeeded')
@@ -158,7 +161,7 @@ test.each(['stop', 'delete'] as const)('a %s during provisioning cancels it', as
 })
 
 test('a cancelled provisioning takes away what it made, and the agent rests', async () => {
-  const { agentId, operationId } = await provision({ port: 8080, config: { probePath: '/' } })
+  const { agentId, operationId } = await provision({ port: 8080, config: patient })
   await waitUntil('health checks', async () => (await it.operation(operationId))['step'] === 'await-healthy')
   await it.cancel(operationId, 'stopped')
   await it.untilOperation(operationId, 'cancelled')

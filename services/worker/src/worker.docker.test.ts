@@ -152,7 +152,11 @@ test('a container killed by hand comes back, and its end is told', async () => {
 
 test('SIGTERM gives the work back within 10 s, and another worker goes on with it', async () => {
   const slow = await it.tinyImage('slow', ['/bin/sh', '-c', 'exec sleep 3600'])
-  const agentId = await it.insertAgent({ image: slow, port: 8080, config: { probePath: '/' } })
+  const agentId = await it.insertAgent({
+    image: slow,
+    port: 8080,
+    config: { probePath: '/', startSeconds: 900 },
+  })
   const operationId = await it.insertOperation(agentId, 'provision')
   await waitUntil(
     'health checks',
