@@ -18,14 +18,17 @@ afterEach(async () => {
   connection.disconnect()
 })
 
+/** For what has to be counted in Redis however slowly it answers here. */
+const times = { renewMs: 50, leaseMs: 600_000, patienceMs: 60_000 }
+
 /** What one api process holds. */
 async function apiProcess(
   most: number,
-  times = { renewMs: 50, leaseMs: 600_000 },
+  more: Partial<typeof times> = {},
 ): Promise<SocketPlaces & { connection: Redis }> {
   const connection = connectRedis(redis.url, log)
   await waitUntil('the connection', () => connection.status === 'ready')
-  const places = socketPlaces({ redis: connection, config, log }, most, times)
+  const places = socketPlaces({ redis: connection, config, log }, most, { ...times, ...more })
   cleanups.push(places.stop, () => connection.disconnect())
   return { ...places, connection }
 }
@@ -63,7 +66,7 @@ test('that a flushed Redis forgot are counted again', async () => {
 test('of a process that died are free after its lease, and those of one that lives are not', async () => {
   const living = await apiProcess(2)
   await living.take('ada', 'b')
-  const dead = await apiProcess(2, { renewMs: 3_600_000, leaseMs: 600_000 })
+  const dead = await apiProcess(2, { renewMs: 3_600_000 })
   await dead.take('ada', 'a')
   expect(await living.take('ada', 'c')).toBe(false)
   // As if its lease had run out; that of one that lives is put off again and again.
@@ -74,7 +77,8 @@ test('of a process that died are free after its lease, and those of one that liv
 })
 
 test('are counted by each process alone while Redis hangs', async () => {
-  const [one, two] = [await apiProcess(2), await apiProcess(2)]
+  const quick = { patienceMs: 250 }
+  const [one, two] = [await apiProcess(2, quick), await apiProcess(2, quick)]
   await one.take('ada', 'a')
   process.kill(redis.server.pid, 'SIGSTOP')
   try {

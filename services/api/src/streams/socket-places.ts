@@ -15,9 +15,8 @@ const takeScript = `
 `
 /** Open sockets of one person, of every kind. */
 export const mostSockets = 20
-/** How often a process says that it still has its sockets, and how long one is believed. */
-const socketTimes = { renewMs: 4_000, leaseMs: 12_000 }
-const patienceMs = 250
+/** How often a process says that it still has its sockets, how long one is believed, and how long Redis may take to say. */
+const socketTimes = { renewMs: 4_000, leaseMs: 12_000, patienceMs: 250 }
 
 export type SocketPlaces = {
   /** False: the person has as many sockets open as one may have. A place that was taken must be given back. */
@@ -33,7 +32,7 @@ export type SocketPlaces = {
 export function socketPlaces(
   deps: Pick<Deps, 'redis' | 'config' | 'log'>,
   most: number,
-  { renewMs, leaseMs } = socketTimes,
+  { renewMs, leaseMs, patienceMs } = socketTimes,
 ): SocketPlaces {
   const own = new Map<string, Set<string>>()
   const keyOf = (userId: string) => `nora:sockets:${blind(deps, userId)}`
