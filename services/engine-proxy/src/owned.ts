@@ -64,7 +64,10 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
 
   async function postured(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned> {
     const owned = await container(name, roles, signal)
-    const problem = postureProblem(ours, owned)
+    if (postureProblem(ours, owned) === undefined) return owned
+    // Only now: an engine takes its time to say this of itself.
+    const { found: engineFacts } = await look('engine', '/info', signal)
+    const problem = postureProblem(ours, owned, engineFacts)
     if (problem !== undefined)
       throw new Refusal(`This container has what none of this installation's has: ${problem}.`)
     return owned

@@ -1,9 +1,13 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type Docker from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { namesOf } from './policy/ours.ts'
+import { notJudged, ordinaryEngine, rulesFor } from './policy/posture-fields.ts'
 import { agentCreation, type Body } from './testing/specs.ts'
 import { stage } from './testing/stage.ts'
+
+type Bend = (body: Body, container: () => Promise<Docker.Container>) => unknown
 
 let it: Awaited<ReturnType<typeof stage>>
 beforeAll(async () => {
@@ -25,7 +29,7 @@ test('a container of ours that was given more by hand is not started, entered, f
   const mount = (fields: object) => (body: Body) => body.HostConfig.Mounts.push({ Target: '/x', ...fields })
   const first = (fields: object) => (body: Body) => Object.assign(body.HostConfig.Mounts[0], fields)
   const host = (fields: object) => (body: Body) => Object.assign(body.HostConfig, fields)
-  const bends: Record<string, (body: Body) => unknown> = {
+  const bends: Record<string, Bend> = {
     'a mount of /etc': mount({ Type: 'bind', Source: '/etc', ReadOnly: true }),
     [`a mount of ${stranger}`]: mount({ Type: 'volume', Source: stranger }),
     'a mount of tmpfs': mount({ Type: 'tmpfs' }),
@@ -49,16 +53,56 @@ test('a container of ours that was given more by hand is not started, entered, f
     'PidMode host': host({ PidMode: 'host' }),
     'UsernsMode host': host({ UsernsMode: 'host' }),
     'IpcMode container:': host({ IpcMode: `container:${it.strangerId}` }),
+    // `docker run --security-opt systempaths=unconfined` sends these.
+    'MaskedPaths []': host({ MaskedPaths: [] }),
+    'ReadonlyPaths []': host({ ReadonlyPaths: [] }),
+    'MaskedPaths ["/proc/kcore"]': host({ MaskedPaths: ['/proc/kcore'] }),
+    'Runtime io.containerd.runc.v2': host({ Runtime: 'io.containerd.runc.v2' }),
+    'CgroupParent /nora-test': host({ CgroupParent: '/nora-test' }),
+    'CgroupnsMode host': host({ CgroupnsMode: 'host' }),
+    'IpcMode shareable': host({ IpcMode: 'shareable' }),
+    'UTSMode host': (body) => {
+      Object.assign(body.HostConfig, { UTSMode: 'host' })
+      delete body.Hostname
+    },
+    'NetworkMode none': host({ NetworkMode: 'none' }),
+    'CapDrop null': host({ CapDrop: null }),
+    'CapDrop ["NET_RAW"]': host({ CapDrop: ['NET_RAW'] }),
+    'SecurityOpt []': host({ SecurityOpt: [] }),
+    'GroupAdd ["0"]': host({ GroupAdd: ['0'] }),
+    'ReadonlyRootfs false': host({ ReadonlyRootfs: false }),
+    'Tmpfs {"/tmp":"rw,exec"}': host({ Tmpfs: { '/tmp': 'rw,exec' } }),
+    'Sysctls {"net.ipv4.ip_forward":"1"}': host({ Sysctls: { 'net.ipv4.ip_forward': '1' } }),
+    'PortBindings {"80/tcp"': host({ PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } }),
+    'PublishAllPorts true': host({ PublishAllPorts: true }),
+    'ExtraHosts ["x:10.0.0.1"]': host({ ExtraHosts: ['x:10.0.0.1'] }),
+    'Dns ["10.0.0.1"]': host({ Dns: ['10.0.0.1'] }),
+    'OomScoreAdj -500': host({ OomScoreAdj: -500 }),
+    'OomKillDisable true': host({ OomKillDisable: true }),
+    'Memory 0': host({ Memory: 0, MemorySwap: 0 }),
+    'MemorySwap -1': host({ MemorySwap: -1 }),
+    'NanoCpus 0': host({ NanoCpus: 0 }),
+    'PidsLimit null': host({ PidsLimit: null }),
+    'CpuShares 4096': host({ CpuShares: 4096 }),
+    'Ulimits [{"Name":"core"': host({ Ulimits: [{ Name: 'core', Soft: -1, Hard: -1 }] }),
+    'LogConfig {"Type":"none"': host({ LogConfig: { Type: 'none', Config: {} } }),
+    'RestartPolicy {"Name":"always"': host({ RestartPolicy: { Name: 'always' } }),
+    'AutoRemove true': host({ AutoRemove: true }),
+    'User 0': (body) => Object.assign(body, { User: '0' }),
+    [`a place on the network ${stranger}`]: async (_, container) =>
+      docker.getNetwork(stranger).connect({ Container: (await container()).id }),
   }
-  const made = async (bend: (body: Body) => unknown) => {
+  const made = async (bend: Bend) => {
     const { name, body } = agentCreation(
       { ...target, command: ['/bin/sleep', '600'] },
       facts.keysDir,
       facts.image,
     )
     body.NetworkingConfig = {}
-    bend(body)
-    return docker.createContainer({ name, ...body })
+    let made: Promise<Docker.Container> | undefined
+    const container = () => (made ??= docker.createContainer({ name, ...body }))
+    await bend(body, container)
+    return container()
   }
   const refused = (words: string) => ({
     status: 403,
@@ -92,4 +136,20 @@ test('a container of ours that was given more by hand is not started, entered, f
   }
   await network.remove()
   await docker.getVolume(own.volume).remove()
+})
+
+test('each field that this engine shows of a container is looked at, or said to be of no effect', async () => {
+  const { facts, docker, agentId, gatewayId } = it
+  for (const [role, id] of [
+    ['agent', agentId],
+    ['gateway', gatewayId],
+  ] as const) {
+    const { HostConfig } = await docker.getContainer(id).inspect()
+    const looked = rulesFor(facts.ours, role, facts.target.agentId, { ...HostConfig }, ordinaryEngine)
+    const names = Object.keys(HostConfig).filter((name) => !(notJudged as readonly string[]).includes(name))
+    expect(
+      names.filter((name) => !Object.hasOwn(looked, name)),
+      role,
+    ).toEqual([])
+  }
 })

@@ -72,14 +72,15 @@ export function agentBody(ours: Ours, agentId: string, hasIpv6: boolean): Rule {
       [label.generation]: text(/^\d{1,12}$/, 'a number'),
       [label.spec]: text(/^[0-9a-z-]{1,64}$/, 'a hash'),
     }),
-    HostConfig: swapEqualsMemory(fields(hostConfig(ours, agentId, hasIpv6))),
+    HostConfig: swapEqualsMemory(fields(agentHostConfig(ours, agentId, hasIpv6))),
     NetworkingConfig: fields({
       EndpointsConfig: fields({ [network]: fields({ IPAMConfig: fields({ IPv4Address: address }) }) }),
     }),
   })
 }
 
-const hostConfig = (ours: Ours, agentId: string, hasIpv6: boolean): Record<string, Rule> => ({
+/** A rule for each field that the HostConfig of an agent's container has. */
+export const agentHostConfig = (ours: Ours, agentId: string, hasIpv6: boolean): Record<string, Rule> => ({
   Init: exactly(true),
   ReadonlyRootfs: exactly(true),
   Privileged: exactly(false),

@@ -33,7 +33,7 @@ export function gatewayBody(ours: Ours, name: string, hasIpv6: boolean): Rule {
       [label.spec]: text(/^[0-9a-f]{32}$/, 'a hash'),
       [label.gateway]: exactly(String(index)),
     }),
-    HostConfig: swapEqualsMemory(fields(hostConfig(network.name, hasIpv6))),
+    HostConfig: swapEqualsMemory(fields(gatewayHostConfig(network.name, hasIpv6))),
     NetworkingConfig: exactly({
       EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: address } } },
     }),
@@ -56,7 +56,8 @@ function environment(address: string, ours: Ours): Rule {
 const isKey = (variable: string | undefined, name: string) =>
   variable?.startsWith(name) === true && key.test(variable.slice(name.length))
 
-const hostConfig = (network: string, hasIpv6: boolean): Record<string, Rule> => ({
+/** A rule for each field that the HostConfig of a gateway's container has. */
+export const gatewayHostConfig = (network: string, hasIpv6: boolean): Record<string, Rule> => ({
   Init: exactly(true),
   ReadonlyRootfs: exactly(true),
   Privileged: exactly(false),

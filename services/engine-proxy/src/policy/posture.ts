@@ -1,4 +1,5 @@
-import { keyFolder, namesOf, type Ours, type Role } from './ours.ts'
+import { controlNetwork, keyFolder, namesOf, type Ours, type Role, uuid } from './ours.ts'
+import { type EngineFacts, isNone, ordinaryEngine, rulesFor } from './posture-fields.ts'
 import { isObject, printable } from './rules.ts'
 
 /** A container of ours as the engine shows it. */
@@ -8,24 +9,44 @@ type Shown = { role: Role; agentId: string | undefined; found: Record<string, un
  * What a container that is there has and none that could be made here has; undefined for one that has nothing of it. It is judged
  * by what the engine would give it at its next start.
  */
-export function postureProblem(ours: Ours, { role, agentId, found }: Shown): string | undefined {
+export function postureProblem(
+  ours: Ours,
+  { role, agentId, found }: Shown,
+  engine: EngineFacts = ordinaryEngine,
+): string | undefined {
+  if (role !== 'gateway' && !uuid.test(agentId ?? '')) return 'no id of an agent'
   const host = isObject(found['HostConfig']) ? found['HostConfig'] : {}
-  if (host['Privileged'] === true) return 'Privileged'
-  const given = lists.find((name) => !isNone(host[name]))
-  if (given !== undefined) return given
-  const shared = worlds.find((name) => /^(host|container:)/.test(String(host[name] ?? '')))
-  if (shared !== undefined) return `${shared} ${printable(String(host[shared]))}`
-  const options = host['SecurityOpt'] ?? []
-  if (!Array.isArray(options) || options.some((one) => one !== 'no-new-privileges:true')) return 'SecurityOpt'
   const mounts = host['Mounts'] ?? []
   if (!Array.isArray(mounts)) return 'Mounts'
   const own = agentId === undefined ? [] : (ownMounts[role]?.(ours, agentId) ?? [])
   const strange = mounts.find((mount) => !own.some((one) => isSame(one, mount)))
-  return strange === undefined ? undefined : `a mount of ${sourceOf(strange)}`
+  if (strange !== undefined) return `a mount of ${sourceOf(strange)}`
+  const rules = Object.entries(rulesFor(ours, role, agentId, host, engine))
+  const wrong = rules.find(([name, rule]) => rule(host[name], name) !== undefined)?.[0]
+  if (wrong !== undefined) return `${wrong} ${shown(host[wrong])}`
+  const user = isObject(found['Config']) ? found['Config']['User'] : undefined
+  if (role !== 'hand-over' && user !== '10001:10001') return `User ${shown(user)}`
+  const other = networksOf(found).find((name) => !isOwnNetwork(ours, role, agentId, name))
+  return other === undefined ? undefined : `a place on the network ${printable(other)}`
 }
 
-const lists = ['CapAdd', 'Binds', 'Devices', 'DeviceRequests', 'DeviceCgroupRules', 'VolumesFrom'] as const
-const worlds = ['NetworkMode', 'PidMode', 'IpcMode', 'UTSMode', 'UsernsMode'] as const
+const shown = (value: unknown) =>
+  printable(typeof value === 'string' && value !== '' ? value : (JSON.stringify(value) ?? 'absent'), 200)
+
+/** Those that it is on, or is to be on when it starts, by their names. */
+function networksOf(found: Record<string, unknown>): string[] {
+  const settings = isObject(found['NetworkSettings']) ? found['NetworkSettings'] : {}
+  return isObject(settings['Networks']) ? Object.keys(settings['Networks']) : []
+}
+
+function isOwnNetwork(ours: Ours, role: Role, agentId: string | undefined, name: string): boolean {
+  if (role === 'agent') return name === namesOf(ours, agentId ?? '').network
+  if (role === 'hand-over') return name === 'none'
+  const before = namesOf(ours, '').network
+  return (
+    name === controlNetwork(ours).name || (name.startsWith(before) && uuid.test(name.slice(before.length)))
+  )
+}
 
 type Mount = { Type: 'bind' | 'volume'; Source: string; Target?: string; ReadOnly: boolean }
 
@@ -61,9 +82,3 @@ function isSame(own: Mount, mount: unknown): boolean {
 
 const sourceOf = (mount: unknown) =>
   isObject(mount) ? printable(String(mount['Source'] ?? mount['Type'] ?? ''), 200) : 'no kind that is known'
-
-const isNone = (value: unknown): boolean =>
-  value === undefined ||
-  value === null ||
-  value === '' ||
-  (typeof value === 'object' && Object.keys(value).length === 0)
