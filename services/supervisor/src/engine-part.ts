@@ -46,15 +46,21 @@ export async function keepEngine(
   })
 }
 
-/** Whether stopping the engine would stop somebody else's containers. */
-export const engineIsShared = async (installation: Installation): Promise<boolean> =>
-  (await foreignContainers(installation.engineSocket, installation.id)) > 0
+/** Whose containers the engine runs: stopping it would stop them. `unanswered`: it does not say, and they may be anybody's. */
+export async function engineUse(installation: Installation): Promise<'ours' | 'shared' | 'unanswered'> {
+  const others = await foreignContainers(installation.engineSocket, installation.id)
+  if (others === undefined) return 'unanswered'
+  return others > 0 ? 'shared' : 'ours'
+}
 
-/** Ends an engine that a supervisor of this installation left running, unless others use it. For the uninstaller. */
-export async function stopLeftEngine(installation: Installation): Promise<'none' | 'shared' | 'stopped'> {
+/** Ends an engine that a supervisor of this installation left running, unless others use it or may. For the uninstaller. */
+export async function stopLeftEngine(
+  installation: Installation,
+): Promise<'none' | 'shared' | 'unanswered' | 'stopped'> {
   const pid = await ownEnginePid(installation.enginePidFile)
   if (pid === undefined) return 'none'
-  if (await engineIsShared(installation)) return 'shared'
+  const use = await engineUse(installation)
+  if (use !== 'ours') return use
   await adopt(pid).stop()
   return 'stopped'
 }

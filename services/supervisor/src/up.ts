@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { refusedExitCode } from '@nora/config/boot'
 import { ownEnginePid } from '@nora/embedded/engine'
 import { loadAccounts } from './accounts.ts'
-import { engineIsShared, keepEngine } from './engine-part.ts'
+import { engineUse, keepEngine } from './engine-part.ts'
 import { type Installation, readInstallation } from './installation.ts'
 import type { Kept } from './keep-running.ts'
 import { type Layout, setupCommand } from './layout.ts'
@@ -197,8 +197,11 @@ async function stopEngine(
   say: (line: string) => void,
 ): Promise<void> {
   if (keep) return say('engine: left running, and the agents with it')
-  if (await engineIsShared(installation))
-    return say('engine: left running, it runs containers that are not ours')
+  // Where no process is, nothing answers and nothing is stopped but the watch over it.
+  const use = engine.status().pid === null ? 'ours' : await engineUse(installation)
+  if (use === 'shared') return say('engine: left running, it runs containers that are not ours')
+  if (use === 'unanswered')
+    return say('engine: left running, it does not say whether it runs containers that are not ours')
   await engine.stop()
 }
 

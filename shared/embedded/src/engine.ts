@@ -81,10 +81,17 @@ export async function ownEnginePid(pidFile: string): Promise<number | undefined>
   return name.trim() === 'dockerd' ? pid : undefined
 }
 
-/** How many running containers do not carry our installation's label: an engine with some is not ours to stop. */
-export async function foreignContainers(socketPath: string, installationId: string): Promise<number> {
+/**
+ * How many running containers do not carry our installation's label: an engine with some is not ours to stop. Undefined where the engine
+ * does not say, within a minute, what it runs: that is not none.
+ */
+export async function foreignContainers(
+  socketPath: string,
+  installationId: string,
+): Promise<number | undefined> {
   const answer = await engineCall({ socketPath, method: 'GET', path: '/containers/json', timeoutMs: 60_000 })
-  const list = (answer?.status === 200 ? answer.body : []) as { Labels?: Record<string, string> }[]
+  if (answer?.status !== 200 || !Array.isArray(answer.body)) return undefined
+  const list = answer.body as { Labels?: Record<string, string> | null }[]
   return list.filter((one) => one.Labels?.['com.nora.installation'] !== installationId).length
 }
 
