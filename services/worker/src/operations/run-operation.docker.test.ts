@@ -79,7 +79,8 @@ test('a program that never gets healthy ends in error with its last lines, and s
   const agentId = await it.insertAgent({ image, port: 8080, config: { probePath: '/healthz' } })
   const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
   const operationId = await it.insertOperation(agentId, 'provision', { started_at: minutesAgo(4) })
-  const deps = it.deps('worker-1')
+  // Few turns, and it waits through more: those have a deadline of their own.
+  const deps = { ...it.deps('worker-1'), maxTurns: 10 }
   let ageMinutes = 0
   const observe: typeof deps.backend.observe = async (target, signal) => {
     const observed = await deps.backend.observe(target, signal)
@@ -91,9 +92,14 @@ test('a program that never gets healthy ends in error with its last lines, and s
   }
   const outcome = runOperation({ ...deps, backend: { ...deps.backend, observe } }, operationId, never)
   await waitUntil(
-    'words of waiting',
-    async () => /^waiting for the health check: \d+ of 120 s$/.test((await it.agent(agentId)).state_reason),
-    { deadlineMs: 30_000 },
+    'words of waiting for longer than so many turns take',
+    async () => {
+      const words = (await it.agent(agentId)).state_reason
+      const [, seconds] = /^waiting for the health check: (\d+) of 120 s$/.exec(words) ?? []
+      if (Number(seconds) >= 12) return true
+      throw new Error(words)
+    },
+    { deadlineMs: 60_000 },
   )
   expect(await it.agent(agentId)).toMatchObject({ state: 'provisioning' })
   ageMinutes = 3

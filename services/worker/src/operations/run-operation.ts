@@ -28,7 +28,7 @@ import { perform, stepTimedOut } from './steps.ts'
 import { stepWords, withLastWords } from './words.ts'
 
 const observeMs = 15_000
-const maxTurns = 400
+const defaultTurns = 400
 /** A registry that fails this often in a row (for half a minute) is for a person to look at; reconciliation still tries. */
 const mostPulls = 5
 /** A network that is being made by somebody else shows sooner. */
@@ -88,6 +88,7 @@ async function converge(
 ): Promise<Outcome> {
   const over = AbortSignal.any([stop, lease.lost])
   const run = await openRun(deps, operation, lease, over)
+  const maxTurns = deps.maxTurns ?? defaultTurns
   for (let turn = 0; turn < maxTurns; turn++) {
     over.throwIfAborted()
     if (isCancelled(lease, run)) await noteCancel(deps, run)
@@ -95,7 +96,9 @@ async function converge(
     if (left <= 0) return fail(deps, run, 'deadline', `not done in time; it was ${run.reason}`)
     try {
       const outcome = await takeTurn(deps, run, lease, over, left)
-      if (outcome) return outcome
+      // Each is about a second; how many there may be is the program's own deadline, which may be fifteen minutes.
+      if (outcome === 'waited') turn--
+      else if (outcome) return outcome
     } catch (error) {
       over.throwIfAborted()
       if (isCancelled(lease, run)) continue
@@ -130,14 +133,14 @@ const retryMs = (operation: LeasedOperation) => Math.min(15_000, 500 * 2 ** Math
 /** The error's sentence as part of a longer one. */
 const sentence = (error: BackendError) => error.message.replace(/\.$/, '')
 
-/** One observation, one step. An outcome: the operation is over for this worker. */
+/** One observation, one step. An outcome: the operation is over for this worker. `waited`: nothing was done but to ask for health. */
 async function takeTurn(
   deps: RunDeps,
   run: Run,
   lease: KeptLease,
   over: AbortSignal,
   leftMs: number,
-): Promise<Outcome | undefined> {
+): Promise<Outcome | 'waited' | undefined> {
   run.observed = await answering(observeMs, over, (signal) => deps.backend.observe(run.target, signal))
   const step = nextStep(run.target, run.observed, { ...run.facts, kind: run.operation.kind, now: Date.now() })
   switch (step.do) {
@@ -151,7 +154,7 @@ async function takeTurn(
       const held = whyHeld(deps, run, step.do)
       if (held !== undefined) return hold(deps, run, held, Math.min(heldMs, leftMs))
       await takeStep(deps, run, step.do, lease, over, leftMs)
-      return undefined
+      return step.do === 'await-healthy' ? 'waited' : undefined
     }
   }
 }

@@ -58,6 +58,8 @@ export type RunDeps = {
   startsHeld(): string | undefined
   /** Of its leases, when they are not to be the usual ones. */
   clocks?: typeof leaseClocks
+  /** After how many turns an operation does not converge; default 400. */
+  maxTurns?: number
 }
 
 /** One taking-up of an operation on an agent: what is known of it now. */
