@@ -69,13 +69,13 @@ beforeAll(async () => {
     ...{ database, docker: new Docker(), redisUrl: access.urls.worker },
     settings: { REDIS_URL: access.urls.api },
   })
-}, 180_000)
+}, 300_000)
 afterAll(async () => {
   await it.close?.()
   observer?.disconnect()
   if (server) await stopRedis()
   await rm(folder, { recursive: true, force: true })
-}, 120_000)
+}, 300_000)
 
 const refusals = async () => {
   const log = (await observer.call('ACL', 'LOG')) as unknown[][]

@@ -12,7 +12,7 @@ type Bend = (body: Body, container: () => Promise<Docker.Container>) => unknown
 let it: Awaited<ReturnType<typeof stage>>
 beforeAll(async () => {
   it = await stage()
-}, 170_000)
+}, 300_000)
 afterAll(() => it?.close())
 
 // With our labels and names, by somebody who may ask the engine itself.

@@ -149,7 +149,7 @@ test.concurrent.each(kinds)(
     }
     expect(asked).toEqual(expect.arrayContaining(known))
   },
-  240_000,
+  900_000,
 )
 
 test.concurrent.each(['stop', 'delete'] as const)(
@@ -175,7 +175,7 @@ test.concurrent.each(['stop', 'delete'] as const)(
     }
     expect(asked.length).toBeGreaterThanOrEqual(8)
   },
-  240_000,
+  900_000,
 )
 
 test.concurrent('a delete that has begun goes on, whatever is asked during any of its steps', async () => {
@@ -196,7 +196,7 @@ test.concurrent('a delete that has begun goes on, whatever is asked during any o
   expect(asked).toEqual(
     expect.arrayContaining(['remove-container', 'remove-network', 'remove-storage', 'remove-keys']),
   )
-}, 240_000)
+}, 900_000)
 
 test.concurrent('a cancel that nobody was told of before the last step was done is heard all the same', async () => {
   const agentId = await it.insertAgent()

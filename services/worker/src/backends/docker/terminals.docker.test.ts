@@ -17,8 +17,8 @@ beforeAll(async () => {
   backend = it.backend
   target = it.target({ command: ['/bin/sh', '-c', 'while :; do sleep 3600; done'] })
   containerId = (await deploy(backend, target)).containerId
-}, 120_000)
-afterAll(() => it?.close(), 120_000)
+}, 300_000)
+afterAll(() => it?.close(), 300_000)
 
 type Opened = Terminal & { said: () => string; until: (text: string) => Promise<unknown> }
 
