@@ -4,6 +4,7 @@ import { derivedPepper } from '@nora/crypto/hub-keys'
 import { ownMs } from '@nora/testing/own-time'
 import { waitUntil } from '@nora/testing/wait-until'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { machineOf } from './beside.ts'
 import { type Client, signedIn } from './client.ts'
 import { type Provider, startProvider } from './provider.ts'
 import { stack } from './stack.ts'
@@ -74,7 +75,7 @@ async function allIsWell(): Promise<number> {
   }
   const waited = await ownMs(
     () => waitUntil('the agent to answer', answered, { deadlineMs: 120_000, everyMs: 100 }),
-    me,
+    machineOf(it),
   )
   // A gateway that has just been made knows no agent yet; nobody is told that it may not.
   expect(refused.filter((one) => !/^50[23] |^404 agent-not-routed/.test(one))).toEqual([])

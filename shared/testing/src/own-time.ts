@@ -5,7 +5,8 @@ const everyMs = 50
 /**
  * How many milliseconds something takes of its own. An idle caller runs beside it, that sets a short timer and then asks `beside` for
  * something small: what that caller was late by, this process, the machine or the server asked stood still or was busy with others, and
- * it does not count. What waits too long on a quiet machine is still seen to.
+ * it does not count. What waits too long on a quiet machine is still seen to. `beside` must not ask what is measured: its standing still
+ * would be taken off as well.
  */
 export async function ownMs(
   run: () => Promise<unknown>,
