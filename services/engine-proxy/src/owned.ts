@@ -36,9 +36,19 @@ export type Owners = {
   postured(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned>
   network(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned>
   volume(name: string, signal: AbortSignal): Promise<Owned>
+  /** Ours and without options, or not there. Throws `Refusal` 403. */
+  plainVolume(name: string, signal: AbortSignal): Promise<'there' | 'absent'>
   /** The agent's container that an exec belongs to; also that the exec itself is one that could have been made here. */
   exec(id: string, signal: AbortSignal): Promise<{ id: string; bytes: Buffer }>
   image(reference: string, signal: AbortSignal): Promise<{ id: string; labels: Record<string, unknown> }>
+}
+
+/** The names of the volumes that a container mounts. */
+function volumesOf(found: Record<string, unknown>): string[] {
+  const mounts = isObject(found['HostConfig']) ? found['HostConfig']['Mounts'] : undefined
+  return (Array.isArray(mounts) ? mounts : [])
+    .filter((mount) => isObject(mount) && mount['Type'] === 'volume')
+    .map((mount: { Source?: unknown }) => String(mount.Source))
 }
 
 const hexId = /^[0-9a-f]{64}$/
@@ -64,13 +74,27 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
 
   async function postured(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned> {
     const owned = await container(name, roles, signal)
-    if (postureProblem(ours, owned) === undefined) return owned
-    // Only now: an engine takes its time to say this of itself.
-    const { found: engineFacts } = await look('engine', '/info', signal)
-    const problem = postureProblem(ours, owned, engineFacts)
-    if (problem !== undefined)
-      throw new Refusal(`This container has what none of this installation's has: ${problem}.`)
+    if (postureProblem(ours, owned) !== undefined) {
+      // Only now: an engine takes its time to say this of itself.
+      const { found: engineFacts } = await look('engine', '/info', signal)
+      const problem = postureProblem(ours, owned, engineFacts)
+      if (problem !== undefined)
+        throw new Refusal(`This container has what none of this installation's has: ${problem}.`)
+    }
+    // Of the container's own volume only the name is in the container.
+    for (const volume of volumesOf(owned.found)) await plainVolume(volume, signal)
     return owned
+  }
+
+  async function plainVolume(name: string, signal: AbortSignal): Promise<'there' | 'absent'> {
+    try {
+      const options = (await volume(name, signal)).found['Options']
+      if (!isObject(options) || Object.keys(options).length === 0) return 'there'
+      throw new Refusal('The volume has options, which could make it any folder or device of the host.')
+    } catch (error) {
+      if (error instanceof Refusal && !(error instanceof Foreign) && error.status === 404) return 'absent'
+      throw error
+    }
   }
 
   async function network(name: string, roles: readonly Role[], signal: AbortSignal): Promise<Owned> {
@@ -102,7 +126,7 @@ export function ownersOn(engine: Engine, ours: Ours): Owners {
   }
 
   return {
-    ...{ container, postured, network, volume },
+    ...{ container, postured, network, volume, plainVolume },
     async exec(id, signal) {
       if (!hexId.test(id)) throw new Refusal('That is no id of an exec.')
       const { found, bytes } = await look('exec instance', `/exec/${id}/json`, signal)

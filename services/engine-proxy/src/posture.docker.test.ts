@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { tarArchive } from '@nora/worker/backends/docker/tar'
 import type Docker from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { namesOf } from './policy/ours.ts'
@@ -136,6 +137,56 @@ test('a container of ours that was given more by hand is not started, entered, f
   }
   await network.remove()
   await docker.getVolume(own.volume).remove()
+})
+
+test('a state that somebody made a folder of the host by hand is not started with, entered or filled', async () => {
+  const { facts, call, docker, folder } = it
+  const target = { ...facts.target, agentId: crypto.randomUUID() }
+  const own = namesOf(facts.ours, target.agentId)
+  mkdirSync(join(facts.keysDir, target.agentId))
+  const network = await docker.createNetwork({
+    ...{ Name: own.network, Labels: it.labels('network', target.agentId) },
+    IPAM: { Config: [{ Subnet: '10.254.91.8/29' }] },
+  })
+  const command = ['/bin/sleep', '600']
+  const { name, body } = agentCreation({ ...target, command }, facts.keysDir, facts.image)
+  body.NetworkingConfig = {}
+  const helper = {
+    ...{ name: own.handOver, Image: it.image, User: '65534:65534', Entrypoint: ['/nothing-runs-here'] },
+    Labels: it.labels('hand-over', target.agentId),
+    HostConfig: {
+      ...{ NetworkMode: 'none', CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges:true'] },
+      Mounts: [{ Type: 'volume' as const, Source: own.volume, Target: '/state', ReadOnly: false }],
+    },
+  }
+  const ofHost = { DriverOpts: { type: 'none', o: 'bind', device: folder } }
+  const Labels = it.labels('volume', target.agentId)
+  for (const [volume, words] of [
+    [{ ...ofHost, Labels }, 'The volume has options'],
+    [{}, 'This volume is not this installation'],
+    [{ Labels }, undefined],
+  ] as const) {
+    await docker.createVolume({ Name: own.volume, Driver: 'local', ...volume })
+    const container = await docker.createContainer({ name, ...body })
+    const helping = await docker.createContainer(helper)
+    const calls = {
+      start: () => call('POST', `/containers/${container.id}/start`),
+      exec: () => call('POST', `/containers/${container.id}/exec`, { Cmd: ['/bin/id'] }),
+      fill: () => call('PUT', `/containers/${helping.id}/archive?path=/`, tarArchive([]).toString()),
+    }
+    for (const [what, made] of Object.entries(calls)) {
+      const said = await made()
+      if (words === undefined) expect(said.status, what).toBeLessThan(300)
+      else expect(said, what).toMatchObject({ status: 403, message: expect.stringContaining(words) })
+    }
+    for (const one of [container, helping]) await one.remove({ force: true })
+    await docker.getVolume(own.volume).remove()
+  }
+  // What is not there any more is made anew by the engine, as the container says.
+  const container = await docker.createContainer({ name, ...body })
+  expect((await call('POST', `/containers/${container.id}/start`)).status).toBe(204)
+  await container.remove({ force: true })
+  await network.remove()
 })
 
 test('each field that this engine shows of a container is looked at, or said to be of no effect', async () => {

@@ -1,11 +1,10 @@
 import { foreignView } from '../foreign.ts'
 import { requireKeysMount } from '../keys-mount.ts'
-import { Foreign } from '../owned.ts'
 import { judgeArchive } from '../policy/archive.ts'
 import { type AllowedContainer, judgeContainer } from '../policy/containers.ts'
 import { spokenLabel } from '../policy/labels.ts'
 import { namesOf, type Role } from '../policy/ours.ts'
-import { isObject, printable } from '../policy/rules.ts'
+import { printable } from '../policy/rules.ts'
 import { Refusal } from '../refusal.ts'
 import type { Asked, Route, RouteDeps, Verdict } from '../routes.ts'
 
@@ -152,14 +151,8 @@ async function requireOthers(
 ): Promise<void> {
   if (network !== undefined) await owners.network(network, ['network', 'control'], signal)
   if (volume !== undefined) {
-    const found = await owners.volume(volume.name, signal).catch((error: unknown) => {
-      const isAbsent = error instanceof Refusal && !(error instanceof Foreign) && error.status === 404
-      if (isAbsent && volume.must === 'be-ours-or-absent') return undefined
-      throw error
-    })
-    const options = found?.found['Options']
-    if (isObject(options) && Object.keys(options).length > 0)
-      throw new Refusal('The volume has options, which could make it any folder or device of the host.')
+    const found = await owners.plainVolume(volume.name, signal)
+    if (found === 'absent' && volume.must === 'be-there') throw new Refusal('No such volume.', 404)
   }
   if (asked === undefined || gatewayImage === undefined) return
   if (asked !== (await owners.image(gatewayImage, signal)).id)
