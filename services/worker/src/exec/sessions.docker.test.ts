@@ -25,12 +25,13 @@ describe('a terminal', () => {
     const agent = await bench.agent()
     const shell = await bench.connect(agent)
     const id = await shell.session()
-    shell.type('trap "echo winch" WINCH; echo "canary"$((40 + 2))\n')
+    // What is typed is echoed: only what the shell makes of it tells that the signal came.
+    shell.type(`trap 'echo "winch"$((40 + 2))' WINCH; echo "canary"$((40 + 2))\n`)
     await shell.until('canary42')
     shell.ws.send(JSON.stringify({ type: 'resize', cols: 132, rows: 50 }))
     await waitUntil('the resize', () => {
       shell.type('\n')
-      return shell.said().includes('winch')
+      return shell.said().includes('winch42')
     })
     shell.type('exit 3\n')
     expect(await shell.closed).toEqual({ code: 1000, reason: '' })

@@ -115,11 +115,12 @@ describe('a terminal', () => {
 
   test('is resized', async () => {
     const one = await open({ cols: 90, rows: 30 })
-    one.stream.write('trap "echo winch" WINCH; echo "up"$((0))\n')
+    // What is typed is echoed: only what the shell makes of it tells that the signal came.
+    one.stream.write(`trap 'echo "winch"$((40 + 2))' WINCH; echo "up"$((0))\n`)
     await one.until('up0')
     await one.resize({ cols: 132, rows: 50 }, soon())
     one.stream.write('\n')
-    await one.until('winch')
+    await one.until('winch42')
     await backend.endTerminal(one.place, soon())
   })
 })
