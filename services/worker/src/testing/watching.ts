@@ -1,4 +1,5 @@
 import { waitUntil } from '@nora/testing/wait-until'
+import pg from 'pg'
 import { expect } from 'vitest'
 import { objectNames } from '../backends/docker/names.ts'
 import type { WorkerFixture } from './worker-fixture.ts'
@@ -57,6 +58,18 @@ export function watching(it: WorkerFixture) {
       expect((await it.containersOf(agentId)).map((one) => [one.State, one.Names[0]])).toEqual([
         ['running', `/${names(agentId).container}`],
       ])
+    },
+    /** Does to an agent what takes several steps before any operation can begin to mend it: its row is held meanwhile. */
+    async undisturbed(agentId: string, act: () => Promise<unknown>) {
+      const hand = new pg.Client(it.database.superuserUrl)
+      await hand.connect()
+      try {
+        await hand.query('begin')
+        await hand.query('select 1 from nora.agents where id = $1 for update', [agentId])
+        await act()
+      } finally {
+        await hand.end()
+      }
     },
     /** The audit rows about the removal of what nobody owned. */
     audited: (id: string) =>
