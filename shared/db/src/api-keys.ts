@@ -111,15 +111,16 @@ export async function enterHubRenewed(
   try {
     return await enterHub(db, actor)
   } catch (error) {
-    if (refusalOf(error)?.code !== 'api-key-invalid') throw error
+    if (refusalOf(error)?.code !== 'api-key-invalid' || olderProofs.length === 0) throw error
     for (const proof of olderProofs) {
       const { rows } = await sql<{ renewed: boolean }>`
         select nora.renew_hub_secret(${actor.publicId}, ${proof}, sha256(${actor.proof})) as renewed`.execute(
         db,
       )
-      if (rows[0]!.renewed) return enterHub(db, actor)
+      if (rows[0]!.renewed) break
     }
-    throw error
+    // Also where none was renewed: another call may have done it in between.
+    return enterHub(db, actor)
   }
 }
 

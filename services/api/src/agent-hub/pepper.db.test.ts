@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { hashHubProof, hubKeyProver } from '@nora/crypto/hub-keys'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
+import { waitUntil } from '@nora/testing/wait-until'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeKey, program } from '../testing/program.ts'
 import { type Team, team } from '../testing/team.ts'
@@ -51,6 +53,30 @@ test('a key that is used while the pepper is exchanged lives on under the new on
   expect([await ask(gone, used.key), await ask(gone, unused.key)]).toEqual(['let in', '401 api-key-invalid'])
   expect(await ask(both, unused.key)).toBe('let in')
   expect([await left(exchanged), await ask(gone, unused.key)]).toEqual([0, 'let in'])
+})
+
+test('a call whose key another call renews in between is let in', async () => {
+  const made = await makeKey(here.owner, here.id)
+  const other = new pg.Client(database.superuserUrl)
+  await other.connect()
+  try {
+    await other.query('begin')
+    await other.query('update nora.api_key_secrets set hash = $1, hashed_at = now() where key_id = $2', [
+      hashHubProof(hubKeyProver(after)(made.key)),
+      made.id,
+    ])
+    const asked = ask(both, made.key)
+    await waitUntil('the call to wait for the renewal', async () => {
+      const rows = await database.asSuperuser(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return rows.length > 0
+    })
+    await other.query('commit')
+    expect(await asked).toBe('let in')
+  } finally {
+    await other.end()
+  }
 })
 
 test('a key that has ended is as ended as before, and one that is none is none', async () => {
