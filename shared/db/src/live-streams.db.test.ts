@@ -33,6 +33,17 @@ test('a look at a workspace where nothing happens reads the marks that came sinc
      select gen_random_uuid(), 'agent', gen_random_uuid()::text, false from generate_series(1, 100000)`,
   )
   await database.asSuperuser('analyze nora.changes')
+  // A look goes back to the oldest transaction that is still open on the whole server, also in the databases of other tests.
+  await waitUntil(
+    'every transaction from before these marks to end',
+    async () => {
+      const [row] = await database.asSuperuser<{ past: boolean }>(
+        `select pg_snapshot_xmin(pg_current_snapshot()) > xid as past from nora.changes order by xid desc limit 1`,
+      )
+      return row!.past
+    },
+    { deadlineMs: 120_000 },
+  )
   let since = (await look(null))!.seen
   const before = await scans()
   for (let turn = 0; turn < 20; turn++) {
