@@ -7,6 +7,7 @@ import type { Queue } from 'bullmq'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { Kysely } from 'kysely'
+import type { Patience } from './http/count-calls.ts'
 import type { EdgeTimes } from './http/edge-times.ts'
 
 /** What the operator set, without the secrets that only `main.ts` turns into something (URLs, the seal key's text). */
@@ -40,6 +41,8 @@ export type ApiSettings = Pick<
   rateLimits: RateLimits
   /** Other deadlines than the edge's own: a test does not wait for those. */
   edgeTimes?: Partial<EdgeTimes>
+  /** Another patience with Redis than the api's own: a test's machine may be slow. */
+  redisPatience?: Patience | undefined
 }
 
 /** Everything the api works with, made in `main.ts` (or by a test) and passed down as it is. */

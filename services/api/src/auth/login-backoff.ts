@@ -67,7 +67,7 @@ export function loginBackoff(deps: Deps) {
 
 async function orUnavailable<T>(deps: Deps, run: () => Promise<T>): Promise<T> {
   if (deps.redis.status !== 'ready') throw new DomainError('unavailable')
-  return answerWithin(redisMs, run()).catch((cause: unknown) => {
+  return answerWithin(deps.config.redisPatience?.refuse ?? redisMs, run()).catch((cause: unknown) => {
     throw new DomainError('unavailable', {}, { cause })
   })
 }

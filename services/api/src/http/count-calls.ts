@@ -20,15 +20,20 @@ const countScript = `
   return {current, left}
 `
 const maxKeysInMemory = 10_000
-/** How long Redis may take when memory can take over, and when nothing can. */
-const patienceMs = { memory: 250, refuse: 1_000 }
+/** How many milliseconds Redis may take when memory can take over, and when nothing can. */
+export type Patience = { memory: number; refuse: number }
+const patienceMs: Patience = { memory: 250, refuse: 1_000 }
 const pauseMs = 1_000
 
 /**
  * Counts in Redis, where every api process counts. When Redis hangs, the calls of a quarter of a second wait for it; the next
  * ones are counted in memory, beginning with what Redis had last said, and in the background it is asked again each second.
  */
-export function callCounter(redis: Redis, log: FastifyBaseLogger, patience = patienceMs): CountCalls {
+export function callCounter(
+  redis: Redis,
+  log: FastifyBaseLogger,
+  patience: Patience = patienceMs,
+): CountCalls {
   const memory = memoryCounter(maxKeysInMemory)
   let lost = false
   let askAgainAt = 0

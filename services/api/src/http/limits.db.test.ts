@@ -1,7 +1,6 @@
 import type { RateLimits } from '@nora/config/rate-limits'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
-import { waitUntil } from '@nora/testing/wait-until'
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { ApiSettings, Deps } from '../deps.ts'
@@ -47,18 +46,29 @@ describe('the limit of an address', () => {
   })
 
   test('is shared by every api process on one Redis', async () => {
-    const together = async () => {
-      const [one, two] = [await open({ global: few }), await open({ global: few })]
-      for (const api of [one, one, one]) await api.anonymous.get('/api/auth/me')
-      // Each test api draws its own JWT secret, with which addresses are blinded: the same one makes them one server.
-      const same = await open({ global: few }, { jwtSecrets: one.deps.config.jwtSecrets })
-      const statuses = []
-      for (const api of [same, two]) statuses.push((await api.anonymous.get('/api/auth/me')).status)
-      // What Redis does not answer within a quarter of a second each counts by itself: then this has shown nothing.
-      const alone = [one, two, same].some(({ logged }) => logged.join().includes('counted in memory'))
-      return !alone && statuses
+    const [one, two] = [await open({ global: few }), await open({ global: few })]
+    for (const api of [one, one, one]) await api.anonymous.get('/api/auth/me')
+    // Each test api draws its own JWT secret, with which addresses are blinded: the same one makes them one server.
+    const same = await open({ global: few }, { jwtSecrets: one.deps.config.jwtSecrets })
+    const statuses = []
+    for (const api of [same, two]) statuses.push((await api.anonymous.get('/api/auth/me')).status)
+    expect(statuses).toEqual([429, 401])
+  })
+
+  test('is counted in Redis for as long as an api has patience with it', async () => {
+    const [patient, quick] = [await open({ global: few }), await open({}, { redisPatience: undefined })]
+    process.kill(redis.server.pid, 'SIGSTOP')
+    let first: ReturnType<typeof patient.anonymous.get>
+    try {
+      first = patient.anonymous.get('/api/auth/me')
+      await quick.anonymous.get('/api/auth/me')
+      expect(quick.logged.join()).toContain('calls are counted in memory')
+    } finally {
+      process.kill(redis.server.pid, 'SIGCONT')
     }
-    expect(await waitUntil('them to count together', together)).toEqual([429, 401])
+    const answers = [await first, await patient.anonymous.get('/api/auth/me')]
+    expect(answers.map(({ headers }) => headers.get('ratelimit-remaining'))).toEqual(['2', '1'])
+    expect(patient.logged.join()).not.toContain('counted in memory')
   })
 
   test('leaves health alone, and a refusal can be read by an allowed page', async () => {

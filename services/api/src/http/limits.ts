@@ -114,7 +114,7 @@ export const standingHeaders = ({ limit, remaining, resetSeconds }: Standing) =>
 })
 
 function standings(deps: Deps) {
-  const count = callCounter(deps.redis, deps.log)
+  const count = callCounter(deps.redis, deps.log, deps.config.redisPatience)
   // Only an HMAC reaches Redis: neither addresses nor ids of people lie about there.
   const blinded = remembered((principal) => blind(deps, principal))
   return async (name: string, { max, windowMs }: RateWindow, principal: string, onLoss: OnLoss) => {

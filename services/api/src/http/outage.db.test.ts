@@ -86,7 +86,10 @@ test('what nobody expected is a bare 500, and the log knows why', async () => {
 })
 
 describe('without a Redis', () => {
-  const api = testApi(database, redis, { rateLimits: { global: { max: 60, windowMs: 600_000 } } })
+  const api = testApi(database, redis, {
+    rateLimits: { global: { max: 60, windowMs: 600_000 } },
+    config: { redisPatience: undefined },
+  })
 
   test('sign-in and sign-up fail closed, the rest is counted in memory, and all heals', async () => {
     const user = await api.signUp()
