@@ -17,3 +17,9 @@ test('test files side by side choose among ports of their own', async () => {
     expect(lowest).toBeGreaterThan(chosen[worker - 1]?.[1] ?? 14_999)
   expect(chosen.at(-1)![1]).toBeLessThan(30_000)
 })
+
+test('a test file is given no port twice, though it has not used the first yet', async () => {
+  const ports: number[] = []
+  for (let n = 0; n < 300; n++) ports.push(await freePort())
+  expect(new Set(ports).size).toBe(300)
+})
