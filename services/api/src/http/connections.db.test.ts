@@ -41,6 +41,7 @@ const openConnections = (api: TestApi) =>
 describe('connections', () => {
   test('of one address are limited, of another not, and a place that is given back is given again', async () => {
     const { api, open, serves, counted } = await start({ all: 100, perAddress: 3 })
+    const began = performance.now()
     const [first] = [await open(), await open(), await open()]
     await counted(3)
     expect(await serves(await open())).toBe(false)
@@ -54,7 +55,9 @@ describe('connections', () => {
     expect(await serves(await open())).toBe(false)
     expect(await serves(again)).toBe(true)
     const said = api.logged.filter((line) => line.includes('connections are refused'))
-    expect(said).toHaveLength(1)
+    expect(said.length).toBeGreaterThan(0)
+    // At once, and then each ten seconds at the most, for as long as this machine took for three refusals.
+    expect(said.length).toBeLessThanOrEqual(1 + Math.floor((performance.now() - began) / 10_000))
   })
 
   test('in all are limited, whoever makes them', async () => {
