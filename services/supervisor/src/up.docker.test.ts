@@ -36,6 +36,24 @@ const pidOf = async (name: string) => {
   return status.processes.find((one) => one.name === name)?.pid as number
 }
 
+/** The same of one that runs its own program by now: what was just started may still have the supervisor's rights and environment. */
+const speakerOf = async (name: 'netguard' | 'worker' | 'api') => {
+  const speaks = async () => (await standIn.log(name)).includes(`stoppable ${await pidOf(name)}\n`)
+  await expect.poll(speaks, { timeout: 60_000 }).toBe(true)
+  return pidOf(name)
+}
+/** Postgres and Redis run for the supervisor only once they answer. */
+const runningPids = async () => {
+  const guard = isRoot() ? [await speakerOf('netguard')] : []
+  return [
+    ...guard,
+    await pidOf('postgres'),
+    await pidOf('redis'),
+    await speakerOf('worker'),
+    await speakerOf('api'),
+  ]
+}
+
 test('everything runs, each told only what it may hold', async () => {
   const status = await standIn.untilStatus((now) => now.processes.every((one) => one.state === 'running'))
   const guard = isRoot() ? ['netguard'] : []
@@ -88,7 +106,7 @@ test('a killed Postgres comes back with its data on the same port', async () => 
 
 test('an api that is started again alone keeps what Postgres and the worker were started with, and takes the rest', async () => {
   const told = async () => {
-    const text = await readFile(`/proc/${await pidOf('api')}/environ`, 'utf8')
+    const text = await readFile(`/proc/${await speakerOf('api')}/environ`, 'utf8')
     return Object.fromEntries(text.split('\0').map((line) => line.split(/=(.*)/s).slice(0, 2)))
   }
   const { config, statusSocket } = standIn.layout
@@ -116,11 +134,10 @@ test("the status socket, the env files and the config folder are their owner's a
 
 test.runIf(isRoot())('each process has its own uid, no privileges and no core dumps', async () => {
   const uids = new Set<string>()
-  for (const name of ['netguard', 'postgres', 'redis', 'worker', 'api']) {
-    const { stdout } = await exec('cat', [
-      `/proc/${await pidOf(name)}/status`,
-      `/proc/${await pidOf(name)}/limits`,
-    ])
+  const names = ['netguard', 'postgres', 'redis', 'worker', 'api']
+  for (const [n, pid] of (await runningPids()).entries()) {
+    const name = names[n]
+    const { stdout } = await exec('cat', [`/proc/${pid}/status`, `/proc/${pid}/limits`])
     uids.add(/^Uid:\t(\d+)/m.exec(stdout)?.[1] as string)
     expect(stdout).toMatch(/^NoNewPrivs:\t1$/m)
     expect(stdout).toMatch(/^Max core file size +0 /m)
@@ -137,9 +154,9 @@ test.runIf(isRoot())("the api's uid reads neither the worker's secrets nor the e
   const accounts = await loadAccounts(engineSocket)
   const [file, ...prefix] = privilegePrefix(accounts.api, 'none')
   const asApi = (...command: string[]) => exec(file as string, [...prefix, ...command])
-  const worker = await pidOf('worker')
+  const worker = await speakerOf('worker')
   // The same commands work on what is the api's own, so a refusal below is not a broken test.
-  expect((await asApi('cat', `/proc/${await pidOf('api')}/environ`)).stdout).toContain('NORA_SEAL_KEY')
+  expect((await asApi('cat', `/proc/${await speakerOf('api')}/environ`)).stdout).toContain('NORA_SEAL_KEY')
   for (const command of [
     ['cat', `/proc/${worker}/environ`],
     ['cat', join(standIn.layout.config, 'worker.env')],
@@ -174,10 +191,7 @@ test('a supervisor that is killed takes its children along, and the next one sta
 test('stops in order: the api before the worker, Postgres last', async () => {
   const pids = await Promise.all(['postgres', 'redis', 'worker', 'api'].map(pidOf))
   // All is ready once the api answers, and the worker may still be about to say what it does when it is stopped.
-  for (const name of ['worker', 'api'])
-    await expect
-      .poll(() => standIn.log(name), { timeout: 60_000 })
-      .toMatch(new RegExp(`stoppable ${await pidOf(name)}$`, 'm'))
+  for (const name of ['worker', 'api'] as const) await speakerOf(name)
   process.kill(supervisor?.pid as number, 'SIGTERM')
   expect(await supervisor?.exited).toBe(0)
   for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
