@@ -128,6 +128,9 @@ export async function agents(world: World): Promise<void> {
 }
 
 async function strangers(bob: Person, agentId: string, keyId: string, { send, place }: World): Promise<void> {
+  const { body } = await bob.api.call('GET', 'agents', { expect: [200] })
+  holds(!JSON.stringify(body).includes(agentId), 'it is in their list')
+  // The one that this call was admitted with.
   const headers = { authorization: `Bearer ${bob.api.token()}` }
   const nowhere = '00000000-0000-4000-8000-000000000000'
   const asked: [string, string, object?][] = [
@@ -149,8 +152,6 @@ async function strangers(bob: Person, agentId: string, keyId: string, { send, pl
     for (const one of [theirs!, absent!]) isProblem(one, 404)
     same(theirs!.body['code'], absent!.body['code'], `${method} ${path}`)
   }
-  const { body } = await bob.api.call('GET', 'agents', { expect: [200] })
-  holds(!JSON.stringify(body).includes(agentId), 'it is in their list')
 }
 
 /** Stop, start and restart; then the agent and the key go, and nothing is left. */
