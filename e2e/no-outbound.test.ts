@@ -86,6 +86,9 @@ test.runIf(root)(
     })
     await alice.until(id, 'running')
     await alice.delete(`agents/${id}`)
+    // What its end takes is counted too.
+    const gone = async () => (await alice.get(`agents/${id}`)).status === 404
+    await waitUntil('the agent to be gone', gone, { deadlineMs: 120_000 })
     expect([ofProcesses(), ofContainers()]).toEqual([0, 0])
   },
 )
