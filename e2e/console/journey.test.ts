@@ -4,7 +4,7 @@ import { desktop, phone } from '../browser/browser.ts'
 import { pageFolders } from '../dev/start-dev.ts'
 import { type Provider, startProvider } from '../provider.ts'
 import { stack } from '../stack.ts'
-import { confirmIfAsked, goTo, join, type Person, person } from './person.ts'
+import { confirmIfAsked, dialogsGone, goTo, join, type Person, person } from './person.ts'
 
 // What people do with the console, from the claim to the end of a membership, in a real browser on the real stack: once at
 // a desk, by whoever claims the server, and once on a phone, by somebody who signs up.
@@ -57,7 +57,7 @@ describe.each([
     await page.getByLabel('API key').first().fill(firstKey)
     await page.getByLabel('Try it at once').uncheck()
     await page.getByRole('button', { name: 'Store it' }).click()
-    await confirmIfAsked(owner, () => page.getByRole('dialog').waitFor({ state: 'detached' }))
+    await confirmIfAsked(owner, () => dialogsGone(page))
     await page.getByText('Local model').first().waitFor()
     expect(await page.content()).not.toContain(firstKey)
     expect(await kept(owner)).not.toContain(firstKey)
@@ -108,7 +108,7 @@ describe.each([
     await page.getByRole('menuitem', { name: 'Replace the secret' }).click()
     await page.getByLabel('API key').first().fill(secondKey)
     await page.getByRole('button', { name: 'Replace the secret' }).click()
-    await confirmIfAsked(owner, () => page.getByRole('dialog').waitFor({ state: 'detached' }))
+    await confirmIfAsked(owner, () => dialogsGone(page))
     await page.goto(`${agentPage}/keys`)
     await page.getByText('version 1,').waitFor()
     await page.getByRole('button', { name: 'Deliver now' }).click()
@@ -141,7 +141,7 @@ describe.each([
 
     await page.getByRole('button', { name: 'Revoke Nightly report' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke the key' }).click()
-    await confirmIfAsked(owner, () => page.getByRole('dialog').waitFor({ state: 'detached' }))
+    await confirmIfAsked(owner, () => dialogsGone(page))
     expect((await agentsOf(rotated))[0]).toBe(401)
   })
 
@@ -172,12 +172,12 @@ describe.each([
     await page.getByRole('button', { name: new RegExp(`Change role of ${member.email}`) }).click()
     await page.getByRole('radio', { name: 'Viewer' }).check()
     await page.getByRole('dialog').getByRole('button', { name: 'Change role' }).click()
-    await confirmIfAsked(owner, () => page.getByRole('dialog').waitFor({ state: 'detached' }))
+    await confirmIfAsked(owner, () => dialogsGone(page))
     await member.page.getByRole('button', { name: 'More actions' }).waitFor({ state: 'detached' })
 
     await page.getByRole('button', { name: new RegExp(`Remove ${member.email}`) }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Remove member' }).click()
-    await confirmIfAsked(owner, () => page.getByRole('dialog').waitFor({ state: 'detached' }))
+    await confirmIfAsked(owner, () => dialogsGone(page))
     await member.page.getByRole('heading', { name: /not in this workspace/i }).waitFor()
   })
 

@@ -45,3 +45,7 @@ export async function confirmIfAsked(
   await page.getByRole('button', { name: 'Confirm', exact: true }).click()
   await done()
 }
+
+/** Waits until no dialogue is open: the one that asks who one is stands above another. */
+export const dialogsGone = (page: Page): Promise<void> =>
+  page.getByRole('dialog').first().waitFor({ state: 'detached' })
