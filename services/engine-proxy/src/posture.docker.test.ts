@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePool } from '@nora/testing/address-pool'
 import { tarArchive } from '@nora/worker/backends/docker/tar'
 import type Docker from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -24,7 +25,7 @@ test('a container of ours that was given more by hand is not started, entered, f
   mkdirSync(join(facts.keysDir, target.agentId))
   const network = await docker.createNetwork({
     ...{ Name: own.network, Labels: it.labels('network', target.agentId) },
-    IPAM: { Config: [{ Subnet: '10.254.91.0/29' }] },
+    IPAM: { Config: [{ Subnet: freePool().replace('/22', '/29') }] },
   })
   const keys = { Type: 'bind', Source: join(facts.keysDir, target.agentId) }
   const mount = (fields: object) => (body: Body) => body.HostConfig.Mounts.push({ Target: '/x', ...fields })
