@@ -88,11 +88,15 @@ test('much output waits for a slow reader, and none is lost', async () => {
   }
   const slow = await terminal(['/bin/sh', '-c', `${last}; true`], true)
   slow.pause()
+  const runs = async () => {
+    const { Processes } = await it.docker.getContainer(it.agentId).top({ ps_args: '-eo pid,args' })
+    return (Processes as string[][]).some(([, args]) => args === last)
+  }
+  await waitUntil('it to print', runs)
   // Others are given as much meanwhile: with nothing to hold it back, this one would have printed all by then.
   for (let n = 0; n < 2; n++)
     expect(await read(await terminal(['/bin/sh', '-c', much], true))).toBe(30_000_000)
-  const { Processes } = await it.docker.getContainer(it.agentId).top({ ps_args: '-eo pid,args' })
-  expect((Processes as string[][]).map(([, args]) => args)).toContain(last)
+  expect(await runs(), 'it waits').toBe(true)
   expect(await read(slow)).toBe(30_000_001)
 })
 
