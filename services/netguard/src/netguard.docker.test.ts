@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -44,6 +44,12 @@ function start(...flags: string[]) {
   )
   running.push(child)
   return child
+}
+
+/** In one piece: a look in the middle of writing would find a list of nothing, which is a good one. */
+async function allow(lines: string): Promise<void> {
+  await writeFile(join(folder, 'allow.new'), lines)
+  await rename(join(folder, 'allow.new'), join(folder, 'allow'))
 }
 
 const ended = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once('exit', resolve))
@@ -100,14 +106,14 @@ test('the rules stand without root, first in both chains, and come back after a 
 test('what is opened is taken up while it runs, and a list that is wrong changes nothing', async () => {
   const guard = start()
   await expect.poll(async () => (await status()).ok && saved(), { timeout: 60_000 }).toContain(forward)
-  await writeFile(join(folder, 'allow'), '10.0.0.9:8080 # the demo\n')
+  await allow('10.0.0.9:8080 # the demo\n')
   const opened = `-A ${forward} -s 10.214.0.0/16 -d 10.0.0.9/32 -p tcp -m tcp --dport 8080 -j RETURN`
   await expect.poll(saved, { timeout: 60_000 }).toContain(opened)
   let said = ''
   guard.stdout?.on('data', (bytes) => {
     said += bytes
   })
-  await writeFile(join(folder, 'allow'), '10.0.0.9:8080\nanything\n')
+  await allow('10.0.0.9:8080\nanything\n')
   await expect.poll(() => said, { timeout: 60_000 }).toContain('`anything` is not <IPv4 address>:<port>')
   expect(await saved()).toContain(opened)
   await rm(join(folder, 'allow'))
