@@ -102,6 +102,10 @@ test('a program that never gets healthy ends in error with its last lines, and s
     { deadlineMs: 60_000 },
   )
   expect(await it.agent(agentId)).toMatchObject({ state: 'provisioning' })
+  // A shell may take its time to say a word; its container counts as started before.
+  const [container] = await it.containersOf(agentId)
+  const said = async () => String(await it.docker.getContainer(container!.Id).logs({ stdout: true }))
+  await waitUntil('its words', async () => (await said()).includes('listening to nobody'))
   ageMinutes = 3
   expect(await outcome).toBe('failed')
   expect(await it.agent(agentId)).toMatchObject({
