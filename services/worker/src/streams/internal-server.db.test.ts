@@ -70,12 +70,15 @@ test('a capability must be for this worker, for logs, for this agent and for the
     { agent: other },
     { workspace: randomUUID() },
   ]
+  const began = performance.now()
   for (const claims of wrong) expect(await (await bench.watch(agentId, '', claims)).closed).toBe(4401)
   expect(await (await bench.watch(agentId, '', { stream: randomUUID() })).closed).toBe(4403)
-  const reported = await database.asSuperuser(
-    `select details from nora.audit_log where event_type = 'CAPABILITY_REFUSED'`,
-  )
-  expect(reported.length).toBe(1)
+  // Told beside the refusal, and once in ten seconds.
+  const reports = () =>
+    database.asSuperuser(`select details from nora.audit_log where event_type = 'CAPABILITY_REFUSED'`)
+  await waitUntil('the report', async () => (await reports()).length > 0)
+  const most = 1 + Math.floor((performance.now() - began) / 10_000)
+  expect((await reports()).length).toBeLessThanOrEqual(most)
 })
 
 test('somebody who is no member sees nothing, with a stream of their own', async () => {
@@ -230,9 +233,13 @@ test('a reader that does not read costs a bounded amount, delays nobody, and mis
     most = Math.max(most, bench.server.load().bufferedBytes)
   }
   const last = 30_001
-  await all(quick, last)
+  // What was stored may be ahead of what was sent: until then the slow one's share is still growing.
+  const held = () => {
+    most = Math.max(most, bench.server.load().bufferedBytes)
+    return quick.seqs().at(-1) === last && most > 500_000
+  }
+  await waitUntil('all of it at the quick one, and bytes that wait for the slow one', held)
   expect(quick.seqs().length).toBe(last)
-  expect(most).toBeGreaterThan(500_000)
   expect(most).toBeLessThan(4 * 1024 * 1024)
   slow.ws.resume()
   await all(slow, last)
