@@ -147,7 +147,7 @@ test('a state that somebody made a folder of the host by hand is not started wit
   mkdirSync(join(facts.keysDir, target.agentId))
   const network = await docker.createNetwork({
     ...{ Name: own.network, Labels: it.labels('network', target.agentId) },
-    IPAM: { Config: [{ Subnet: '10.254.91.8/29' }] },
+    IPAM: { Config: [{ Subnet: freePool().replace('/22', '/29') }] },
   })
   const command = ['/bin/sleep', '600']
   const { name, body } = agentCreation({ ...target, command }, facts.keysDir, facts.image)
