@@ -6,6 +6,8 @@ import {
   readFileSync,
   readlinkSync,
   statSync,
+  symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -43,10 +45,12 @@ describe('disks and folders of the host', () => {
     let taken = ''
     try {
       expect(await run(target)).toBe('')
-      // As after a restart: nothing is attached, and somebody else's file gets our old number.
-      taken = readlinkSync(link)
-      execFileSync(losetup, ['--detach', taken])
-      execFileSync(losetup, [taken, stranger])
+      // As after a restart: nothing is attached, and the number that we wrote down is of somebody else's file. It gets one that is
+      // free: ours would be taken by whichever test asks for a device first.
+      execFileSync(losetup, ['--detach', readlinkSync(link)])
+      taken = execFileSync(losetup, ['--find', '--show', stranger], { encoding: 'utf8' }).trim()
+      unlinkSync(link)
+      symlinkSync(taken, link)
       expect((await backend.observe(target, soon())).storage).toBe('absent')
       await backend.start(target, soon())
       await ended(backend, target)
