@@ -36,7 +36,10 @@ test('a busy agent is sampled each period by one of two workers, near its limit 
   const samples = await waitUntil(
     'samples, some of them busy',
     async () => {
-      const found = await samplesOf(agentId)
+      const all = await samplesOf(agentId)
+      // Where processors are scarce it may be filling its variable yet, and be more processes.
+      const filled = all.findIndex(({ memory }) => memory > 20_000_000)
+      const found = filled < 0 ? [] : all.slice(filled)
       return found.length >= 6 && found.filter(({ cpu }) => cpu > 10).length >= 3 ? found : undefined
     },
     { deadlineMs: 90_000 },
