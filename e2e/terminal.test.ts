@@ -31,8 +31,20 @@ const ends = () =>
   )
 const shells = async () => (await programs()).filter((name) => / -i$/.test(name))
 
+/** A terminal that is there: whoever is asked to come again, since no worker answers yet, does. */
+const begun = () =>
+  waitUntil(
+    'a terminal',
+    async () => {
+      const one = await alice.terminal(agentId)
+      await one.session()
+      return one
+    },
+    patient,
+  )
+
 test('a person types into a shell of their agent, as its user, and sees it end', async () => {
-  const one = await alice.terminal(agentId)
+  const one = await begun()
   one.type('echo "canary"$((40 + 2)); echo "uid $(id -u)"; ls /run/nora\n')
   await one.until('canary42')
   one.type('exit 5\n')
@@ -49,7 +61,7 @@ test('somebody else gets none', async () => {
 })
 
 test('a dropped line is taken up again where it was; another window takes it over', async () => {
-  const first = await alice.terminal(agentId)
+  const first = await begun()
   const session = await first.session()
   first.type('x=kept; echo "before"$((1))\n')
   await first.until('before1')
@@ -65,7 +77,7 @@ test('a dropped line is taken up again where it was; another window takes it ove
 })
 
 test('when the worker is killed the client is asked to come again, its session is gone, and so is what ran in it', async () => {
-  const one = await alice.terminal(agentId)
+  const one = await begun()
   const session = await one.session()
   one.type('echo "up"$((0))\n')
   await one.until('up0')
@@ -89,14 +101,13 @@ test('when the worker is killed the client is asked to come again, its session i
   const gone = await alice.terminal(agentId, session)
   expect(await gone.closed).toEqual([4404, 'session-gone'])
   expect((await ends()).at(-1)!.details.how).toBe('worker-lost')
-  const anew = await alice.terminal(agentId)
+  const anew = await begun()
   anew.type('echo "again"$((0))\n')
   await anew.until('again0')
 })
 
 test('when the agent is stopped its terminal ends, and there is none until it runs again', async () => {
-  const one = await alice.terminal(agentId)
-  await one.session()
+  const one = await begun()
   expect((await alice.post(`agents/${agentId}/stop`)).status).toBe(202)
   expect([1000, 4404]).toContain((await one.closed)[0])
   await alice.until(agentId, 'stopped')
