@@ -12,7 +12,10 @@ import { testApi } from '../testing/test-api.ts'
 const database = testDatabase()
 const redis = testRedis()
 const api = testApi(database, redis, {
-  config: { limits: { vcpu: 999, ramMb: 999_999, diskGb: 9_999, agents: 999 } },
+  config: {
+    limits: { vcpu: 999, ramMb: 999_999, diskGb: 9_999, agents: 999 },
+    redisPatience: undefined,
+  },
 })
 let ada: Client
 beforeAll(async () => {

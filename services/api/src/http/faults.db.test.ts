@@ -154,7 +154,8 @@ describe('without its services', () => {
     return startApi(database, redis, { config: { jwtSecrets: api.deps.config.jwtSecrets }, deps: { db } })
   }
   const withoutRedis = async (): Promise<TestApi> => {
-    const started = await startApi(database, redis, { config: { jwtSecrets: api.deps.config.jwtSecrets } })
+    const config = { jwtSecrets: api.deps.config.jwtSecrets, redisPatience: undefined }
+    const started = await startApi(database, redis, { config })
     await redis.server.stop()
     return started
   }

@@ -109,6 +109,21 @@ describe('the limit of an address', () => {
   })
 })
 
+test('a sign-in waits for Redis as long as an api has patience with it', async () => {
+  const [patient, quick] = [await open({}), await open({}, { redisPatience: undefined })]
+  const signIn = (api: TestApi) =>
+    api.anonymous.post('/api/auth/login', { email: 'nobody@nora.test', password })
+  process.kill(redis.server.pid, 'SIGSTOP')
+  let waiting: ReturnType<typeof signIn>
+  try {
+    waiting = signIn(patient)
+    expect((await signIn(quick)).status).toBe(503)
+  } finally {
+    process.kill(redis.server.pid, 'SIGCONT')
+  }
+  expect((await waiting).status).toBe(401)
+})
+
 describe('the other limits', () => {
   test('mutations are counted by person, reads are not', async () => {
     const api = await open({ mutations: few })

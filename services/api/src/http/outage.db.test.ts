@@ -118,7 +118,7 @@ describe('without a Redis', () => {
 })
 
 describe('with a Redis that hangs', () => {
-  const api = testApi(database, redis)
+  const api = testApi(database, redis, { config: { redisPatience: undefined } })
 
   test('nobody waits long: a read is answered from memory, sign-in is refused', async () => {
     const user = await api.signUp()

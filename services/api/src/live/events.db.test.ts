@@ -10,7 +10,7 @@ import { testApi } from '../testing/test-api.ts'
 
 const database = testDatabase()
 const redis = testRedis()
-const api = testApi(database, redis)
+const api = testApi(database, redis, { config: { redisPatience: undefined } })
 const live = livePages(api)
 let here: Team
 let there: Team

@@ -49,7 +49,8 @@ const plenty = { max: 1_000_000, windowMs: 60_000 }
 
 /**
  * The real api on a real port over a test's own Postgres and Redis, from `beforeAll` to `afterAll`. Limits are out of
- * the way unless `rateLimits` sets them; then they count in Redis, however slowly it answers on this machine. Everything of `deps` may be replaced.
+ * the way unless `rateLimits` sets them. Redis is waited for, however slowly it answers on this machine, unless `config.redisPatience` says
+ * otherwise. Everything of `deps` may be replaced.
  */
 export function testApi(database: TestDatabase, redis: TestRedis, options: TestApiOptions = {}): TestApi {
   const api = {} as TestApi
@@ -151,7 +152,7 @@ export function testSettings({ config, rateLimits }: TestApiOptions = {}): ApiSe
     providerAllowHosts: [],
     allowPlaintextSecrets: false,
     errorReports: undefined,
-    redisPatience: rateLimits && { memory: 50_000, refuse: 50_000 },
+    redisPatience: { memory: 50_000, refuse: 50_000 },
     ...config,
     rateLimits: { ...(raised as RateLimits), login: { ...plenty, backoffMs: 1_000 }, ...rateLimits },
   }
