@@ -45,7 +45,7 @@ export type WorkerFixture = {
   tinyImage(name: string, cmd: string[]): Promise<string>
   insertAgent(over?: Record<string, unknown>): Promise<string>
   insertOperation(agentId: string, kind: OperationKind, over?: Record<string, unknown>): Promise<string>
-  /** As the api does it: cancels what is open, writes what should be, and queues behind. */
+  /** As the api does it, all at once: cancels what is open, writes what should be, and queues behind. */
   queueBehind(agentId: string, kind: 'stop' | 'delete'): Promise<string>
   /** As the api does it for an operation that a worker has: asks, and writes what holds instead. */
   cancel(operationId: string, desired: 'running' | 'stopped'): Promise<void>
@@ -181,7 +181,6 @@ function rows(it: WorkerFixture) {
   const row = async (table: string, id: string) =>
     (await it.database.asSuperuser(`select * from nora.${table} where id = $1`, [id]))[0]
   const operation = (id: string) => row('operations', id) as ReturnType<WorkerFixture['operation']>
-  const limits = { cpus: 0.5, memory_mb: 64, disk_mb: 32, pids: 32 }
   return {
     insertAgent: (over: Record<string, unknown> = {}) =>
       insert('agents', {
@@ -193,7 +192,7 @@ function rows(it: WorkerFixture) {
         config: { statePath: '/data' },
         target: 'docker',
         sandbox_profile: 'standard',
-        ...limits,
+        ...{ cpus: 0.5, memory_mb: 64, disk_mb: 32, pids: 32 },
         ...over,
       }),
     insertOperation: (agentId: string, kind: OperationKind, over: Record<string, unknown> = {}) =>
@@ -205,12 +204,13 @@ function rows(it: WorkerFixture) {
         ...over,
       }),
     queueBehind: async (agentId: string, kind: 'stop' | 'delete') => {
-      await it.database.asSuperuser(
-        `update nora.operations set cancel_requested_at = now() where agent_id = $1 and status in ('pending', 'leased')`,
-        [agentId],
+      const [queued] = await it.database.asSuperuser<{ id: string }>(
+        `with o as (update nora.operations set cancel_requested_at = now() where agent_id = $1 and status in ('pending', 'leased')),
+           a as (update nora.agents set desired_state = $3 where id = $1)
+         insert into nora.operations (workspace_id, agent_id, kind, requested_by) values ($4, $1, $2, $5) returning id`,
+        [agentId, kind, kind === 'stop' ? 'stopped' : 'deleted', it.owner.workspaceId, it.owner.userId],
       )
-      await set('agents', agentId, { desired_state: kind === 'stop' ? 'stopped' : 'deleted' })
-      return it.insertOperation(agentId, kind)
+      return queued!.id
     },
     cancel: async (operationId: string, desired: string) => {
       await it.database.asSuperuser(
