@@ -53,3 +53,17 @@ test('what failed in a stall is done again, and what failed without one has fail
   await expect(withoutStall(30_000, wrong)).rejects.toThrow('wrong')
   expect(times).toBe(4)
 })
+
+test('a server that stood still meanwhile is a stall as well', async () => {
+  let times = 0
+  const late = async () => {
+    await delay(500)
+    if (times++ === 0) throw new Error('too late')
+    return 'done'
+  }
+  await expect(withoutStall(10_000, late, () => delay(5))).rejects.toThrow('too late')
+  times = 0
+  // No answer from the server until long after the first attempt.
+  const silent = delay(1_000)
+  expect(await withoutStall(400, late, () => silent)).toBe('done')
+})

@@ -45,32 +45,53 @@ export function leastCpuMs(run: () => unknown): number {
   return Math.min(...rounds)
 }
 
-/** Watches from now on for how long this process, or the machine, stands still in one piece. */
-export function watchStalls(): { longestMs(): number; stop(): void } {
+/**
+ * Watches from now on for how long this process, or the machine, stands still in one piece; with `beside`, which asks a server for
+ * something small, also for how long that server does.
+ */
+export function watchStalls(beside: () => Promise<unknown> = () => Promise.resolve()): {
+  longestMs(): number
+  stop(): void
+} {
   let longest = 0
+  let over = false
   let last = performance.now()
   const look = () => {
     const now = performance.now()
     longest = Math.max(longest, now - last)
     last = now
   }
-  const timer = setInterval(look, 10)
+  const watch = async () => {
+    while (!over) {
+      await delay(10)
+      // One that fails is for the test to see.
+      await beside().catch(() => undefined)
+      look()
+    }
+  }
+  void watch()
   return {
     longestMs() {
       look()
       return longest
     },
-    stop: () => clearInterval(timer),
+    stop: () => {
+      over = true
+    },
   }
 }
 
 /**
- * Does something that has to be quick, and again when it failed while this process or the machine stood still for longer than `mostMs`
- * in one piece; a failure without such a stall is the failure of the test, and so is the last of five.
+ * Does something that has to be quick, and again when it failed while this process, the machine or the server that `beside` asks stood
+ * still for longer than `mostMs` in one piece; a failure without such a stall is the failure of the test, and so is the last of five.
  */
-export async function withoutStall<T>(mostMs: number, attempt: () => Promise<T>): Promise<T> {
+export async function withoutStall<T>(
+  mostMs: number,
+  attempt: () => Promise<T>,
+  beside?: () => Promise<unknown>,
+): Promise<T> {
   for (let left = 4; ; left--) {
-    const stalls = watchStalls()
+    const stalls = watchStalls(beside)
     try {
       return await attempt()
     } catch (error) {
