@@ -25,7 +25,12 @@ beforeAll(async () => {
   alice = await person(database, 'alice')
   mallory = await person(database, 'mallory')
   hers = await tenantRows(database, alice)
-  db = connect({ databaseUrl: database.appUrl, applicationName: 'test', max: 1, onError: () => undefined })
+  // Many wait for the one connection, however long a machine that stands still takes.
+  const patient = { connectMs: 60_000, answerMs: 60_000 }
+  db = connect({
+    ...{ databaseUrl: database.appUrl, applicationName: 'test', max: 1, onError: () => undefined },
+    ...patient,
+  })
 })
 afterAll(() => db.destroy())
 
