@@ -34,7 +34,9 @@ test('sign-ins that are slowed down are audited once a pause, where the accountâ
     return found.length >= 2 ? found : undefined
   })
   // Each is written beside an answer, so in either order.
-  expect(rows.sort((a, b) => Number(a['target_id'] === null) - Number(b['target_id'] === null))).toMatchObject([
+  expect(
+    rows.sort((a, b) => Number(a['target_id'] === null) - Number(b['target_id'] === null)),
+  ).toMatchObject([
     { target_id: ada.user!.id, actor_kind: 'anonymous', ip: '127.0.0.1' },
     { target_id: null, workspace_id: null },
   ])
