@@ -132,6 +132,9 @@ test('a container killed by hand comes back, and its end is told', async () => {
   const [container] = await it.containersOf(agentId)
   const startedAt = async () => (await it.docker.getContainer(container!.Id).inspect()).State.StartedAt
   const before = await startedAt()
+  // A program without a probe counts as up after a second, whether it has said a word or not.
+  const said = async () => String(await it.docker.getContainer(container!.Id).logs({ stdout: true }))
+  await waitUntil('its words', async () => (await said()).includes('up'))
   await it.docker.getContainer(container!.Id).kill()
   // By the engine's event: the pass that needs none comes every hour.
   await waitUntil('another start', async () => (await startedAt()) !== before, { deadlineMs: 60_000 })
