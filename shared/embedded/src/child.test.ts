@@ -70,10 +70,20 @@ test('a child dies with a parent that is killed', async () => {
 test('a child whose parent was killed before it could ask to die with it does not run', async () => {
   const tools = join(folder, 'tools')
   await mkdir(tools)
-  const late = `#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.02; done\nPATH=\${PATH#*:} exec prlimit "$@"\n`
+  const waits = join(folder, 'waits')
+  const late = `#!/bin/sh\necho > ${waits}\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.02; done\nPATH=\${PATH#*:} exec prlimit "$@"\n`
   await writeFile(join(tools, 'prlimit'), late, { mode: 0o755 })
   const ran = join(folder, 'ran')
   const [parent, pid] = await parentOf('sh', ['-c', `echo > ${ran}; exec sleep 60`], `${tools}:`)
+  // Only then does it know whose death it waits for.
+  await waitFor(
+    () =>
+      access(waits).then(
+        () => true,
+        () => undefined,
+      ),
+    limits('the child did not begin'),
+  )
   parent.kill('SIGKILL')
   await untilGone(pid)
   await expect(access(ran)).rejects.toThrow('ENOENT')
