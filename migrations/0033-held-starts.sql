@@ -2,7 +2,7 @@
 -- and while its start waited for the host guard.
 
 -- As before; what it lay for, due or behind another of its agent, is given back to it. A worker's own time, one's that died
--- too, is not: an operation that kills its worker each time ends all the same.
+-- too, is not; nor what it lay for after ten workers: one that kills its worker each time ends in its time all the same.
 create or replace function nora.lease_operation(p_operation uuid, p_worker text, p_lease interval)
   returns table (id uuid, workspace_id uuid, agent_id uuid, credential_id uuid, kind text, attempt int, deadline_at timestamptz,
     correlation_id text, cancel_requested boolean) language plpgsql volatile security definer
@@ -11,7 +11,7 @@ begin
   return query update nora.operations o
     set status = 'leased', worker_id = p_worker, attempt = o.attempt + 1, lease_until = clock_timestamp() + p_lease,
         deadline_at = o.deadline_at + greatest(interval '0',
-          clock_timestamp() - case when o.status = 'leased' then o.lease_until else o.not_before end),
+          clock_timestamp() - case when o.status = 'pending' then o.not_before when o.attempt < 10 then o.lease_until end),
         started_at = coalesce(o.started_at, now()), reason = case when o.attempt = 0 then 'a worker took it' else 'a worker took it over' end
     where o.id = p_operation
       and ((o.status = 'pending' and (o.not_before <= now() or o.cancel_requested_at is not null))
@@ -23,16 +23,20 @@ exception when unique_violation then
   return;
 end $$;
 
--- Gives back an operation whose start the host guard holds: from its next try on it has its whole time again. Not so where another
--- waits behind it (one that takes a key out of the running program, say): that one waits for no more than the deadline there is.
+-- Gives back an operation whose start the host guard holds: from its next try on it has its whole time again. Not so where a key
+-- is to be taken out of the running program by what comes after it (one that waits behind it, or the next look at an agent that
+-- is owed that): that waits for no more than the deadline there is.
 create function nora.hold_operation(p_operation uuid, p_worker text, p_attempt int, p_delay interval, p_reason text) returns boolean
   language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  next_try timestamptz := now() + least(p_delay, interval '1 minute');
 begin
   update nora.operations o
-    set status = 'pending', worker_id = null, lease_until = null, not_before = now() + p_delay, reason = p_reason,
+    set status = 'pending', worker_id = null, lease_until = null, not_before = next_try, reason = p_reason,
         deadline_at = case
           when exists (select 1 from nora.operations b where b.agent_id = o.agent_id and b.seq > o.seq and b.status in ('pending', 'leased'))
-          then o.deadline_at else greatest(o.deadline_at, now() + p_delay + interval '15 minutes') end
+            or (o.kind not in ('sync-keys', 'reconcile') and exists (select 1 from nora.agents a where a.id = o.agent_id and a.keys_owed))
+          then o.deadline_at else greatest(o.deadline_at, next_try + interval '15 minutes') end
     where o.id = p_operation and o.status = 'leased' and o.worker_id = p_worker and o.attempt = p_attempt;
   return found;
 end $$;

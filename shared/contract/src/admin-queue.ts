@@ -17,7 +17,7 @@ export const QueuedOperation = Type.Object(
     worker: orNull(Type.String()),
     ageSeconds: Type.Integer({ description: 'Since it was asked for' }),
     notBefore: Time,
-    deadlineAt: Time,
+    deadlineAt: { ...Time, description: 'Moved on when a worker takes what lay waiting for one' },
     createdAt: Time,
     finishedAt: orNull(Time),
     behind: orNull(Uuid),

@@ -33,7 +33,7 @@ export const Operation = Type.Object(
     attempt: Type.Integer({ description: 'How many workers have begun it' }),
     stepAt: orNull(Time),
     startedAt: orNull(Time),
-    deadlineAt: Time,
+    deadlineAt: { ...Time, description: 'Moved on when a worker takes what lay waiting for one' },
     cancelRequestedAt: orNull(Time),
     result: Type.Unsafe<Record<string, unknown> | null>({
       type: ['object', 'null'],

@@ -31,8 +31,8 @@ export function privilegePrefix(runAs: RunAs | undefined, deathSignal: DeathSign
 }
 
 /**
- * What follows that prefix: runs the command, with only the environment that was given, unless `parent`, the process that
- * started it, is dead already. A death that came before the child had asked for its signal would send it none.
+ * What follows that prefix: runs the command unless `parent`, the process that started it, is dead already. A shell does it,
+ * so the variables that shells set by themselves are not handed on, given or not. A death that came before the child had asked for its signal would send it none.
  */
 export const unlessOrphaned = (parent: number): string[] => [
   'sh',

@@ -69,6 +69,22 @@ test('what a worker left behind waits for the next one without using up its time
   expect(minutesTo((await lease(id, 'w3'))!.deadlineAt)).toEqual(about(-60))
 })
 
+test('one that kills each worker ends in its time, however long it lies between them', async () => {
+  const id = await insert({})
+  const left: number[] = []
+  for (let taken = 0; taken < 20; taken++) {
+    const leased = await lease(id)
+    left.push(minutesTo(leased!.deadlineAt))
+    // Its worker died at once, and the next one comes after three minutes.
+    await set(
+      id,
+      `lease_until = now() - interval '3 minutes', deadline_at = deadline_at - interval '3 minutes'`,
+    )
+  }
+  expect(left.slice(0, 10)).toEqual(Array(10).fill(about(15)))
+  expect(left.at(-1)).toEqual(about(-15))
+})
+
 test('one that is cancelled before it is due again has no more time for that, and no less', async () => {
   const id = await insert({ since: -30, left: 10 })
   await set(id, 'cancel_requested_at = now()')
@@ -91,7 +107,7 @@ test('a start that the host guard holds has its whole time again, by the word of
   expect(await holdOperation(database.worker, actor, 2_000, 'twice')).toBe(false)
 })
 
-test('a hold shortens nothing, and lets nothing that waits behind it wait for longer', async () => {
+test('a hold shortens nothing, and lets nothing that waits behind it, or is owed, wait for longer', async () => {
   const long = await insert({ left: 60 })
   expect(await holdOperation(database.worker, (await lease(long))!.actor, 0, 'held')).toBe(true)
   expect(await minutesLeft(long)).toEqual(about(60))
@@ -100,6 +116,17 @@ test('a hold shortens nothing, and lets nothing that waits behind it wait for lo
   expect(await holdOperation(database.worker, (await lease(short))!.actor, 0, 'held')).toBe(true)
   expect(await minutesLeft(short)).toEqual(about(5))
   await set(behind, `status = 'succeeded'`)
+  expect(await holdOperation(database.worker, (await lease(short))!.actor, 0, 'held')).toBe(true)
+  expect(await minutesLeft(short)).toEqual(about(15))
+  const owes = (keys: boolean) =>
+    database.asSuperuser('update nora.agents set keys_owed = $1 where id = $2', [keys, otherId])
+  await set(short, 'not_before = now(), deadline_at = now() + make_interval(mins => 5)')
+  await owes(true)
+  const leased = await lease(short)
+  expect(await holdOperation(database.worker, leased!.actor, 0, 'held')).toBe(true)
+  expect(await minutesLeft(short)).toEqual(about(5))
+  // What gives the agent its keys before all else has done so when it is held.
+  await set(short, `kind = 'sync-keys'`)
   expect(await holdOperation(database.worker, (await lease(short))!.actor, 0, 'held')).toBe(true)
   expect(await minutesLeft(short)).toEqual(about(15))
 })

@@ -1,8 +1,8 @@
 import type { Action } from '../reconcile/plan.ts'
 import { isUp, type Run, type RunDeps } from './run.ts'
 
-/** How soon a start that the host guard holds back is tried again. */
-export const heldMs = 2_000
+/** How soon a start that the host guard holds back is tried again: after 2 s, and more seldom the longer it waits. */
+export const heldMs = (attempt: number): number => Math.min(15_000, Math.max(2_000, 100 * attempt))
 
 /**
  * Why a step has to wait until agents may start, in a person's words; undefined: it need not. What starts a program waits,

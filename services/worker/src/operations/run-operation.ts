@@ -152,7 +152,7 @@ async function takeTurn(
       return rest(deps, run, step.reason, step.delayMs)
     default: {
       const held = whyHeld(deps, run, step.do)
-      if (held !== undefined) return hold(deps, run, held, Math.min(heldMs, leftMs))
+      if (held !== undefined) return hold(deps, run, held, Math.min(heldMs(run.operation.attempt), leftMs))
       await takeStep(deps, run, step.do, lease, over, leftMs)
       return step.do === 'await-healthy' ? 'waited' : undefined
     }
