@@ -6,6 +6,7 @@ import type Docker from 'dockerode'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { namesOf } from './policy/ours.ts'
 import { notJudged, ordinaryEngine, rulesFor } from './policy/posture-fields.ts'
+import { hostsLogOptions } from './testing/bodies.ts'
 import { agentCreation, type Body } from './testing/specs.ts'
 import { stage } from './testing/stage.ts'
 
@@ -88,6 +89,7 @@ test('a container of ours that was given more by hand is not started, entered, f
     'CpuShares 4096': host({ CpuShares: 4096 }),
     'Ulimits [{"Name":"core"': host({ Ulimits: [{ Name: 'core', Soft: -1, Hard: -1 }] }),
     'LogConfig {"Type":"none"': host({ LogConfig: { Type: 'none', Config: {} } }),
+    'LogConfig {"Type":"json-file"': (body) => delete body.HostConfig.LogConfig.Config['max-size'],
     'RestartPolicy {"Name":"always"': host({ RestartPolicy: { Name: 'always' } }),
     'AutoRemove true': host({ AutoRemove: true }),
     'User 0': (body) => Object.assign(body, { User: '0' }),
@@ -119,9 +121,12 @@ test('a container of ours that was given more by hand is not started, entered, f
     await container.remove({ force: true })
   }
   // What is as it should be, and its mounts as this engine writes them down, is started.
-  const fine = await made(() => undefined)
-  expect((await call('POST', `/containers/${fine.id}/start`)).status).toBe(204)
-  await fine.remove({ force: true })
+  const ofHost: Bend = ({ HostConfig }) => Object.assign(HostConfig.LogConfig.Config, hostsLogOptions)
+  for (const bend of [() => undefined, ofHost]) {
+    const fine = await made(bend)
+    expect((await call('POST', `/containers/${fine.id}/start`)).status).toBe(204)
+    await fine.remove({ force: true })
+  }
 
   const bind = { Type: 'bind', Source: '/etc', Target: '/keys' } as const
   for (const role of ['hand-over', 'gateway']) {

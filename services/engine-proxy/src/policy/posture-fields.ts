@@ -125,7 +125,8 @@ function asShown(role: Role, host: Record<string, unknown>, engine: EngineFacts)
   const discards = (ability: string) => engine[ability] === false
   return {
     Mounts: anything,
-    // What runs as the host's default runtime today was made with runc before somebody changed it.
+    // What runs as the host's default runtime today was made with runc before somebody changed it. What was made with a default
+    // other than either is not told from what was given it by hand.
     Runtime: (value, path) =>
       isNone(value) || value === 'runc' || value === engine['DefaultRuntime']
         ? undefined
@@ -173,13 +174,23 @@ const swapOf =
   (value, path) =>
     value === memory || (discarded && value === -1) ? undefined : `${path} must be Memory`
 
+/**
+ * The options of json-file that `log-opts` of daemon.json gives every container which does not name them (moby, daemon/create.go,
+ * mergeAndVerifyLogConfig): the host's own, and of no effect but on how its lines are kept.
+ */
+const hostsLogOptions = [
+  ...['compress', 'tag', 'labels', 'labels-regex', 'env', 'env-regex', 'mode', 'max-buffer-size'],
+  ...['cache-disabled', 'cache-max-size', 'cache-max-file', 'cache-compress'],
+]
+const logOptions = ['max-size', 'max-file', ...hostsLogOptions]
+
 /** Sizes are not compared: a container goes on as it was made when a later version makes them with others. */
 const logConfig: Rule = (value, path) => {
   const config = isObject(value) && isObject(value['Config']) ? value['Config'] : {}
   const isOwn =
     isObject(value) &&
     value['Type'] === 'json-file' &&
-    Object.keys(config).every((name) => name === 'max-size' || name === 'max-file') &&
+    Object.keys(config).every((name) => logOptions.includes(name)) &&
     text(/^\d{1,4}[km]$/, '')(config['max-size'], '') === undefined
   return isOwn ? undefined : `${path} must be json-file of a limited size`
 }
@@ -211,9 +222,7 @@ const allOf =
       ? undefined
       : `${path} must have ${paths.join(', ')}`
 
-// Those of engine 20.10, which newer engines add to.
-const maskedPaths = [
-  ...['/proc/asound', '/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list'],
-  ...['/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware'],
-]
+// Of those that engine 20.10 hides, the ones that matter and stay: engines leave out others, as timer_stats, once kernels have
+// them no more, and add to them.
+const maskedPaths = ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/scsi', '/sys/firmware']
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']

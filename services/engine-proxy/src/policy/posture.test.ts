@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { hostsLogOptions } from '../testing/bodies.ts'
 import { agentCreation, type Body, gatewayCreation, sample } from '../testing/specs.ts'
 import { namesOf } from './ours.ts'
 import { postureProblem } from './posture.ts'
@@ -23,6 +24,12 @@ const masked = [
   ...['/proc/asound', '/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list'],
   ...['/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware'],
 ]
+const readonly = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
+const without = (path: string) => masked.filter((one) => one !== path)
+
+const logs = (config: object, Type = 'json-file') => ({
+  ...{ Type, Config: { 'max-size': '32m', 'max-file': '2', ...config } },
+})
 
 test.each<[string, object]>([
   ['shows nothing but what was sent', {}],
@@ -43,17 +50,19 @@ test.each<[string, object]>([
     { Ulimits: [{ Name: 'nproc', Soft: 9, Hard: 9 }, ...agent.HostConfig.Ulimits] },
   ],
   ['made it when logs were smaller', { LogConfig: { Type: 'json-file', Config: { 'max-size': '10m' } } }],
+  ['has log options of its own for every container', { LogConfig: logs(hostsLogOptions) }],
+  ['hides one path less, which kernels have no more', { MaskedPaths: without('/proc/timer_stats') }],
   ['fills a field that nobody knows yet', { AnythingNewer: 'on' }],
 ])('an agent’s container as made is taken from an engine that %s', (_, over) => {
   expect(problemOf(over)).toBeUndefined()
 })
 
 test('a limit that this machine cannot set is missing, and one that it can is not', () => {
-  const without = { Memory: 0, MemorySwap: -1 }
+  const unlimited = { Memory: 0, MemorySwap: -1 }
   expect(problemOf({ MemorySwap: -1 })).toBe('MemorySwap -1')
   expect(problemOf({ MemorySwap: -1 }, { ...ordinaryEngine, SwapLimit: false })).toBeUndefined()
-  expect(problemOf(without, { ...ordinaryEngine, SwapLimit: false })).toBe('Memory 0')
-  expect(problemOf(without, { ...ordinaryEngine, MemoryLimit: false })).toBeUndefined()
+  expect(problemOf(unlimited, { ...ordinaryEngine, SwapLimit: false })).toBe('Memory 0')
+  expect(problemOf(unlimited, { ...ordinaryEngine, MemoryLimit: false })).toBeUndefined()
   expect(problemOf({ PidsLimit: 0 })).toBe('PidsLimit 0')
   expect(problemOf({ PidsLimit: 0 }, { ...ordinaryEngine, PidsLimit: false })).toBeUndefined()
 })
@@ -66,8 +75,23 @@ test('the runtime is the engine’s default, or was before somebody chose anothe
 })
 
 test('a path that is missing from those of the kernel is told, and so is what is no list', () => {
-  expect(problemOf({ MaskedPaths: masked.slice(1) })).toMatch(/^MaskedPaths /)
+  expect(problemOf({ MaskedPaths: [] })).toBe('MaskedPaths []')
+  for (const path of ['/proc/kcore', '/proc/keys', '/proc/acpi', '/proc/scsi', '/sys/firmware'])
+    expect(problemOf({ MaskedPaths: without(path) }), path).toMatch(/^MaskedPaths /)
+  expect(problemOf({ ReadonlyPaths: [] })).toBe('ReadonlyPaths []')
+  for (const path of readonly)
+    expect(problemOf({ ReadonlyPaths: readonly.filter((one) => one !== path) }), path).toMatch(
+      /^ReadonlyPaths /,
+    )
   expect(problemOf({ ReadonlyPaths: '/proc/sys' })).toBe('ReadonlyPaths /proc/sys')
+})
+
+test('logs are files of a limited size, with no option but those that an engine can be set to give', () => {
+  for (const wrong of [
+    ...[logs({ 'max-size': undefined }), logs({ 'max-size': '-1' }), logs({ 'max-size': '99g' })],
+    ...[logs({}, 'local'), logs({}, 'syslog'), logs({ 'syslog-address': 'udp://10.0.0.1' }), null, {}],
+  ])
+    expect(problemOf({ LogConfig: wrong }), JSON.stringify(wrong)).toMatch(/^LogConfig /)
 })
 
 test('gateways are on the control network and on networks of agents, and on no other', () => {

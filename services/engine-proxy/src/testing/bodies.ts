@@ -183,3 +183,10 @@ export const escapes: Record<string, Bend> = {
   'ports of its own': top({ ExposedPorts: { '22/tcp': {} } }),
   'a field of a newer engine': host({ FieldOfANewerEngine: true }),
 }
+
+/** What `log-opts` of an engine's daemon.json can add to every container whose logs are json-file's. */
+export const hostsLogOptions = {
+  ...{ compress: 'true', tag: '{{.Name}}', mode: 'non-blocking', 'max-buffer-size': '4m' },
+  ...{ labels: 'tier', 'labels-regex': '^com[.]', env: 'TIER', 'env-regex': '^TIER' },
+  ...{ 'cache-disabled': 'false', 'cache-max-size': '20m', 'cache-max-file': '5', 'cache-compress': 'true' },
+}
