@@ -4,34 +4,38 @@ const everyMs = 50
 
 /**
  * How many milliseconds something takes of its own. An idle caller runs beside it, that sets a short timer and then asks `beside` for
- * something small: what that caller was late by, this process, the machine or the server asked stood still or was busy with others, and
- * it does not count. What waits too long on a quiet machine is still seen to. `beside` must not ask what is measured: its standing still
- * would be taken off as well.
+ * something small, and does so a few times more once it is over. What a round took longer than the quickest of them, this process, the
+ * machine or the server asked stood still or was busy with others, and it does not count; what such a round always takes does. What waits
+ * too long on a quiet machine is still seen to. `beside` must not ask what is measured: its standing still would be taken off as well.
  */
 export async function ownMs(
   run: () => Promise<unknown>,
   beside: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<number> {
+  const rounds: { since: number; until: number }[] = []
+  const round = async () => {
+    const since = performance.now()
+    await delay(everyMs)
+    await beside()
+    rounds.push({ since, until: performance.now() })
+  }
   let over = false
-  let lateMs = 0
   const idle = (async () => {
-    while (!over) {
-      const since = performance.now()
-      await delay(everyMs)
-      await beside()
-      lateMs += performance.now() - since - everyMs
-    }
+    while (!over) await round()
   })()
   const began = performance.now()
-  let tookMs: number
+  let ended: number
   try {
     await run()
   } finally {
-    tookMs = performance.now() - began
+    ended = performance.now()
     over = true
     await idle
   }
-  return tookMs - lateMs
+  for (let more = 0; more < 3; more++) await round()
+  const quickest = Math.min(...rounds.map(({ since, until }) => until - since))
+  const late = rounds.map(({ since, until }) => Math.max(0, Math.min(until, ended) - since - quickest))
+  return late.reduce((own, ms) => own - ms, ended - began)
 }
 
 /** The least processor time of this thread, in milliseconds, that something took in five rounds: a neighbour can only add to it. */
