@@ -70,6 +70,17 @@ test('what failed in a stall is done again, and what failed without one has fail
   expect(times).toBe(4)
 })
 
+test('what no lateness makes has failed in a stall as well', async () => {
+  let times = 0
+  const late = new Error('too late')
+  const attempt = async () => {
+    stall(400)
+    throw times++ === 0 ? late : new Error('wrong')
+  }
+  await expect(withoutStall(200, attempt, undefined, (error) => error === late)).rejects.toThrow('wrong')
+  expect(times).toBe(2)
+})
+
 test('a server that stood still meanwhile is a stall as well', async () => {
   let times = 0
   const late = async () => {

@@ -87,19 +87,21 @@ export function watchStalls(beside: () => Promise<unknown> = () => Promise.resol
 
 /**
  * Does something that has to be quick, and again when it failed while this process, the machine or the server that `beside` asks stood
- * still for longer than `mostMs` in one piece; a failure without such a stall is the failure of the test, and so is the last of five.
+ * still for longer than `mostMs` in one piece; a failure without such a stall is the failure of the test, and so is the last of five, and
+ * one of which `isLate` says that no lateness makes it.
  */
 export async function withoutStall<T>(
   mostMs: number,
   attempt: () => Promise<T>,
   beside?: () => Promise<unknown>,
+  isLate: (error: unknown) => boolean = () => true,
 ): Promise<T> {
   for (let left = 4; ; left--) {
     const stalls = watchStalls(beside)
     try {
       return await attempt()
     } catch (error) {
-      if (stalls.longestMs() < mostMs || left === 0) throw error
+      if (stalls.longestMs() < mostMs || left === 0 || !isLate(error)) throw error
     } finally {
       stalls.stop()
     }

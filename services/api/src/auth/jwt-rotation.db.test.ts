@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { withoutStall } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Client, client } from '../testing/client.ts'
+import { oneSuccessor } from '../testing/one-successor.ts'
 import { startApi, type TestApi } from '../testing/test-api.ts'
 
 // Three processes of one server, as they stand while JWT_SECRET is exchanged.
@@ -68,21 +68,15 @@ describe.each(['bearer', 'cookie'] as const)('exchanging JWT_SECRET signs nobody
 })
 
 test('a refresh whose answer was lost and that is asked of another process gives the same token, and is no theft', async () => {
-  const asked = async () => {
-    const who = await old.signUp()
-    const answers = await Promise.all(
+  const { successor } = await oneSuccessor(database, {
+    signIn: () => old.signUp(),
+    refreshes: (who) =>
       [old, both, gone, old, both, gone].map(({ anonymous }) =>
         anonymous.post('/api/auth/refresh', { refreshToken: who.refreshToken }),
       ),
-    )
-    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200))
-    expect(new Set(answers.map(({ body }) => body.refreshToken)).size).toBe(1)
-    const [first] = answers
-    const { refreshToken } = first!.body
-    expect((await gone.anonymous.post('/api/auth/refresh', { refreshToken })).status).toBe(200)
-  }
-  // They have ten seconds of grace.
-  await withoutStall(2_000, asked, () => database.asSuperuser('select 1'))
+    successorOf: ({ body }) => body.refreshToken,
+  })
+  expect((await gone.anonymous.post('/api/auth/refresh', { refreshToken: successor })).status).toBe(200)
 })
 
 test('what the removed secret signs is worth nothing, and what the new one signs nothing to the old process', async () => {

@@ -1,9 +1,9 @@
-import { withoutStall } from '@nora/testing/own-time'
 import { testDatabase } from '@nora/testing/postgres'
 import { testRedis } from '@nora/testing/redis'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { claimAsAdmin, stepUpAdmin } from '../../testing/admin.ts'
 import type { Client } from '../../testing/client.ts'
+import { oneSuccessor } from '../../testing/one-successor.ts'
 import { password, testApi } from '../../testing/test-api.ts'
 
 const database = testDatabase()
@@ -25,27 +25,20 @@ beforeAll(async () => {
 
 describe('a refresh token of an admin session', () => {
   test('works once, for twenty at once the same; used later it ends the session, which is audited', async () => {
-    const twenty = async () => {
-      const who = await signIn()
-      const headers = { cookie: `${names.refresh}=${who.cookies.get(names.refresh)}`, origin: api.origin }
-      const answers = await Promise.all(
-        Array.from({ length: 20 }, () => api.anonymous.post('/api/admin/auth/refresh', {}, headers)),
-      )
-      expect(new Set(answers.map((one) => one.status))).toEqual(new Set([200]))
-      return { who, answers }
-    }
-    // They have ten seconds of grace.
-    const { who, answers } = await withoutStall(2_000, twenty, () => database.asSuperuser('select 1'))
-    const next = answers.map(
-      (one) => one.cookies.find((line) => line.startsWith(names.refresh))!.split(';')[0],
-    )
-    expect(new Set(next).size).toBe(1)
+    const { who, successor } = await oneSuccessor(database, {
+      signIn,
+      refreshes: (one) => {
+        const headers = { cookie: `${names.refresh}=${one.cookies.get(names.refresh)}`, origin: api.origin }
+        return Array.from({ length: 20 }, () => api.anonymous.post('/api/admin/auth/refresh', {}, headers))
+      },
+      successorOf: ({ cookies }) => cookies.find((line) => line.startsWith(names.refresh))?.split(';')[0],
+    })
     api.anonymous.cookies.clear()
     await database.asSuperuser(
       `update nora.admin_refresh_tokens set used_at = used_at - interval '11 seconds' where used_at is not null`,
     )
     expect(await codeOf(who.post('/api/admin/auth/refresh', {}))).toEqual([401, 'unauthenticated'])
-    expect(await codeOf(api.anonymous.get(me, { cookie: next[0]! }))).toEqual([401, 'unauthenticated'])
+    expect(await codeOf(api.anonymous.get(me, { cookie: successor }))).toEqual([401, 'unauthenticated'])
     const [row] = await database.asSuperuser(
       `select actor_id, details from nora.audit_log where event_type = 'REFRESH_TOKEN_REUSED' order by seq desc limit 1`,
     )
