@@ -422,7 +422,9 @@ case $command in
     confirm_removal
     if uses_unit; then systemctl disable --now nora >/dev/null 2>&1 || true; fi
     if [ "$(setting installation NORA_MODE)" = compose ]; then
-      supervisor stop >/dev/null || true
+      # Ends here while agents may still run: their keys stay mounted.
+      # shellcheck disable=SC2086
+      supervisor remove-agents $purge
       unmount_keys
     fi
     # shellcheck disable=SC2086

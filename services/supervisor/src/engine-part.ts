@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Exit, within } from '@nora/embedded/child'
 import { findEngine, foreignContainers, ownEnginePid, startEngine } from '@nora/embedded/engine'
+import { engineListens } from '@nora/embedded/engine-call'
 import { isRoot } from '@nora/embedded/privileges'
 import { waitFor } from '@nora/embedded/wait'
 import type { Installation } from './installation.ts'
@@ -63,6 +64,24 @@ export async function stopLeftEngine(
   if (use !== 'ours') return use
   await adopt(pid).stop()
   return 'stopped'
+}
+
+/** Whether no engine is left: the one we started has ended, and nobody listens on the socket. One that hangs is not gone. */
+export async function engineIsGone({ enginePidFile, engineSocket }: Installation): Promise<boolean> {
+  return (await ownEnginePid(enginePidFile)) === undefined && !(await engineListens(engineSocket))
+}
+
+/**
+ * Whether an agent of this installation runs although its engine may be gone: containers outlive an engine that is killed. Their shims
+ * stand in the folder that describes the container, with the agent's volume in it. Root alone sees that.
+ */
+export async function outlivedEngine({ id }: Installation): Promise<boolean> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name))) {
+    const read = (path: string) => readFile(`/proc/${pid}/${path}`, 'utf8').catch(() => '') // it has ended meanwhile
+    if ((await read('comm')).trim() !== 'containerd-shim') continue
+    if ((await read('cwd/config.json')).includes(`/nora-${id.slice(0, 8)}-vol-`)) return true
+  }
+  return false
 }
 
 /** An engine that is not our child: its end is seen by looking, and its exit code is unknown. */

@@ -25,6 +25,7 @@ const help = `usage: node services/supervisor/src/main.ts [--prefix DIR] COMMAND
   keep-pepper          write the pepper of API keys down where it follows from the capability key (setup.sh calls it)
   new-capability-key   take a NORA_CAPABILITY_PRIVATE_KEY that was replaced, at the next start
   uninstall --yes [--purge]     remove this installation; data stays without --purge
+  remove-agents        the first step of uninstall alone, before their keys are unmounted (setup.sh calls it)
   demo [--keep]        the whole way once: claim, key, agent, answer, logs
 
   compose-files [NAME=IMAGE...] what docker-compose.yml is filled with (infra/compose.sh calls it)
@@ -150,6 +151,11 @@ async function run(command: string | undefined, layout: Layout): Promise<number>
       if (!values.yes) throw new Error('nothing was removed: setup.sh asks first, --yes means it was asked')
       const { uninstall } = await import('./uninstall.ts')
       await uninstall(layout, { purge: values.purge, signal, say })
+      return 0
+    }
+    case 'remove-agents': {
+      const { removeAgents } = await import('./uninstall.ts')
+      await removeAgents(layout, { purge: values.purge, signal, say })
       return 0
     }
     case 'demo': {

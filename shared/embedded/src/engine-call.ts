@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { connect } from 'node:net'
 
 export type EngineAnswer = { status: number; body: unknown }
 
@@ -28,6 +29,23 @@ export function engineCall(options: {
     })
     call.on('error', () => resolve(undefined)) // nothing listens, or the time is over
     call.end()
+  })
+}
+
+/**
+ * Whether a program listens on this unix socket, answering or not. One that hangs still listens; only where there is no socket, or nobody
+ * behind it, is there no engine.
+ */
+export function engineListens(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath)
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      resolve(code !== 'ENOENT' && code !== 'ECONNREFUSED'),
+    )
   })
 }
 

@@ -45,7 +45,7 @@ export const serviceOf = (one: StackContainer): string =>
 export const withLabel = (label: string): string =>
   `filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`
 
-/** The stack's containers, running or not, by service. Throws when the engine does not answer. */
+/** The stack's containers, running or not, by service. Throws when the engine does not say which there are. */
 export async function stackContainers(
   installation: Installation,
   signal: AbortSignal,
@@ -63,7 +63,9 @@ export async function stackContainers(
     return answer.status === 200 ? (answer.body as T) : undefined // 404: it was removed meanwhile
   }
   const label = `com.docker.compose.project=${projectOf(installation)}`
-  const listed = (await get<{ Id: string }[]>(`/containers/json?all=1&${withLabel(label)}`)) ?? []
+  const listed = await get<{ Id: string }[]>(`/containers/json?all=1&${withLabel(label)}`)
+  if (!Array.isArray(listed))
+    throw new Error(`the engine on ${installation.engineSocket} does not say which containers there are`)
   const found = await Promise.all(listed.map(({ Id }) => get<StackContainer>(`/containers/${Id}/json`)))
   return found
     .filter((one) => one !== undefined)

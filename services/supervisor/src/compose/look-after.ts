@@ -59,9 +59,15 @@ export async function stopStack(installation: Installation, signal: AbortSignal)
 
 /**
  * Removes the stack's containers, networks and volumes, by Compose's own label of this project and nothing else; the images stay, since
- * they hold nothing of the installation and another one may run from them.
+ * they hold nothing of the installation and another one may run from them. False when a container is left. Throws when the engine does
+ * not say which there are.
  */
-export async function removeStack(installation: Installation, signal: AbortSignal, say: Say): Promise<void> {
+export async function removeStack(
+  installation: Installation,
+  signal: AbortSignal,
+  say: Say,
+): Promise<boolean> {
+  let gone = true
   const label = withLabel(`com.docker.compose.project=${projectOf(installation)}`)
   const call = (method: 'GET' | 'DELETE', path: string) =>
     engineCall({ socketPath: installation.engineSocket, method, path, signal, timeoutMs: 60_000 })
@@ -71,6 +77,7 @@ export async function removeStack(installation: Installation, signal: AbortSigna
     say(
       done ? `removed ${kind} ${name}` : `could not remove ${kind} ${name}: ${JSON.stringify(answer?.body)}`,
     )
+    if (!done && kind === 'container') gone = false
   }
   for (const one of await stackContainers(installation, signal)) {
     await remove(
@@ -87,4 +94,5 @@ export async function removeStack(installation: Installation, signal: AbortSigna
   for (const one of (volumes?.body as { Volumes?: { Name: string }[] | null } | null)?.Volumes ?? []) {
     await remove('volume', one.Name, `/volumes/${one.Name}?force=1`)
   }
+  return gone
 }
