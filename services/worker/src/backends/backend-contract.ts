@@ -1,4 +1,5 @@
 import type { Backend, Target } from './backend.ts'
+import { eventContract } from './testing/events.ts'
 import { lifecycleContract } from './testing/lifecycle.ts'
 import { logContract } from './testing/logs.ts'
 import { postureContract } from './testing/posture.ts'
@@ -22,6 +23,7 @@ export type ContractFixture = {
 export function backendContract(name: string, open: () => Promise<ContractFixture>): void {
   withFixture(`${name}: the contract of backends`, open, [
     lifecycleContract,
+    eventContract,
     postureContract,
     stateContract,
     logContract,

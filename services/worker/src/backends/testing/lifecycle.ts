@@ -1,6 +1,6 @@
 import { waitUntil } from '@nora/testing/wait-until'
 import { describe, expect, test } from 'vitest'
-import { BackendError, type BackendEvent } from '../backend.ts'
+import { BackendError } from '../backend.ts'
 import type { ContractFixture } from '../backend-contract.ts'
 import { allFrames, container, deploy, ended, removeAll, runScript, soon, textOf } from './agent.ts'
 
@@ -192,33 +192,6 @@ export function lifecycleContract(use: () => ContractFixture): void {
         for (let time = 0; time < 2; time++) await backend.removeOrphan(listed!, soon())
         expect((await backend.observe(target, soon())).container).toBe('absent')
       } finally {
-        await removeAll(backend, target)
-      }
-    })
-
-    test('events tell of starts and deaths', async () => {
-      const { backend, target: newTarget } = use()
-      const target = newTarget(sh('exit 0'))
-      const stop = new AbortController()
-      const seen: BackendEvent[] = []
-      const listening = (async () => {
-        for await (const event of backend.events(stop.signal)) seen.push(event)
-      })()
-      const rejected = expect(listening).rejects.toThrow()
-      try {
-        await deploy(backend, target)
-        await ended(backend, target)
-        const mine = () => seen.filter((event) => event.agentId === target.agentId).map((one) => one.action)
-        // Lived once more where the backend began to tell only after the start, which nobody can see.
-        await waitUntil('start and die', async () => {
-          if (mine().includes('start') && mine().includes('die')) return true
-          await backend.start(target, soon())
-          await ended(backend, target)
-          return false
-        })
-      } finally {
-        stop.abort()
-        await rejected
         await removeAll(backend, target)
       }
     })
