@@ -66,7 +66,8 @@ export async function runScript(
   overrides: Partial<Target> = {},
   files: SecretFile[] = [],
 ): Promise<Ran> {
-  const target = newTarget({ command: ['/bin/sh', '-c', script], ...overrides })
+  // An engine keeps the order of what is printed within each of the two streams, not between them.
+  const target = newTarget({ command: ['/bin/sh', '-c', `exec 2>&1; ${script}`], ...overrides })
   try {
     const { containerId, diskEnforced } = await deploy(backend, target, files)
     const frames = await allFrames(backend, containerId)

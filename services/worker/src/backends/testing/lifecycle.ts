@@ -101,7 +101,7 @@ export function lifecycleContract(use: () => ContractFixture): void {
       const { backend, target: newTarget } = use()
       const secret = `sk-${'a1B2c3D4'.repeat(6)}`
       const target = newTarget(
-        sh(`seq 1 40; echo "token ${secret}" >&2; printf '\\033[31mno config\\033[0m'; exit 3`),
+        sh(`exec >&2; seq 1 40; echo "token ${secret}"; printf '\\033[31mno config\\033[0m'; exit 3`),
       )
       try {
         const { containerId } = await deploy(backend, target)
