@@ -18,9 +18,9 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => it?.close())
 
-// With our labels and names, by somebody who may ask the engine itself.
-test('a container of ours that was given more by hand is not started, entered, filled or joined to anything', async () => {
-  const { facts, call, docker, stranger, image } = it
+/** An agent with its key folder and network, and nothing else yet. */
+async function newAgent() {
+  const { facts, docker } = it
   const target = { ...facts.target, agentId: crypto.randomUUID() }
   const own = namesOf(facts.ours, target.agentId)
   mkdirSync(join(facts.keysDir, target.agentId))
@@ -28,6 +28,13 @@ test('a container of ours that was given more by hand is not started, entered, f
     ...{ Name: own.network, Labels: it.labels('network', target.agentId) },
     IPAM: { Config: [{ Subnet: freePool().replace('/22', '/29') }] },
   })
+  return { target, own, network }
+}
+
+// With our labels and names, by somebody who may ask the engine itself.
+test('a container of ours that was given more by hand is not started, entered, filled or joined to anything', async () => {
+  const { facts, call, docker, stranger, image } = it
+  const { target, own, network } = await newAgent()
   const keys = { Type: 'bind', Source: join(facts.keysDir, target.agentId) }
   const mount = (fields: object) => (body: Body) => body.HostConfig.Mounts.push({ Target: '/x', ...fields })
   const first = (fields: object) => (body: Body) => Object.assign(body.HostConfig.Mounts[0], fields)
@@ -147,13 +154,7 @@ test('a container of ours that was given more by hand is not started, entered, f
 
 test('a state that somebody made a folder of the host by hand is not started with, entered or filled', async () => {
   const { facts, call, docker, folder } = it
-  const target = { ...facts.target, agentId: crypto.randomUUID() }
-  const own = namesOf(facts.ours, target.agentId)
-  mkdirSync(join(facts.keysDir, target.agentId))
-  const network = await docker.createNetwork({
-    ...{ Name: own.network, Labels: it.labels('network', target.agentId) },
-    IPAM: { Config: [{ Subnet: freePool().replace('/22', '/29') }] },
-  })
+  const { target, own, network } = await newAgent()
   const command = ['/bin/sleep', '600']
   const { name, body } = agentCreation({ ...target, command }, facts.keysDir, facts.image)
   body.NetworkingConfig = {}
